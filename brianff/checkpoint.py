@@ -1,0 +1,137 @@
+"""Checkpoints: arrays and metadata in one file that is whole or refused, written so that a kill cannot damage it.
+
+The file is a plain .npz archive (no pickle) with one more member, metadata.json. Its last bytes, the archive's
+comment, name the format, its version and the SHA-256 of everything before them: one flipped bit is noticed.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brianff.errors import CheckpointError
+
+__all__ = ["digest", "load_checkpoint", "previous_path", "save_checkpoint", "write_atomically"]
+
+_VERSION = 1
+_METADATA = "metadata.json"
+_SEAL = re.compile(rb"brianff-checkpoint version (\d{4}) sha256 ([0-9a-f]{64})\Z")
+_SEAL_LENGTH = len("brianff-checkpoint version 0001 sha256 ") + 64
+
+
+def save_checkpoint(path: Path, arrays: Mapping[str, np.ndarray], metadata: dict[str, Any]) -> None:
+    """Write a checkpoint atomically; the one that was there, if it is whole, is kept as `previous_path(path)`.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    arrays : mapping of str to ndarray
+        Arrays of any type but objects.
+    metadata : dict
+        Whatever JSON can hold.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be written; the checkpoint that was there is then unchanged.
+    """
+    path = Path(path)
+    content = _pack(arrays, metadata)
+    with contextlib.suppress(CheckpointError):  # missing or damaged: not worth replacing an older one that is whole
+        write_atomically(previous_path(path), _read(path))
+    write_atomically(path, content)
+
+
+def load_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read a checkpoint and return its arrays and metadata.
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing, truncated, altered or of another format version.
+    """
+    with zipfile.ZipFile(io.BytesIO(_read(Path(path)))) as archive:
+        arrays = {}
+        for name in archive.namelist():
+            if name != _METADATA:
+                with archive.open(name) as member:
+                    arrays[name.removesuffix(".npy")] = np.lib.format.read_array(member, allow_pickle=False)
+        return arrays, json.loads(archive.read(_METADATA))
+
+
+def previous_path(path: Path) -> Path:
+    """Return where the checkpoint before the one at `path` is kept."""
+    return path.with_name(f"{path.name}.previous")
+
+
+def digest(arrays: Mapping[str, np.ndarray]) -> str:
+    """Return the SHA-256 (hexadecimal) of the names, types, shapes and bytes of arrays, whatever their order."""
+    checksum = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        array = np.asarray(array)
+        checksum.update(repr((name, np.lib.format.dtype_to_descr(array.dtype), array.shape)).encode() + b"\n")
+        checksum.update(array.tobytes())
+    return checksum.hexdigest()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file such that at every moment `path` is the old file or the new one, never a part.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be written.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # otherwise a power failure may leave the new name with no content
+        os.replace(partial, path)
+    except OSError as error:
+        raise CheckpointError(f"cannot write {path}: {error.strerror}; free some space or allow writing") from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _pack(arrays: Mapping[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
+    """Return the content of a checkpoint file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        # ZipInfo without a date: the same state always gives the same bytes.
+        archive.writestr(zipfile.ZipInfo(_METADATA), json.dumps(metadata))
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+        archive.comment = b" " * _SEAL_LENGTH
+    sealed = buffer.getvalue()[:-_SEAL_LENGTH] + f"brianff-checkpoint version {_VERSION:04} sha256 ".encode()
+    return sealed + hashlib.sha256(sealed).hexdigest().encode()
+
+
+def _read(path: Path) -> bytes:
+    """Return the content of a checkpoint file after checking all of it."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise CheckpointError(f"there is no checkpoint {path}") from None
+    except OSError as error:
+        raise CheckpointError(f"cannot read the checkpoint {path}: {error.strerror}") from None
+    seal = _SEAL.search(content[-_SEAL_LENGTH:])
+    if seal is None or hashlib.sha256(content[:-64]).hexdigest().encode() != seal[2]:
+        previous = previous_path(path)
+        remedy = f"; the one before it is {previous}: rename that to {path.name}" if previous.exists() else ""
+        raise CheckpointError(f"{path} is damaged or not a brianff checkpoint{remedy}")
+    if int(seal[1]) != _VERSION:
+        raise CheckpointError(f"{path} has checkpoint format {int(seal[1])}; this brianff reads format {_VERSION}")
+    return content

@@ -1,0 +1,216 @@
+"""The front door: the command line. It imports the floors above, and only when a command needs them."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from brianff.errors import BrianffError, ConfigurationError
+
+if TYPE_CHECKING:
+    from brianff.protocols.configuration import Protocol
+    from brianff.runs import RunDirectory
+
+__all__ = ["main"]
+
+# In every version of typer the direct base of BadParameter is the usage error, under changing names.
+_UsageError: Any = typer.BadParameter.__base__
+
+app = typer.Typer(
+    help="Forward-Forward learning on fully memristive spiking networks.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="List the data sets, or fetch one.", rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+
+DataDirectory = Annotated[
+    Path | None, typer.Option("--data-dir", help="Directory of the image sets (else BRIANFF_DATA or the cache).")
+]
+Out = Annotated[Path, typer.Option("--out", help="Directory in which the run directory is made.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 when all went well, 2 after an error, 130 or 143 when stopped."""
+    warnings.formatwarning = lambda message, *_: f"brianff: warning: {message}\n"
+    try:
+        status = app(prog_name="brianff", standalone_mode=False) or 0
+    except BrianffError as error:
+        status = _fail(str(error))
+    except _UsageError as error:
+        status = _fail(error.format_message())
+    except typer.Abort:
+        status = 130
+    sys.exit(status)
+
+
+def _fail(message: str) -> int:
+    typer.echo(f"brianff: error: {' '.join(message.split())}", err=True)
+    return 2
+
+
+@app.callback(invoke_without_command=True)
+def _without_command(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def demo(out: Out = Path("runs")) -> None:
+    """Train on scikit-learn's 8x8 digits: no download."""
+    from brianff.protocols.configuration import load_protocol
+
+    _train(load_protocol("msnn-digits"), out, None)
+
+
+@app.command()
+def train(
+    protocol: Annotated[
+        str | None, typer.Argument(metavar="PROTOCOL", help="A named protocol or the path of a TOML file.")
+    ] = None,
+    data_dir: DataDirectory = None,
+    out: Out = Path("runs"),
+    seed: Annotated[
+        str | None, typer.Option("--seed", metavar="N", help="Seed of the run: the same as --set seed=N.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. learning.epochs=3.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
+    ] = None,
+) -> None:
+    """Train a protocol, or go on with a run."""
+    if (protocol is None) == (resume is None):
+        raise ConfigurationError("train takes either a PROTOCOL or --resume RUN")
+    if resume is not None:
+        if seed is not None or settings:
+            raise ConfigurationError("--resume takes --seed and --set from the run: leave them out")
+        _resume(resume, data_dir)
+    else:
+        from brianff.protocols.configuration import load_protocol
+
+        seed_setting = [] if seed is None else [f"seed={seed}"]
+        _train(load_protocol(protocol, [*(settings or ()), *seed_setting]), out, data_dir)
+
+
+def _train(protocol: Protocol, out: Path, data_dir: Path | None) -> None:
+    from brianff.protocols import training
+    from brianff.runs import RunDirectory
+
+    run = RunDirectory.create(out, protocol.name, protocol.seed)
+    with _resumable(run, data_dir):
+        summary = training.train(protocol, run, data_dir)
+    _finish(run, summary, data_dir)
+
+
+def _resume(path: Path, data_dir: Path | None) -> None:
+    from brianff.protocols import training
+    from brianff.runs import RunDirectory
+
+    run = RunDirectory.open(path)
+    with _resumable(run, data_dir):
+        summary = training.resume(run, data_dir)
+    _finish(run, summary, data_dir)
+
+
+def _finish(run: RunDirectory, summary: dict[str, Any], data_dir: Path | None) -> None:
+    from brianff.analysis.report import write_figures
+
+    write_figures(run, data_dir)
+    _print_table([*_results(summary), ("run directory", str(run.path))])
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which batch systems send, handled as Ctrl-C is."""
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise _Terminated
+
+
+@contextmanager
+def _resumable(run: RunDirectory, data_dir: Path | None) -> Iterator[None]:
+    """Say how to resume when the work inside is stopped by Ctrl-C or SIGTERM."""
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if run.checkpoint_path.exists():
+            command = ["brianff", "train", "--resume", str(run.path)]
+            command += ["--data-dir", str(data_dir)] if data_dir else []
+            typer.echo(f"brianff: stopped; resume with: {shlex.join(command)}", err=True)
+        else:
+            typer.echo(f"brianff: stopped before the first checkpoint; start again ({run.path} is unused)", err=True)
+        raise typer.Exit(143 if isinstance(stop, _Terminated) else 130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@app.command()
+def evaluate(run: Run, data_dir: DataDirectory = None) -> None:
+    """Measure the accuracy of a trained run; the run stays as it is."""
+    from brianff.protocols.training import evaluate
+    from brianff.runs import RunDirectory
+
+    _print_table(_results(evaluate(RunDirectory.open(run), data_dir)))
+
+
+@app.command()
+def plot(run: Run, data_dir: DataDirectory = None) -> None:
+    """Write a run's figures."""
+    from brianff.analysis.report import write_figures
+    from brianff.runs import RunDirectory
+
+    for path in write_figures(RunDirectory.open(run), data_dir):
+        typer.echo(path)
+
+
+@app.command()
+def doctor() -> None:
+    """Show versions, compiler, code generation and data sets."""
+    from brianff.doctor import report
+
+    _print_table(report())
+
+
+@data_app.callback(invoke_without_command=True)
+def data(context: typer.Context, data_dir: DataDirectory = None) -> None:
+    """List the data sets, or fetch one."""
+    if context.invoked_subcommand is None:
+        from brianff.datasets import available_datasets
+
+        _print_table([(name, str(path or "not found")) for name, path in available_datasets(data_dir).items()])
+
+
+@data_app.command()
+def fetch(name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a data set.")]) -> None:
+    """Download a data set into the cache and check it."""
+    from brianff.datasets import fetch_dataset
+
+    typer.echo(fetch_dataset(name))
+
+
+def _results(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the accuracies and the wall time of a summary as text."""
+    rows = [(key.replace("_", " "), f"{value:.2%}") for key, value in summary.items() if key.endswith("_accuracy")]
+    if seconds := summary.get("wall_seconds"):
+        parts = ", ".join(f"{part} {value:.1f} s" for part, value in seconds.items())
+        rows.append(("wall time", f"{sum(seconds.values()):.1f} s ({parts})"))
+    return rows
+
+
+def _print_table(rows: list[tuple[str, str]]) -> None:
+    width = max((len(item) for item, _ in rows), default=0)
+    for item, value in rows:
+        typer.echo(f"{item:{width}}  {value}")

@@ -1,0 +1,108 @@
+"""How Brian2 turns equations into machine code here: C++ through Cython, vectorised where the compiler can.
+
+Brian2's default flags leave `exp` scalar. Two additions let gcc use the vector functions of libmvec:
+`-D__FAST_MATH__` makes glibc declare them (Brian2's `-fno-finite-math-only` undefines that macro, and with it stays
+honest about NaN), and a higher limit of alias checks lets loops over many arrays be vectorised at all.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+import warnings
+from functools import cache
+from pathlib import Path
+
+import brian2
+from brian2 import prefs
+
+__all__ = ["cache_directory", "compiler", "configure", "simd_exponential"]
+
+_BASE_FLAGS = ["-w", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native", "-std=c++11"]
+_SIMD_FLAGS = ["-D__FAST_MATH__", "--param=vect-max-version-for-alias-checks=1000"]
+_PROBE = "#include <cmath>\nvoid f(double *x, int n) { for (int i = 0; i < n; i++) x[i] = 1.0 / (1.0 + exp(-x[i])); }\n"
+
+
+def compiler() -> str | None:
+    """Return the path of the C++ compiler, or None."""
+    named = os.environ.get("CXX", "").split()
+    return next(filter(None, map(shutil.which, [*named[:1], "c++", "g++", "clang++"])), None)
+
+
+@cache
+def _vectorises(compiler_path: str) -> bool:
+    """Tell whether the compiler takes the flags and then calls a vector `exp`."""
+    with tempfile.TemporaryDirectory() as directory:
+        source, compiled = Path(directory, "probe.cpp"), Path(directory, "probe.o")
+        source.write_text(_PROBE)
+        command = [compiler_path, *_BASE_FLAGS, *_SIMD_FLAGS, "-fPIC", "-c", str(source), "-o", str(compiled)]
+        if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            return False
+        return b"_ZGV" in compiled.read_bytes()
+
+
+def simd_exponential() -> bool:
+    """Tell whether generated code evaluates several exponentials at a time."""
+    path = compiler()
+    return path is not None and _vectorises(path)
+
+
+def _processor() -> str:
+    """Describe the processor as far as `-march=native` depends on it (home directories are shared in clusters)."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+
+
+def cache_directory() -> Path:
+    """Return the directory of compiled code: one per set of flags, processor and Brian2 version.
+
+    It lies in the directory that the environment variable BRIANFF_CACHE names, or in the user's cache.
+    """
+    base = os.environ.get("BRIANFF_CACHE") or Path(
+        os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "brianff"
+    )
+    flags = _BASE_FLAGS + _SIMD_FLAGS * simd_exponential()
+    key = hashlib.sha256(repr((flags, _processor(), brian2.__version__)).encode()).hexdigest()[:12]
+    return Path(base, "cython", key)
+
+
+@cache
+def configure() -> str:
+    """Set Brian2's preferences once; return the code-generation target, "cython" or "numpy".
+
+    A target that the user has set to "numpy" is kept. Without a working compiler the target is "numpy", with one
+    warning.
+    """
+    if prefs.codegen.target == "numpy":
+        return "numpy"
+    path = compiler()
+    if path is not None:
+        if simd_exponential():
+            prefs.codegen.cpp.extra_compile_args_gcc = _BASE_FLAGS + _SIMD_FLAGS
+            prefs.codegen.cpp.libraries = ["mvec", "m"]
+        directory = cache_directory()
+        directory.mkdir(parents=True, exist_ok=True)
+        prefs.codegen.runtime.cython.cache_dir = str(directory)
+        if _cython_works():
+            prefs.codegen.target = "cython"
+            return "cython"
+    warnings.warn(
+        "no working C++ compiler with Python headers was found: simulations run on the numpy target, several times "
+        "slower. Install one (Debian: apt install g++ python3-dev; macOS: xcode-select --install).",
+        stacklevel=2,
+    )
+    prefs.codegen.target = "numpy"
+    return "numpy"
+
+
+def _cython_works() -> bool:
+    from brian2.codegen.runtime.cython_rt.cython_rt import CythonCodeObject
+    from brian2.utils.logger import catch_logs
+
+    with catch_logs():  # Brian2's own warning would say the same at length
+        return CythonCodeObject.is_available()

@@ -1,0 +1,168 @@
+"""What both engines share: how a layer's description becomes the arguments of a Brian2 group."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import brian2
+import numpy as np
+from brian2 import Equations
+from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
+
+from brianff.description import Layer, Network
+from brianff.equations import NEURONS, SYNAPSES, NeuronModel, SynapseModel
+from brianff.equations.composition import compose
+from brianff.equations.functions import FUNCTIONS
+from brianff.equations.semi_implicit import semi_implicit
+from brianff.errors import ConfigurationError, NumericalError
+from brianff.goodness import Goodness
+from brianff.quantities import parse_like
+from brianff.stepping import PreparedNetwork
+
+__all__ = ["LayerResult", "Population"]
+
+METHODS = {"semi_implicit": semi_implicit, "exponential_euler": "exponential_euler", "euler": "euler"}
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """What a layer did in a batch of presentations.
+
+    Parameters
+    ----------
+    goodness_terms : ndarray, shape (presentations, neurons)
+    postsynaptic : ndarray, shape (presentations, neurons)
+    raster : ndarray of bool, shape (steps, presentations, neurons), or None
+        Spikes, where they were asked for.
+    """
+
+    goodness_terms: np.ndarray
+    postsynaptic: np.ndarray
+    raster: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Population:
+    """A layer of a network with the measurement of a goodness: the source of every Brian2 argument.
+
+    Parameters
+    ----------
+    network : Network
+    layer : Layer
+    goodness : Goodness
+    """
+
+    network: Network
+    layer: Layer
+    goodness: Goodness
+
+    @property
+    def neuron(self) -> NeuronModel:
+        """The neuron model."""
+        return _by_name(NEURONS, self.layer.neuron, "neuron")
+
+    @property
+    def synapse(self) -> SynapseModel:
+        """The model of the synaptic current."""
+        return _by_name(SYNAPSES, self.layer.synapse, "synapse")
+
+    @cached_property
+    def parameters(self) -> dict:
+        """Parameters of the neuron: the preset with the layer's own values."""
+        try:
+            preset = self.neuron.namespace(self.layer.preset)
+            own = {name: parse_like(text, preset.get(name)) for name, text in self.layer.parameters.items()}
+            return self.neuron.namespace(self.layer.preset, **own)
+        except ValueError as error:
+            raise ConfigurationError(f"layers: {error}") from None
+
+    @cached_property
+    def namespace(self) -> dict:
+        """Everything that the equations name, for one presentation of the network's encoding."""
+        return {
+            **FUNCTIONS,
+            **self.parameters,
+            "current": self.layer.current,
+            "tau_s": self.layer.synapse_time_constant,
+            "duration": self.network.encoding.steps * self.network.time_step,
+        }
+
+    def equations(self, current: str, time_course: str) -> Equations:
+        """Return the equations of the neurons under the equations of a synaptic current and of its time course."""
+        return compose(self.neuron, current, self.goodness.equations, time_course)
+
+    def group(
+        self, size: int, equations: Equations, spiking: bool, name: str, clock: brian2.Clock
+    ) -> brian2.NeuronGroup:
+        """Make the Brian2 group of `size` neurons; without `spiking` it has no threshold.
+
+        Names are part of the generated code: the same names in every session let compiled code be found again.
+        """
+        events = {}
+        if spiking:
+            events = {"threshold": self.neuron.threshold, "reset": self.neuron.reset}
+            if self.neuron.refractory is not None:
+                events["refractory"] = self.neuron.refractory
+        return brian2.NeuronGroup(
+            size,
+            equations,
+            method=METHODS[self.network.method],
+            namespace=self.namespace,
+            clock=clock,
+            name=name,
+            **events,
+        )
+
+    @cached_property
+    def pulse_response(self) -> np.ndarray:
+        """Current of a unit weight, per `current`, after one presynaptic event at step 0; shape (steps,)."""
+        return self._measure_current((0,))
+
+    @cached_property
+    def pulse_train_response(self) -> np.ndarray:
+        """Current of a unit drive, per `current`, with the encoding's pulses; shape (steps,)."""
+        return self._measure_current(self.network.encoding.pulse_steps)
+
+    def _measure_current(self, event_steps: tuple[int, ...]) -> np.ndarray:
+        """Return the current that the membrane sees at each step for events of amplitude 1 and a weight of 1.
+
+        It is measured on one unit with the network's own integration method, so that the separable current equals
+        the current of the events exactly.
+        """
+        equations = self.synapse.equations + "dtransferred/dt = I/(current*time_step) : 1"
+        unit = brian2.NeuronGroup(
+            1,
+            equations,
+            method=METHODS[self.network.method],
+            namespace={**self.namespace, "time_step": self.network.time_step},
+            clock=brian2.Clock(self.network.time_step, name="unit_clock"),
+            codeobj_class=NumpyCodeObject,
+        )
+        network = PreparedNetwork(unit)
+        if self.synapse.update:
+            network.add(unit.run_regularly(self.synapse.update, when="start", codeobj_class=NumpyCodeObject))
+        network.prepare()
+        a, transferred = (unit.variables[name].get_value() for name in ("a", "transferred"))
+        total = np.zeros(self.network.encoding.steps + 1)
+        for step in range(self.network.encoding.steps):
+            network.step()
+            a += float(self.layer.current) * (step in event_steps)
+            total[step + 1] = transferred[0]
+        return np.diff(total)
+
+    def check(self, voltage: np.ndarray) -> None:
+        """Raise a NumericalError if the membrane voltages (volt) show that the integration diverged."""
+        limit = float(self.neuron.largest_voltage)
+        if voltage.size and not np.abs(voltage).max() <= limit:
+            names = {name: value for name, value in self.parameters.items()}
+            largest = brian2.Quantity(eval(self.neuron.largest_explicit_step, {}, names))
+            raise NumericalError(
+                f"the membrane voltage of a {self.neuron.name!r} neuron left +-{self.neuron.largest_voltage} with "
+                f"method {self.network.method!r} at a time step of {self.network.time_step}: use "
+                f"network.method = 'semi_implicit', or network.time_step below {largest}"
+            )
+
+
+def _by_name(models, name, kind):
+    if name not in models:
+        raise ConfigurationError(f"layers: no {kind} {name!r}; known: {', '.join(models)}")
+    return models[name]

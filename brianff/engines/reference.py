@@ -1,0 +1,172 @@
+"""The reference engine: the network as ordinary Brian2 objects, one presentation after the other.
+
+It is what a Brian2 user would write by hand: a group that emits the input events, `Synapses` with alpha currents,
+groups of neurons, monitors. It is slow, and it is the oracle for the fast engine; it runs on every Brian2 target,
+C++ standalone included.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import brian2
+import numpy as np
+
+from brianff.codegeneration import configure
+from brianff.description import Network
+from brianff.engines.population import LayerResult, Population
+from brianff.equations.composition import presentation_start
+from brianff.goodness import Goodness
+from brianff.inputs import PulseInput, SpikeInput
+
+__all__ = ["BrianObjects", "ReferenceEngine"]
+
+
+@dataclass
+class BrianObjects:
+    """The Brian2 objects of one batch, for scripts that add their own monitors before they run `network`.
+
+    Parameters
+    ----------
+    network : brian2.Network
+    inputs : brian2.NeuronGroup
+    layers : list of brian2.NeuronGroup
+    synapses : list of brian2.Synapses
+    spikes : list of brian2.SpikeMonitor
+    results : list of brian2.StateMonitor
+        `goodness` and `postsynaptic` at the end of each presentation but the last.
+    duration : brian2.Quantity
+        Duration of all presentations together.
+    """
+
+    network: brian2.Network
+    inputs: brian2.NeuronGroup
+    layers: list
+    synapses: list
+    spikes: list
+    results: list
+    duration: brian2.Quantity
+
+
+class ReferenceEngine:
+    """Runs a network in plain Brian2.
+
+    Parameters
+    ----------
+    network : Network
+    goodness : Goodness
+    standalone_directory : str, optional
+        Build and run a C++ standalone program in this directory instead of running inside Python. Brian2's device
+        must have been chosen before: ``brian2.set_device("cpp_standalone", build_on_run=False)``.
+    """
+
+    def __init__(self, network: Network, goodness: Goodness, standalone_directory: str | None = None):
+        configure()
+        self.network = network
+        self.populations = [Population(network, layer, goodness) for layer in network.layers]
+        for population in self.populations:
+            population.parameters  # wrong names and values are reported before anything is built
+        self._standalone_directory = standalone_directory
+
+    def present(
+        self, inputs: PulseInput | SpikeInput, weights: Sequence[np.ndarray], *, spikes: bool = True
+    ) -> list[LayerResult]:
+        """Present a batch to the first `len(weights)` layers; spikes are always returned.
+
+        Parameters
+        ----------
+        inputs : PulseInput or SpikeInput
+        weights : sequence of ndarray
+            Weights (inputs, neurons) of each layer to run.
+        spikes : bool
+            For the same call as `LanesEngine.present`.
+        """
+        objects = self.build(inputs, weights)
+        objects.network.run(objects.duration, namespace={})
+        if self._standalone_directory is not None:
+            brian2.get_device().build(directory=self._standalone_directory, compile=True, run=True)
+        return [self._result(objects, number, inputs) for number in range(len(weights))]
+
+    def build(self, inputs: PulseInput | SpikeInput, weights: Sequence[np.ndarray]) -> BrianObjects:
+        """Return the Brian2 objects that present a batch, one presentation after the other."""
+        duration = inputs.steps * self.network.time_step
+        clock = brian2.Clock(self.network.time_step, name="step_clock")
+        presentation_clock = brian2.Clock(duration, name="presentation_clock")
+        source = self._input_group(inputs, clock)
+        emit = source.run_regularly("amplitude = input_events(t, i)", when="start", clock=clock)
+        objects = BrianObjects(brian2.Network(source, emit), source, [], [], [], [], len(inputs) * duration)
+        for number, (population, matrix) in enumerate(zip(self.populations, weights, strict=False), 1):
+            separable = number == 1 and isinstance(inputs, PulseInput)
+            time_course = "pulse_train_response(t)" if separable else "1"
+            equations = population.equations(population.synapse.equations, f"time_course = {time_course} : 1")
+            # Hidden layers send events of amplitude 1, as the input group sends events with amplitudes of its own.
+            group = population.group(matrix.shape[1], equations + "amplitude = 1 : 1", True, f"layer_{number}", clock)
+            if separable:
+                response = np.tile(population.pulse_train_response, len(inputs))
+                group.namespace["pulse_train_response"] = brian2.TimedArray(
+                    response, dt=self.network.time_step, name="pulse_train_response"
+                )
+            if population.synapse.update:
+                objects.network.add(group.run_regularly(population.synapse.update, when="start"))
+            start = presentation_start(population.neuron, equations)
+            objects.network.add(group.run_regularly(start, clock=presentation_clock, when="start", order=-1))
+            synapses = self._connect(source, group, population, matrix, f"synapses_{number}", clock)
+            # Monitored just before the next presentation starts.
+            result = brian2.StateMonitor(
+                group,
+                ["goodness", "postsynaptic", "v"],
+                record=True,
+                clock=presentation_clock,
+                when="start",
+                order=-2,
+                name=f"results_{number}",
+            )
+            monitor = brian2.SpikeMonitor(group, name=f"spikes_{number}")
+            objects.network.add(group, synapses, result, monitor)
+            objects.layers.append(group)
+            objects.synapses.append(synapses)
+            objects.results.append(result)
+            objects.spikes.append(monitor)
+            source = group
+        return objects
+
+    def _input_group(self, inputs: PulseInput | SpikeInput, clock: brian2.Clock) -> brian2.NeuronGroup:
+        events = inputs.events().transpose(1, 0, 2)  # presentation after presentation
+        table = brian2.TimedArray(events.reshape(-1, events.shape[2]), dt=self.network.time_step, name="input_events")
+        return brian2.NeuronGroup(
+            events.shape[2],
+            "amplitude : 1",
+            threshold="amplitude != 0",
+            reset="",
+            namespace={"input_events": table},
+            clock=clock,
+            name="inputs",
+        )
+
+    def _connect(self, source, target, population: Population, matrix: np.ndarray, name, clock) -> brian2.Synapses:
+        synapses = brian2.Synapses(
+            source,
+            target,
+            "w : 1",
+            on_pre=population.synapse.on_pre,
+            namespace={"current": population.layer.current},
+            clock=clock,
+            name=name,
+        )
+        pre, post = np.indices(matrix.shape).reshape(2, -1)
+        synapses.connect(i=pre, j=post)
+        synapses.w = matrix.ravel()
+        return synapses
+
+    def _result(self, objects: BrianObjects, number: int, inputs: PulseInput | SpikeInput) -> LayerResult:
+        group, monitor, result = objects.layers[number], objects.spikes[number], objects.results[number]
+
+        def at_end(name: str) -> np.ndarray:
+            before_last = np.asarray(getattr(result, name)).T[1:]
+            return np.vstack([before_last, np.asarray(getattr(group, name))])
+
+        self.populations[number].check(at_end("v"))
+        raster = np.zeros((inputs.steps, len(inputs), len(group)), dtype=bool)
+        step = np.rint(np.asarray(monitor.t) / float(self.network.time_step)).astype(int)
+        presentation, step = np.divmod(step, inputs.steps)
+        raster[step, presentation, np.asarray(monitor.i)] = True
+        return LayerResult(at_end("goodness"), at_end("postsynaptic"), raster)

@@ -1,0 +1,34 @@
+"""The package's own exceptions: every error a user can cause is one of these, with a message that says what to do."""
+
+__all__ = [
+    "BrianffError",
+    "CheckpointError",
+    "ConfigurationError",
+    "DataError",
+    "MissingDependencyError",
+    "NumericalError",
+]
+
+
+class BrianffError(Exception):
+    """Base of all errors raised on purpose by brianff. The command line prints it in one line and exits with 2."""
+
+
+class ConfigurationError(BrianffError, ValueError):
+    """A description or protocol has an unknown name, key or value."""
+
+
+class DataError(BrianffError):
+    """A data set is missing, damaged or of the wrong shape."""
+
+
+class NumericalError(BrianffError, ArithmeticError):
+    """An integration diverged; the message says which time step or method would work."""
+
+
+class CheckpointError(BrianffError):
+    """A run directory or checkpoint cannot be read: missing, truncated, altered or from another version."""
+
+
+class MissingDependencyError(BrianffError, ImportError):
+    """An optional package is needed for what was asked; the message says how to install it."""

@@ -1,0 +1,98 @@
+"""What a layer answered to a batch of presentations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brianff.goodness import Goodness
+from brianff.inputs import PulseInput, SpikeInput
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Recording", "Responses"]
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Answer of one layer to a batch of presentations.
+
+    Parameters
+    ----------
+    inputs : PulseInput or SpikeInput
+        What the layer received.
+    goodness_terms : ndarray, shape (presentations, neurons)
+        Goodness of each neuron, averaged over the presentation.
+    postsynaptic : ndarray, shape (presentations, neurons)
+        Derivative of the goodness terms with respect to the neuron's drive.
+    measure : Goodness
+    pulse_response : ndarray, shape (steps,)
+        Current of a unit weight after a presynaptic event at step 0.
+    raster : ndarray of bool, shape (steps, presentations, neurons), or None
+        Spikes, where they were asked for.
+    """
+
+    inputs: PulseInput | SpikeInput
+    goodness_terms: np.ndarray
+    postsynaptic: np.ndarray
+    measure: Goodness
+    pulse_response: np.ndarray
+    raster: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.goodness_terms)
+
+    @property
+    def presynaptic(self) -> np.ndarray:
+        """Presynaptic factor of each synapse's change, shape (presentations, inputs)."""
+        return self.inputs.presynaptic(self.pulse_response)
+
+    @property
+    def goodness(self) -> np.ndarray:
+        """Goodness of the layer, shape (presentations,)."""
+        return self.measure.total(self.goodness_terms)
+
+    @property
+    def spike_counts(self) -> np.ndarray | None:
+        """Spikes of each neuron, shape (presentations, neurons); None if spikes were not asked for."""
+        return None if self.raster is None else self.raster.sum(axis=0)
+
+    def select(self, presentations) -> Responses:
+        """Return the responses to some presentations: an index array, a mask or a slice."""
+        raster = None if self.raster is None else self.raster[:, presentations]
+        return Responses(
+            self.inputs.select(presentations),
+            self.goodness_terms[presentations],
+            self.postsynaptic[presentations],
+            self.measure,
+            self.pulse_response,
+            raster,
+        )
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Time courses of a few presentations, for figures and analyses.
+
+    Parameters
+    ----------
+    times : ndarray, shape (steps,)
+        Times in seconds, at the end of each step.
+    spikes : pandas.DataFrame
+        Columns time (s), neuron, layer, presentation, label, polarity.
+    traces : dict of str to ndarray, shape (presentations, steps, neurons)
+        Recorded variables in SI units.
+    neurons : ndarray of int
+        Numbers of the neurons in `traces`.
+    layer : int
+        Layer of `traces`.
+    """
+
+    times: np.ndarray
+    spikes: pandas.DataFrame
+    traces: dict[str, np.ndarray]
+    neurons: np.ndarray
+    layer: int

@@ -1,0 +1,42 @@
+"""Putting a neuron, its synaptic current and the measurement of its goodness together into one set of equations."""
+
+from brian2 import Equations
+from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER
+
+from brianff.equations.neuron import NeuronModel
+from brianff.equations.synapse import UNIT_CURRENT
+
+__all__ = ["compose", "presentation_start", "state_variables"]
+
+
+def compose(neuron: NeuronModel, current: str, measurement: str, time_course: str) -> Equations:
+    """Return the equations of a population, in the order of integration.
+
+    Parameters
+    ----------
+    neuron : NeuronModel
+    current : str
+        Equations of the synaptic current `I`: those of a SynapseModel, or SEPARABLE.
+    measurement : str
+        Equations of `goodness` and `postsynaptic`.
+    time_course : str
+        Equation of `time_course` (1), the shape in time of the current of a unit drive.
+    """
+    return Equations(current + UNIT_CURRENT + neuron.equations + measurement + time_course)
+
+
+def state_variables(equations: Equations) -> tuple[str, ...]:
+    """Return the names of the variables that a presentation changes and the next one must find at their start."""
+    given_from_outside = ("drive", "time_course")
+    return tuple(
+        name
+        for name, equation in equations.items()
+        if equation.type in (DIFFERENTIAL_EQUATION, PARAMETER) and name not in given_from_outside
+    )
+
+
+def presentation_start(neuron: NeuronModel, equations: Equations) -> str:
+    """Return the statements that put every state variable to its value at the start of a presentation."""
+    return "\n".join(
+        f"{name} = {neuron.initial.get(name, f'0*{equations[name].unit!r}')}" for name in state_variables(equations)
+    )

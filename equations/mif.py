@@ -1,0 +1,66 @@
+"""Memristive integrate-and-fire (MIF) neuron: one capacitor, two volatile memristors, two batteries.
+
+::
+
+    C dv/dt = I - G1 (v - E1) - G2 (v - E2)
+
+Each memristor follows `brianff.equations.memristor`. There is no reset: the first memristor turns on and repolarises
+the membrane by itself. A spike is an upward crossing of `v_spike`.
+
+The sensitivity dv/d(drive) obeys the membrane equation's own derivative with the memristors' states held, so it is
+local to the neuron::
+
+    C ds/dt = unit_current - (G1 + G2) s
+
+Source: Kang et al., IEEE TCAS-I 68(12):4837-4850 (2021). The first author's public code has no unit of time
+(tau = 100 steps, C = 1e-4); with one step = 1 us the values read as below, and tau equals Knowm's 1e-4 s.
+"""
+
+from brian2 import kohm, mV, pF, us
+
+from brianff.equations.memristor import volatile_memristor
+from brianff.equations.neuron import NeuronModel
+from brianff.equations.parameters import Parameter, Preset
+
+__all__ = ["MIF"]
+
+KANG_2021 = Preset(
+    "kang-2021",
+    "Kang et al., IEEE TCAS-I 68(12):4837-4850 (2021), and the first author's public code with one step = 1 us",
+    {
+        "R_on": Parameter(1 * kohm, "resistance of a memristor that is fully on"),
+        "R_off": Parameter(100 * kohm, "resistance of a memristor that is fully off"),
+        "v_on": Parameter(110 * mV, "voltage at which half of the off switches turn on"),
+        "v_off": Parameter(5 * mV, "voltage at which half of the on switches turn off"),
+        "k": Parameter(15 * mV, "width of the switching thresholds"),
+        "tau": Parameter(100 * us, "time constant of switching"),
+        "E1": Parameter(0 * mV, "battery in series with memristor 1"),
+        "E2": Parameter(50 * mV, "battery in series with memristor 2"),
+        "C": Parameter(100 * pF, "membrane capacitance"),
+        "x_initial": Parameter(0.0238, "state of both memristors at the start of a presentation"),
+        "v_initial": Parameter(0 * mV, "membrane voltage at the start of a presentation"),
+        "v_spike": Parameter(30 * mV, "voltage whose upward crossing is a spike"),
+    },
+)
+
+SYMMETRIC_BATTERIES = KANG_2021.derive(
+    "symmetric-batteries", "variant in the first author's public code", E1=-25 * mV, E2=25 * mV
+)
+
+MIF = NeuronModel(
+    name="mif",
+    equations=f"""
+dv/dt = (I - G1*(v - E1) - G2*(v - E2))/C : volt
+dsensitivity/dt = (unit_current/mV - (G1 + G2)*sensitivity)/C : 1
+{volatile_memristor(1, "v - E1")}
+{volatile_memristor(2, "v - E2")}
+activity = v/mV : 1
+""",
+    presets={preset.name: preset for preset in (KANG_2021, SYMMETRIC_BATTERIES)},
+    initial={"v": "v_initial", "x1": "x_initial", "x2": "x_initial"},
+    threshold="v > v_spike",
+    refractory="v > v_spike",
+    traces=("v", "x1", "x2"),
+    largest_explicit_step="C*R_on",
+)
+"""The MIF neuron; its activity is the membrane voltage in millivolt."""

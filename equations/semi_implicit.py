@@ -1,0 +1,48 @@
+"""Semi-implicit Euler integration, the form in which the discrete-time memristive neuron was published.
+
+The equations are advanced in the order in which they are written. Each is implicit in its own variable, in which it
+must be linear, and takes the new values of the variables above it and the old values of those below::
+
+    dx/dt = a x + b    ->    x <- (x + dt b) / (1 - dt a)
+
+It is stable at any time step for decaying equations (a <= 0) and, unlike Brian2's `exponential_euler`, needs no
+exponential for it.
+"""
+
+import sympy
+from brian2 import StateUpdateMethod
+from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
+from brian2.stateupdaters.base import UnsupportedEquationsException, extract_method_options
+
+__all__ = ["semi_implicit"]
+
+
+class SemiImplicitStateUpdater(StateUpdateMethod):
+    """State updater of the module's formula; registered with Brian2 under the name "semi_implicit"."""
+
+    def __call__(self, equations, variables=None, method_options=None):
+        extract_method_options(method_options, {})
+        if equations.is_stochastic:
+            raise UnsupportedEquationsException("Cannot solve stochastic equations with semi_implicit.")
+        expressions = dict(equations.get_substituted_expressions(variables))
+        return "\n".join(
+            self._update(name, str_to_sympy(expressions[name].code, variables))
+            for name in equations
+            if name in equations.diff_eq_names
+        )
+
+    @staticmethod
+    def _update(name, expression):
+        symbol = sympy.Symbol(name, real=True)
+        linear = sympy.diff(expression, symbol)
+        if linear.has(symbol):
+            raise UnsupportedEquationsException(f"semi_implicit needs d{name}/dt to be linear in {name}.")
+        rest = expression.subs(symbol, 0)
+        numerator = name if rest == 0 else f"({name} + dt*({sympy_to_str(rest)}))"
+        if linear == 0:
+            return f"{name} = {numerator}"
+        return f"{name} = {numerator}*reciprocal(1 - dt*({sympy_to_str(linear)}))"
+
+
+semi_implicit = SemiImplicitStateUpdater()
+StateUpdateMethod.register("semi_implicit", semi_implicit)

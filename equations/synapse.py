@@ -1,0 +1,73 @@
+"""Synaptic currents: alpha-shaped responses to presynaptic events.
+
+True alpha current: a presynaptic event adds `current` x weight to `a`, and::
+
+    tau_s da/dt = -a          tau_s dI/dt = a - I
+
+so that one event gives I(t) = current x weight x (t / tau_s) exp(-t / tau_s). All synapses of a neuron share one
+pair (a, I), because the equations are linear.
+
+"As published": the public code of the fully memristive network steps a <- -a / tau + input instead of
+a <- a - a / tau + input, which makes I nearly a single exponential. It is kept under that name for comparison.
+"""
+
+from dataclasses import dataclass
+
+__all__ = ["SEPARABLE", "SYNAPSES", "UNIT_CURRENT", "SynapseModel"]
+
+
+@dataclass(frozen=True)
+class SynapseModel:
+    """A synaptic current as Brian2 text.
+
+    Parameters
+    ----------
+    name : str
+    equations : str
+        Equations of `a` and `I` (ampere); the time constant is `tau_s`.
+    update : str
+        Statements carried out at the start of each step, for models that are maps; empty for differential equations.
+    on_pre : str
+        What a presynaptic event does: it reads `current`, `w` and `amplitude_pre`.
+    """
+
+    name: str
+    equations: str
+    update: str = ""
+    on_pre: str = "a_post += current*w*amplitude_pre"
+
+
+ALPHA = SynapseModel(
+    "alpha",
+    """
+da/dt = -a/tau_s : amp
+dI/dt = (a - I)/tau_s : amp
+""",
+)
+
+ALPHA_AS_PUBLISHED = SynapseModel(
+    "alpha-as-published",
+    """
+a : amp
+I : amp
+""",
+    update="""
+I += (a - I)*dt/tau_s
+a = -a*dt/tau_s
+""",
+)
+
+SYNAPSES = {model.name: model for model in (ALPHA, ALPHA_AS_PUBLISHED)}
+"""Synaptic currents by name."""
+
+SEPARABLE = """
+I = current*time_course*drive : amp
+drive : 1
+"""
+"""Current of input units that all emit the same pulse train: the common `time_course` times the weighted sum `drive` of
+the amplitudes. The time course is the full model's response to that train."""
+
+UNIT_CURRENT = """
+unit_current = current*time_course : amp
+"""
+"""Current of a unit drive. Where the inputs have no common time course, `time_course` is 1."""

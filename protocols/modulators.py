@@ -1,0 +1,127 @@
+"""Modulators: how strongly, and with which sign, each presentation changes the weights.
+
+A probability P that a presentation is positive is built from the goodness G, and the loss is its negative log
+likelihood. The modulator of a presentation is -dL/dG: the one or two scalars that are broadcast to all synapses of a
+layer. Decisions and losses are computed from log-odds, never from P, which saturates.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from brianff.errors import ConfigurationError
+from brianff.responses import Responses
+
+__all__ = ["MODULATORS", "Modulator", "Pair", "Sigmoid", "Symmetric"]
+
+
+@dataclass(frozen=True)
+class Modulator:
+    """Base of the modulators.
+
+    Parameters
+    ----------
+    sharpness : float
+        Factor of the goodness in the log-odds.
+    threshold : float
+        Goodness at which the odds are even, or the margin of a pair.
+    """
+
+    sharpness: float = 1.0
+    threshold: float = 0.0
+
+    def __call__(self, positive: Responses, negative: Responses) -> tuple[np.ndarray, np.ndarray]:
+        """Return -dL/dg of each goodness term for both passes, broadcastable to (presentations, neurons)."""
+        raise NotImplementedError
+
+    def loss(self, positive: Responses, negative: Responses) -> np.ndarray:
+        """Return the loss of each pair of presentations, shape (presentations,)."""
+        raise NotImplementedError
+
+    def score(self, responses: Responses) -> np.ndarray:
+        """Return what inference compares between labels, shape (presentations,): it rises with the log-odds."""
+        return responses.goodness
+
+
+class Sigmoid(Modulator):
+    """P = s(a (G - theta)): the modulator is a (1 - P) for positive and -a P for negative data.
+
+    Source: arXiv 2406.16479.
+    """
+
+    def __call__(self, positive, negative):
+        return self._signed(positive, 1.0), self._signed(negative, -1.0)
+
+    def loss(self, positive, negative):
+        return np.logaddexp(0.0, -self._log_odds(positive)) + np.logaddexp(0.0, self._log_odds(negative))
+
+    def _log_odds(self, responses):
+        return self.sharpness * (responses.goodness - self.threshold)
+
+    def _signed(self, responses, sign):
+        modulator = sign * self.sharpness * expit(-sign * self._log_odds(responses))
+        return modulator[:, np.newaxis] * responses.measure.share(responses.goodness_terms)
+
+
+class Pair(Modulator):
+    """L = softplus(theta - a (G_positive - G_negative)) on the same image with a right and a wrong label.
+
+    The modulator is a s(theta - a (G_positive - G_negative)), with opposite signs. Source: SymBa, arXiv 2303.08418.
+    """
+
+    def __call__(self, positive, negative):
+        modulator = self.sharpness * expit(self._violation(positive, negative))[:, np.newaxis]
+        return (
+            modulator * positive.measure.share(positive.goodness_terms),
+            -modulator * negative.measure.share(negative.goodness_terms),
+        )
+
+    def loss(self, positive, negative):
+        return np.logaddexp(0.0, self._violation(positive, negative))
+
+    def _violation(self, positive, negative):
+        if len(positive) != len(negative):
+            raise ConfigurationError(
+                f"the pair form needs one negative for each positive; got {len(negative)} for {len(positive)}"
+            )
+        return self.threshold - self.sharpness * (positive.goodness - negative.goodness)
+
+
+class Symmetric(Modulator):
+    """P = (G+ + eps) / (G+ + G- + 2 eps): the first half of the neurons is "+", the second half "-".
+
+    The modulator has one scalar for each half; `sharpness` and `threshold` have no place in it. eps = 0.01 as in
+    arXiv 2406.16479.
+    """
+
+    epsilon = 0.01
+
+    def __call__(self, positive, negative):
+        return self._toward(positive, plus=True), self._toward(negative, plus=False)
+
+    def loss(self, positive, negative):
+        plus, minus = self._halves(positive)
+        negative_plus, negative_minus = self._halves(negative)
+        return np.log1p(minus / plus) + np.log1p(negative_plus / negative_minus)
+
+    def score(self, responses):
+        plus, minus = self._halves(responses)
+        return np.log(plus) - np.log(minus)
+
+    def _halves(self, responses):
+        terms = responses.goodness_terms * responses.measure.share(responses.goodness_terms)
+        half = terms.shape[1] // 2
+        return terms[:, :half].sum(axis=1) + self.epsilon, terms[:, half:].sum(axis=1) + self.epsilon
+
+    def _toward(self, responses, plus):
+        own, other = self._halves(responses) if plus else self._halves(responses)[::-1]
+        total = own + other
+        neurons = responses.goodness_terms.shape[1]
+        in_own_half = (np.arange(neurons) < neurons // 2) == plus
+        modulator = np.where(in_own_half, (other / own / total)[:, np.newaxis], (-1.0 / total)[:, np.newaxis])
+        return modulator * responses.measure.share(responses.goodness_terms)
+
+
+MODULATORS = {"pair": Pair, "sigmoid": Sigmoid, "symmetric": Symmetric}
+"""Modulators by the name of their probability."""

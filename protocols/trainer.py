@@ -1,0 +1,208 @@
+"""The greedy layer-wise Forward-Forward algorithm, without files: state, one epoch, state again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from brianff.datasets import Batch, Dataset, Split
+from brianff.errors import ConfigurationError
+from brianff.protocols.augmentation import shift_images
+from brianff.protocols.configuration import Protocol
+from brianff.protocols.goodness import GOODNESS
+from brianff.protocols.inference import accuracy
+from brianff.protocols.modulators import MODULATORS
+from brianff.protocols.negatives import hardest, wrong_labels
+from brianff.protocols.plasticity import modulated_hebbian
+from brianff.protocols.step_rules import STEP_RULES, cosine
+from brianff.responses import Responses
+from brianff.simulator import Simulator
+
+__all__ = ["Trainer"]
+
+Report = Callable[[int, dict[str, float]], None]
+
+
+class Trainer:
+    """Trains a protocol's network layer by layer; only the last active layer learns.
+
+    Parameters
+    ----------
+    protocol : Protocol
+    dataset : Dataset
+
+    Attributes
+    ----------
+    simulator : Simulator
+    training, held_out : Split
+        Images that are learned, and those that the accuracy is measured on: validation or test images.
+    layer, epoch : int
+        Position: the layer that learns next, and how many of its epochs are done.
+    history : list of (epoch, layer, quantity, value)
+    """
+
+    def __init__(self, protocol: Protocol, dataset: Dataset):
+        _check_fit(protocol, dataset)
+        self.protocol = protocol
+        self.dataset = dataset
+        learning = protocol.learning
+        self.training, self.held_out = _split(protocol, dataset)
+        self.simulator = Simulator(
+            protocol.network,
+            GOODNESS[learning.goodness],
+            protocol.engine.name,
+            protocol.engine.lanes,
+            protocol.seed,
+        )
+        self.modulator = MODULATORS[learning.probability](learning.sharpness, learning.threshold)
+        self.step_rule = STEP_RULES[learning.step_rule](learning.step_size)
+        self.layer = 0
+        self.epoch = 0
+        self.history: list[tuple[int, int, str, float]] = []
+
+    @property
+    def finished(self) -> bool:
+        """Whether every layer has learned for all its epochs."""
+        return self.layer == len(self.simulator.layers)
+
+    @property
+    def images_left(self) -> int:
+        """Images still to be presented, counted once per epoch."""
+        epochs = self.protocol.learning.epochs
+        return ((len(self.simulator.layers) - self.layer) * epochs - self.epoch) * len(self.training)
+
+    def run_epoch(self, report: Report = lambda images, figures: None) -> None:
+        """Train the active layer for one epoch and move the position on.
+
+        Parameters
+        ----------
+        report : callable
+            Called after each batch with its number of images and the figures to show.
+        """
+        sums = {"training_loss": 0.0, "goodness_positive": 0.0, "goodness_negative": 0.0, "right_order": 0.0}
+        done = 0
+        batches = self.training.batches(self.protocol.learning.batch, self.simulator.streams["batches"])
+        for batch in batches:
+            positive, negative = self._contrast(batch)
+            self._learn(positive, negative, done / len(self.training))
+            done += len(batch.labels)
+            sums["training_loss"] += self.modulator.loss(positive, negative).sum()
+            sums["goodness_positive"] += positive.goodness.sum()
+            sums["goodness_negative"] += negative.goodness.sum()
+            scores = (self.modulator.score(responses) for responses in (positive, negative))
+            sums["right_order"] += np.greater(*scores).sum()
+            report(len(batch.labels), {"loss": sums["training_loss"] / done, "right order": sums["right_order"] / done})
+        for quantity, total in sums.items():
+            self._note(quantity, total / done)
+        self._note(*self._measure_accuracy())
+        self._advance()
+
+    def evaluate(self, split: Split, report: Callable[[int], None] = lambda images: None) -> float:
+        """Return the accuracy on a split; nothing but counters changes."""
+        evaluation = self.protocol.evaluation
+        return accuracy(self.simulator, split, evaluation.layers, self.modulator.score, evaluation.batch, report)
+
+    def _contrast(self, batch: Batch) -> tuple[Responses, Responses]:
+        """Present a batch with right and wrong labels; return the positive and the negative responses."""
+        learning, streams = self.protocol.learning, self.simulator.streams
+        shape, shift = self.dataset.image_shape, self.protocol.data.shift
+        images = shift_images(batch.images, shape, shift, streams["shifts"])
+        count = learning.candidates if learning.negatives == "hardest" else 1
+        wrong = wrong_labels(batch.labels, streams["negatives"], self.protocol.network.classes, count)
+        labels = np.column_stack([batch.labels, wrong])
+        responses = self.simulator.present(images, labels, self.layer)
+        first = np.arange(len(images)) * labels.shape[1]
+        scores = self.modulator.score(responses).reshape(labels.shape)
+        return responses.select(first), responses.select(first + 1 + hardest(scores[:, 1:]))
+
+    def _learn(self, positive: Responses, negative: Responses, share_of_epoch: float) -> None:
+        learning = self.protocol.learning
+        progress = (self.epoch + share_of_epoch) / learning.epochs
+        factor = cosine(progress) if learning.step_schedule == "cosine" else 1.0
+        change = modulated_hebbian(positive, negative, self.modulator)
+        self.simulator.layers[self.layer].learn(self.step_rule(change, factor))
+
+    def _measure_accuracy(self) -> tuple[str, float]:
+        """Measure after an epoch, on the layers trained so far; never on test images."""
+        if self.protocol.data.validation_images:
+            quantity, split = "validation_accuracy", self.held_out
+        else:
+            quantity, split = "training_accuracy", self.training.first(self.protocol.evaluation.epoch_images)
+        wanted = self.protocol.evaluation.layers
+        trained = [layer for layer in range(self.layer + 1) if wanted is None or layer in wanted]
+        batch = self.protocol.evaluation.batch
+        return quantity, accuracy(self.simulator, split, trained or [self.layer], self.modulator.score, batch)
+
+    def _note(self, quantity: str, value: float) -> None:
+        self.history.append((self.epoch + 1, self.layer, quantity, float(value)))
+
+    def _advance(self) -> None:
+        self.epoch += 1
+        if self.epoch == self.protocol.learning.epochs:
+            self.layer, self.epoch = self.layer + 1, 0
+            self.step_rule = type(self.step_rule)(self.protocol.learning.step_size)
+
+    def last_epoch(self) -> dict[str, float]:
+        """Return the quantities of the history's last epoch."""
+        position = self.history[-1][:2] if self.history else None
+        return {quantity: value for *where, quantity, value in self.history if tuple(where) == position}
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return the weights of all layers by name, and the label codes."""
+        weights = {f"weights_{number}": layer.crossbar.weights for number, layer in enumerate(self.simulator.layers)}
+        return weights | {"codes": self.simulator.codes}
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return everything that resuming needs: arrays and JSON-able values."""
+        arrays = self.weights() | {f"step_rule.{name}": array for name, array in self.step_rule.state.items()}
+        return arrays, {
+            "layer": self.layer,
+            "epoch": self.epoch,
+            "history": self.history,
+            "streams": self.simulator.streams.state(),
+            "presentations": self.simulator.presentations,
+            "neuron_steps": self.simulator.neuron_steps,
+        }
+
+    def restore(self, arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
+        """Put the trainer into a state that `state` returned; training then continues bit for bit."""
+        for number, layer in enumerate(self.simulator.layers):
+            layer.crossbar.weights[:] = arrays[f"weights_{number}"]
+        self.simulator.codes[:] = arrays["codes"]
+        prefix = "step_rule."
+        self.step_rule.state = {
+            name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)
+        }
+        self.layer, self.epoch = values["layer"], values["epoch"]
+        self.history = [tuple(row) for row in values["history"]]
+        self.simulator.streams.restore(values["streams"])
+        self.simulator.presentations = values["presentations"]
+        self.simulator.neuron_steps = values["neuron_steps"]
+
+
+def _check_fit(protocol: Protocol, dataset: Dataset) -> None:
+    network, pixels = protocol.network, dataset.image_shape[0] * dataset.image_shape[1]
+    for field, given, needed in (("pixels", network.pixels, pixels), ("classes", network.classes, dataset.classes)):
+        if given != needed:
+            raise ConfigurationError(f"network.{field} is {given}; data set {dataset.name!r} needs {needed}")
+    learning = protocol.learning
+    if learning.negatives == "hardest" and learning.candidates >= dataset.classes:
+        raise ConfigurationError(
+            f"learning.candidates is {learning.candidates}; there are only {dataset.classes - 1} wrong labels"
+        )
+
+
+def _split(protocol: Protocol, dataset: Dataset) -> tuple[Split, Split]:
+    training, data = dataset.train, protocol.data
+    if data.validation_images >= len(training):
+        raise ConfigurationError(
+            f"data.validation_images is {data.validation_images}; there are {len(training)} training images"
+        )
+    held_out = dataset.test
+    if data.validation_images:
+        training, held_out = training.without_last(data.validation_images), training.last(data.validation_images)
+    if data.training_images is not None:
+        training = training.first(data.training_images)
+    return training, held_out

@@ -1,0 +1,300 @@
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import types
+import warnings
+from pathlib import Path
+
+import pytest
+
+from brianff import cli
+from brianff.errors import DataError
+from brianff.runs import RunDirectory
+
+SUMMARY = {
+    "protocol": "small",
+    "test_accuracy": 0.96543,
+    "train_accuracy": 1.0,
+    "wall_seconds": {"compile": 10.0, "train": 12.5, "evaluate": 2.0},
+}
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Stand in for training, figures and data sets, and record how they are called."""
+    made = []
+
+    def record(name, result):
+        def call(*arguments):
+            made.append((name, *arguments))
+            return result
+
+        return call
+
+    def module(name, **functions):
+        fake = types.ModuleType(name)
+        for function, result in functions.items():
+            setattr(fake, function, record(function, result))
+        monkeypatch.setitem(sys.modules, name, fake)
+        parent, _, attribute = name.rpartition(".")
+        monkeypatch.setattr(sys.modules[parent], attribute, fake, raising=False)
+
+    import brianff.analysis
+    import brianff.protocols  # noqa: F401
+
+    module("brianff.protocols.training", train=SUMMARY, resume=SUMMARY, evaluate={"test_accuracy": 0.5})
+    module("brianff.analysis.report", write_figures=[Path("a.png"), Path("b.png")])
+    module(
+        "brianff.datasets", available_datasets={"digits": Path("/here"), "mnist": None}, fetch_dataset=Path("/cache")
+    )
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)  # main replaces it: put it back
+    return made
+
+
+@pytest.fixture
+def brianff(monkeypatch, calls, capsys, tmp_path):
+    """Run a command line in an empty directory and return exit status, output and error output."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(line):
+        monkeypatch.setattr(sys, "argv", ["brianff", *shlex.split(line)])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        return caught.value.code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def protocol(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text('name = "small"\nseed = 3\n')
+    return path
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = RunDirectory.create(tmp_path, "small", 1)
+    run.write_config({"name": "small"})
+    return run
+
+
+def test_train(brianff, protocol, calls):
+    status, output, errors = brianff(
+        f"train {protocol} --seed 5 --set learning.epochs=2 --set learning.batch=7 --out o --data-dir images"
+    )
+    assert (status, errors) == (0, "")
+    (name, trained, run, data_dir), figures = calls
+    assert name == "train"
+    assert (trained.seed, trained.learning.epochs, trained.learning.batch) == (5, 2, 7)
+    assert data_dir == Path("images")
+    assert run.path.parent == Path("o")
+    assert run.path.name.startswith("small-seed5-")
+    assert figures == ("write_figures", run, data_dir)
+    assert output.splitlines() == [
+        "test accuracy   96.54%",
+        "train accuracy  100.00%",
+        "wall time       24.5 s (compile 10.0 s, train 12.5 s, evaluate 2.0 s)",
+        f"run directory   {run.path}",
+    ]
+
+
+def test_seed_of_the_protocol_and_default_directory(brianff, protocol, calls):
+    assert brianff(f"train {protocol}")[0] == 0
+    assert calls[0][1].seed == 3
+    assert calls[0][2].path.parent == Path("runs")
+
+
+def test_demo_trains_the_digits(brianff, calls, monkeypatch, protocol):
+    from brianff.protocols import configuration
+
+    asked, load = [], configuration.load_protocol
+    monkeypatch.setattr(configuration, "load_protocol", lambda name: (asked.append(name), load(protocol))[1])
+    status, output, _ = brianff("demo --out elsewhere")
+    assert status == 0
+    assert asked == ["msnn-digits"]
+    assert [call[0] for call in calls] == ["train", "write_figures"]
+    assert "test accuracy" in output
+    assert "elsewhere" in output
+
+
+def test_resume(brianff, run, calls):
+    assert brianff(f"train --resume {run.path} --data-dir images")[0] == 0
+    assert [call[0] for call in calls] == ["resume", "write_figures"]
+    assert calls[0][1].path == run.path
+    assert calls[0][2] == Path("images")
+
+
+def test_evaluate_and_plot(brianff, run):
+    assert brianff(f"evaluate {run.path}") == (0, "test accuracy  50.00%\n", "")
+    assert brianff(f"plot {run.path}") == (0, "a.png\nb.png\n", "")
+
+
+def test_data(brianff, calls):
+    assert brianff("data") == (0, "digits  /here\nmnist   not found\n", "")
+    assert brianff("data --data-dir images")[0] == 0
+    assert calls[-1] == ("available_datasets", Path("images"))
+    assert brianff("data fetch mnist") == (0, "/cache\n", "")
+    assert calls[-1] == ("fetch_dataset", "mnist")
+
+
+def test_doctor(brianff, monkeypatch):
+    from brianff import doctor
+
+    monkeypatch.setattr(doctor, "report", lambda: [("python", "3"), ("SIMD exp", "yes")])
+    assert brianff("doctor") == (0, "python    3\nSIMD exp  yes\n", "")
+
+
+@pytest.mark.parametrize("line", ["", "--help", "train --help", "data --help", "data fetch --help"])
+def test_help(brianff, line):
+    status, output, errors = brianff(line)
+    assert (status, errors) == (0, "")
+    assert output.startswith("Usage: brianff")
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("demonstrate", "demonstrate"),
+        ("train --no-such-option x", "--no-such-option"),
+        ("train", "PROTOCOL or --resume"),
+        ("train no-such-protocol", "no-such-protocol"),
+        ("train small.toml --seed one", "one"),
+        ("train small.toml --seed -1", "-1"),
+        ("train small.toml --set learning.epochz=3", "epochz"),
+        ("train small.toml --set learning.epochs=none", "none"),
+        ("train small.toml --set learning.epochs", "key=value"),
+        ("train small.toml --out small.toml", "small.toml"),
+        ("train small.toml --resume run", "either a PROTOCOL or --resume"),
+        ("train --resume run --seed 3", "--seed"),
+        ("train --resume run --set seed=3", "--set"),
+        ("train --resume missing", "missing is not a run directory"),
+        ("evaluate missing", "missing is not a run directory"),
+        ("plot missing", "missing is not a run directory"),
+        ("plot", "RUN"),
+        ("data fetch", "NAME"),
+    ],
+)
+def test_errors_are_one_line_that_names_the_fault(brianff, protocol, calls, line, named):
+    status, output, errors = brianff(line)
+    assert (status, output) == (2, "")
+    assert errors.startswith("brianff: error: ")
+    assert errors.count("\n") == 1
+    assert named in errors
+    assert calls == []
+
+
+def test_an_error_of_several_lines_is_printed_as_one(brianff, monkeypatch, calls):
+    def fail(name):
+        raise DataError("kmnist-7k cannot be fetched:\nput it in a directory")
+
+    monkeypatch.setattr(sys.modules["brianff.datasets"], "fetch_dataset", fail)
+    expected = "brianff: error: kmnist-7k cannot be fetched: put it in a directory\n"
+    assert brianff("data fetch kmnist-7k") == (2, "", expected)
+
+
+def test_faults_of_the_program_are_not_hidden(brianff, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sys.modules["brianff.datasets"], "available_datasets", fail)
+    monkeypatch.setattr(sys, "argv", ["brianff", "data"])
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+def test_warnings_are_one_line(brianff, monkeypatch, capsys):
+    def warn(*_):
+        warnings.warn("no compiler", stacklevel=1)
+        return {}
+
+    monkeypatch.setattr(sys.modules["brianff.datasets"], "available_datasets", warn)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda *arguments: sys.stderr.write(warnings.formatwarning(*arguments[:4]))
+        assert brianff("data") == (0, "", "brianff: warning: no compiler\n")
+
+
+_STAND_IN = """
+import sys, time, types
+import brianff.protocols
+from brianff.checkpoint import save_checkpoint
+
+def work(run):
+    if {checkpoint}:
+        save_checkpoint(run.checkpoint_path, {{}}, {{}})
+    print(run.path, flush=True)
+    time.sleep(60)
+
+training = types.ModuleType("brianff.protocols.training")
+training.train = lambda protocol, run, data_dir: work(run)
+training.resume = lambda run, data_dir: work(run)
+sys.modules["brianff.protocols.training"] = brianff.protocols.training = training
+
+from brianff.cli import main
+main()
+"""
+
+
+def stop(signal_number, arguments, checkpoint=True):
+    """Start training in another process, stop it by a signal, and return exit status, run and error output."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _STAND_IN.format(checkpoint=checkpoint), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    path = process.stdout.readline().strip()
+    time.sleep(0.1)
+    os.kill(process.pid, signal_number)
+    _, errors = process.communicate(timeout=20)
+    return process.returncode, path, errors
+
+
+@pytest.mark.parametrize(("signal_number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_says_how_to_resume(protocol, tmp_path, signal_number, status):
+    arguments = ["train", protocol, "--out", tmp_path / "my runs", "--data-dir", "my images"]
+    stopped, path, errors = stop(signal_number, arguments)
+    assert stopped == status
+    assert errors == f"brianff: stopped; resume with: brianff train --resume '{path}' --data-dir 'my images'\n"
+
+
+def test_stopped_while_resumed(run):
+    status, path, errors = stop(signal.SIGTERM, ["train", "--resume", run.path])
+    assert status == 143
+    assert errors == f"brianff: stopped; resume with: brianff train --resume {path}\n"
+
+
+def test_stopped_before_the_first_checkpoint(protocol, tmp_path):
+    status, path, errors = stop(signal.SIGINT, ["train", protocol, "--out", tmp_path], checkpoint=False)
+    assert status == 130
+    assert errors == f"brianff: stopped before the first checkpoint; start again ({path} is unused)\n"
+
+
+def test_the_handler_of_sigterm_is_put_back(brianff, protocol):
+    before = signal.getsignal(signal.SIGTERM)
+    assert brianff(f"train {protocol}")[0] == 0
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_help_is_quick_and_loads_nothing_heavy():
+    script = (
+        "import sys; sys.argv = ['brianff', '--help']\n"
+        "from brianff.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'brian2', 'pandas', 'matplotlib', 'sklearn', 'pooch', 'scipy', 'pydantic'}\n"
+        "print(heavy & set(sys.modules), file=sys.stderr)\n"
+    )
+    started = time.perf_counter()
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stderr == "set()\n"
+    assert time.perf_counter() - started < 5  # 0.2 s on an idle machine
+
+
+def test_python_dash_m():
+    result = subprocess.run([sys.executable, "-m", "brianff", "nothing"], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (2, "brianff: error: No such command 'nothing'.\n")

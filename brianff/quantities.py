@@ -42,7 +42,7 @@ def parse_quantity(value: Any, unit: Quantity) -> Quantity:
 
 def parse_like(text: str, example: Any) -> Any:
     """Return `text` as a quantity with the dimensions of `example`, or as a plain number if it has none."""
-    if example is None or get_dimensions(example).is_dimensionless:
+    if get_dimensions(example).is_dimensionless:
         try:
             return float(text)
         except ValueError:

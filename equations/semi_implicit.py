@@ -1,7 +1,9 @@
 """Semi-implicit Euler integration, the form in which the discrete-time memristive neuron was published.
 
-The equations are advanced in the order in which they are written. Each is implicit in its own variable, in which it
-must be linear, and takes the new values of the variables above it and the old values of those below::
+The equations are advanced one after the other, in the order of the method option `order` (a Brian2 group forgets the
+order in which equations were written; without the option it is the alphabetical one). Each is implicit in its own
+variable, in which it must be linear, and takes the new values of the variables before it in the order and the old
+values of those behind it::
 
     dx/dt = a x + b    ->    x <- (x + dt b) / (1 - dt a)
 
@@ -21,13 +23,13 @@ class SemiImplicitStateUpdater(StateUpdateMethod):
     """State updater of the module's formula; registered with Brian2 under the name "semi_implicit"."""
 
     def __call__(self, equations, variables=None, method_options=None):
-        extract_method_options(method_options, {})
+        order = extract_method_options(method_options, {"order": None})["order"] or sorted(equations.diff_eq_names)
         if equations.is_stochastic:
             raise UnsupportedEquationsException("Cannot solve stochastic equations with semi_implicit.")
         expressions = dict(equations.get_substituted_expressions(variables))
         return "\n".join(
             self._update(name, str_to_sympy(expressions[name].code, variables))
-            for name in equations
+            for name in order
             if name in equations.diff_eq_names
         )
 

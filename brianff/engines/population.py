@@ -5,8 +5,8 @@ from functools import cached_property
 
 import brian2
 import numpy as np
-from brian2 import Equations
-from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
+from brian2 import Equations, StateUpdateMethod
+from brian2.stateupdaters import euler, exponential_euler
 
 from brianff.description import Layer, Network
 from brianff.equations import NEURONS, SYNAPSES, NeuronModel, SynapseModel
@@ -16,11 +16,10 @@ from brianff.equations.semi_implicit import semi_implicit
 from brianff.errors import ConfigurationError, NumericalError
 from brianff.goodness import Goodness
 from brianff.quantities import parse_like
-from brianff.stepping import PreparedNetwork
 
 __all__ = ["LayerResult", "Population"]
 
-METHODS = {"semi_implicit": semi_implicit, "exponential_euler": "exponential_euler", "euler": "euler"}
+METHODS = {"semi_implicit": semi_implicit, "exponential_euler": exponential_euler, "euler": euler}
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,10 @@ class Population:
         """Parameters of the neuron: the preset with the layer's own values."""
         try:
             preset = self.neuron.namespace(self.layer.preset)
-            own = {name: parse_like(text, preset.get(name)) for name, text in self.layer.parameters.items()}
+            own = {
+                name: parse_like(text, preset[name]) if name in preset else text
+                for name, text in self.layer.parameters.items()
+            }
             return self.neuron.namespace(self.layer.preset, **own)
         except ValueError as error:
             raise ConfigurationError(f"layers: {error}") from None
@@ -106,11 +108,15 @@ class Population:
             size,
             equations,
             method=METHODS[self.network.method],
+            method_options=self._method_options(equations),
             namespace=self.namespace,
             clock=clock,
             name=name,
             **events,
         )
+
+    def _method_options(self, equations: Equations) -> dict | None:
+        return {"order": tuple(equations)} if self.network.method == "semi_implicit" else None
 
     @cached_property
     def pulse_response(self) -> np.ndarray:
@@ -125,28 +131,22 @@ class Population:
     def _measure_current(self, event_steps: tuple[int, ...]) -> np.ndarray:
         """Return the current that the membrane sees at each step for events of amplitude 1 and a weight of 1.
 
-        It is measured on one unit with the network's own integration method, so that the separable current equals
-        the current of the events exactly.
+        The integration method's own statements are carried out in plain Python, so that the separable current equals
+        the current of the events to rounding.
         """
-        equations = self.synapse.equations + "dtransferred/dt = I/(current*time_step) : 1"
-        unit = brian2.NeuronGroup(
-            1,
-            equations,
-            method=METHODS[self.network.method],
-            namespace={**self.namespace, "time_step": self.network.time_step},
-            clock=brian2.Clock(self.network.time_step, name="unit_clock"),
-            codeobj_class=NumpyCodeObject,
-        )
-        network = PreparedNetwork(unit)
-        if self.synapse.update:
-            network.add(unit.run_regularly(self.synapse.update, when="start", codeobj_class=NumpyCodeObject))
-        network.prepare()
-        a, transferred = (unit.variables[name].get_value() for name in ("a", "transferred"))
+        equations = Equations(self.synapse.equations + "dtransferred/dt = I/(current*dt) : 1")
+        method = METHODS[self.network.method]
+        options = self._method_options(equations)
+        statements = StateUpdateMethod.apply_stateupdater(equations, {}, method, method_options=options)
+        state = dict.fromkeys(equations, 0.0)
+        state |= {"exp": np.exp, "reciprocal": np.reciprocal, "dt": float(self.network.time_step)}
+        state |= {"tau_s": float(self.layer.synapse_time_constant), "current": float(self.layer.current)}
+        step_code = compile(f"{self.synapse.update}\n{statements}", "synaptic current", "exec")
         total = np.zeros(self.network.encoding.steps + 1)
         for step in range(self.network.encoding.steps):
-            network.step()
-            a += float(self.layer.current) * (step in event_steps)
-            total[step + 1] = transferred[0]
+            exec(step_code, state)
+            state["a"] += state["current"] * (step in event_steps)
+            total[step + 1] = state["transferred"]
         return np.diff(total)
 
     def check(self, voltage: np.ndarray) -> None:

@@ -1,0 +1,234 @@
+"""Two engines, one meaning: the same spikes, goodness and postsynaptic factors for the same network and input."""
+
+import subprocess
+import sys
+
+import brian2
+import numpy as np
+import pytest
+from brian2 import ms, nA, uA, us
+
+from brianff import Goodness, LabelCode, Layer, Network, PulseEncoding
+from brianff.codegeneration import configure
+from brianff.engines import LanesEngine, ReferenceEngine
+from brianff.errors import ConfigurationError, NumericalError
+from brianff.inputs import PulseInput, SpikeInput
+
+PIXELS, CLASSES, STEPS = 20, 10, 24
+PULSES = (0, 9)
+
+LAYERS = {
+    "mif": [
+        Layer(neurons=9, current=32 * uA),
+        Layer(neurons=6, current=60 * uA),
+    ],
+    "lif": [
+        Layer(neurons=9, neuron="lif", current=4 * nA, synapse_time_constant=4 * ms),
+        Layer(neurons=6, neuron="lif", current=9 * nA, synapse_time_constant=4 * ms),
+    ],
+}
+TIME_STEP = {"mif": 1 * us, "lif": 1 * ms}
+
+
+def make_network(neuron, layers, **changes):
+    network = Network(
+        pixels=PIXELS,
+        classes=CLASSES,
+        encoding=PulseEncoding(steps=STEPS, pulse_steps=PULSES),
+        label=LabelCode(),
+        layers=LAYERS[neuron][:layers],
+        time_step=TIME_STEP[neuron],
+    )
+    return network.replace(**changes)
+
+
+def make_weights(network, generator):
+    sizes = [network.inputs, *(layer.neurons for layer in network.layers)]
+    return [generator.normal(0.15, 0.4, shape) for shape in zip(sizes, sizes[1:], strict=False)]
+
+
+def make_pulses(generator, presentations=7):
+    images = np.hstack([generator.random((presentations, PIXELS)), np.zeros((presentations, CLASSES))])
+    codes = np.hstack([np.zeros((CLASSES, PIXELS)), np.eye(CLASSES)])
+    labels = generator.integers(0, CLASSES, presentations)
+    return PulseInput(images, codes, np.arange(presentations), labels, STEPS, PULSES)
+
+
+def make_spikes(generator, presentations=7):
+    return SpikeInput(generator.random((STEPS, presentations, PIXELS + CLASSES)) < 0.1)
+
+
+def assert_same(results, others):
+    for result, other in zip(results, others, strict=True):
+        assert result.raster.any()
+        np.testing.assert_array_equal(result.raster, other.raster)
+        np.testing.assert_allclose(result.goodness_terms, other.goodness_terms, rtol=1e-10, atol=1e-12)
+        scale = np.abs(other.postsynaptic).max()
+        np.testing.assert_allclose(result.postsynaptic, other.postsynaptic, rtol=1e-9, atol=1e-11 * scale)
+
+
+@pytest.mark.parametrize("make_input", [make_pulses, make_spikes])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("neuron", ["mif", "lif"])
+def test_lanes_equal_reference(neuron, layers, make_input, numpy_target):
+    generator = np.random.default_rng(3)
+    network = make_network(neuron, layers)
+    inputs, weights = make_input(generator), make_weights(network, generator)
+    lanes = LanesEngine(network, Goodness(), lanes=3).present(inputs, weights, spikes=True)
+    assert_same(lanes, ReferenceEngine(network, Goodness()).present(inputs, weights))
+
+
+@pytest.mark.parametrize("changes", [{"method": "exponential_euler"}, {"synapse": "alpha-as-published"}])
+def test_lanes_equal_reference_in_other_forms(changes, numpy_target):
+    generator = np.random.default_rng(4)
+    network = make_network("mif", 2)
+    if "synapse" in changes:
+        changes = {"layers": [layer.replace(**changes) for layer in network.layers]}
+    network = network.replace(**changes)
+    inputs, weights = make_pulses(generator), make_weights(network, generator)
+    lanes = LanesEngine(network, Goodness(), lanes=4).present(inputs, weights, spikes=True)
+    assert_same(lanes, ReferenceEngine(network, Goodness()).present(inputs, weights))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("neuron", ["mif", "lif"])
+def test_compiled_lanes_equal_reference(neuron, numpy_target):
+    """The vectorised C++ code against Brian2's numpy target."""
+    generator = np.random.default_rng(5)
+    network = make_network(neuron, 2)
+    inputs, weights = make_pulses(generator), make_weights(network, generator)
+    reference = ReferenceEngine(network, Goodness()).present(inputs, weights)
+    brian2.prefs.codegen.target = configure()
+    assert_same(LanesEngine(network, Goodness(), lanes=5).present(inputs, weights, spikes=True), reference)
+
+
+def test_the_number_of_lanes_does_not_matter(numpy_target):
+    generator = np.random.default_rng(6)
+    network = make_network("mif", 2)
+    inputs, weights = make_pulses(generator, presentations=11), make_weights(network, generator)
+    one, *others = (
+        LanesEngine(network, Goodness(), lanes=lanes).present(inputs, weights, spikes=True) for lanes in (1, 4, 11, 50)
+    )
+    for other in others:
+        assert_same(other, one)
+
+
+def test_a_presentation_leaves_no_trace(numpy_target):
+    generator = np.random.default_rng(7)
+    network = make_network("mif", 2)
+    inputs, others, weights = make_pulses(generator), make_spikes(generator), make_weights(network, generator)
+    engine = LanesEngine(network, Goodness(), lanes=4)
+    first = engine.present(inputs, weights, spikes=True)
+    engine.present(others, weights, spikes=True)
+    for one, other in zip(first, engine.present(inputs, weights, spikes=True), strict=True):
+        np.testing.assert_array_equal(one.goodness_terms, other.goodness_terms)
+        np.testing.assert_array_equal(one.raster, other.raster)
+
+
+def test_postsynaptic_is_the_derivative_of_goodness_while_the_memristors_hold_still(numpy_target):
+    network = make_network("mif", 1)
+    network = network.replace(layers=[network.layers[0].replace(parameters={"tau": "1e9 s"})])
+    generator = np.random.default_rng(8)
+    inputs, (weights,) = make_pulses(generator), make_weights(network, generator)
+    engine = LanesEngine(network, Goodness())
+    # The drive grows by `step` where an additional input of amplitude 1 has that weight.
+    step = 1e-4
+    wider = PulseInput(
+        np.hstack([inputs.image_part, np.ones((len(inputs), 1))]),
+        np.hstack([inputs.codes, np.zeros((CLASSES, 1))]),
+        inputs.image,
+        inputs.label,
+        STEPS,
+        PULSES,
+    )
+    up, down = (
+        engine.present(wider, [np.vstack([weights, np.full((1, 9), change)])])[0].goodness_terms
+        for change in (step, -step)
+    )
+    postsynaptic = engine.present(inputs, [weights])[0].postsynaptic
+    np.testing.assert_allclose(
+        postsynaptic, (up - down) / (2 * step), rtol=1e-6, atol=1e-6 * np.abs(postsynaptic).max()
+    )
+
+
+def test_alpha_current_is_an_alpha_function(numpy_target):
+    """A spike at step 0 gives (t / tau) exp(-t / tau), up to the first-order error of a fine time step."""
+    network = make_network("mif", 1, time_step=0.02 * us, encoding=PulseEncoding(steps=1000))
+    population = LanesEngine(network, Goodness()).populations[0]
+    times = np.arange(1000) * 0.02
+    alpha = times / 4 * np.exp(-times / 4)
+    np.testing.assert_allclose(population.pulse_response, alpha, atol=0.005)
+
+
+def test_explicit_euler_reports_that_it_diverged(numpy_target):
+    network = make_network("mif", 1, method="euler")
+    generator = np.random.default_rng(9)
+    with pytest.raises(NumericalError, match=r"method 'euler'.*time step of 1\. us.*semi_implicit.*below 100\. ns"):
+        LanesEngine(network, Goodness()).present(make_pulses(generator), [3 * make_weights(network, generator)[0]])
+
+
+def test_explicit_euler_works_below_the_reported_time_step(numpy_target):
+    network = make_network("mif", 1, method="euler", time_step=0.05 * us)
+    generator = np.random.default_rng(9)
+    weights = [3 * make_weights(network, generator)[0]]
+    result = LanesEngine(network, Goodness()).present(make_pulses(generator), weights)[0]
+    assert np.isfinite(result.goodness_terms).all()
+
+
+def test_empty_batch_gives_empty_results(numpy_target):
+    network = make_network("mif", 1)
+    inputs = make_pulses(np.random.default_rng(1)).select(slice(0, 0))
+    result = LanesEngine(network, Goodness()).present(inputs, make_weights(network, np.random.default_rng(1)))[0]
+    assert result.goodness_terms.shape == (0, 9)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"neuron": "hodgkin"}, "no neuron 'hodgkin'; known: mif, lif"),
+        ({"preset": "nothing"}, "no preset 'nothing'; known: kang-2021"),
+        ({"parameters": {"taux": "1 us"}}, "no parameter 'taux'; known: R_on"),
+        ({"parameters": {"tau": "1 mV"}}, "dimensions"),
+    ],
+)
+def test_wrong_layers_are_refused_before_anything_is_built(change, message):
+    network = Network(layers=[Layer(**change)])
+    with pytest.raises(ConfigurationError, match=message):
+        LanesEngine(network, Goodness())
+
+
+STANDALONE = """
+import sys
+import brian2
+import numpy as np
+sys.path.insert(0, {folder!r})
+import test_engines as t
+
+brian2.set_device("cpp_standalone", build_on_run=False)
+generator = np.random.default_rng(5)
+network = t.make_network({neuron!r}, 2)
+inputs, weights = t.make_pulses(generator), t.make_weights(network, generator)
+results = t.ReferenceEngine(network, t.Goodness(), standalone_directory={directory!r}).present(inputs, weights)
+np.savez({output!r}, *[a for r in results for a in (r.goodness_terms, r.postsynaptic, r.raster)])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.standalone
+def test_reference_in_cpp_standalone_equals_lanes(tmp_path, request, numpy_target):
+    output = str(tmp_path / "results.npz")
+    script = STANDALONE.format(
+        folder=str(request.path.parent), neuron="mif", directory=str(tmp_path / "build"), output=output
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path)
+    generator = np.random.default_rng(5)
+    network = make_network("mif", 2)
+    inputs, weights = make_pulses(generator), make_weights(network, generator)
+    lanes = LanesEngine(network, Goodness(), lanes=3).present(inputs, weights, spikes=True)
+    with np.load(output) as arrays:
+        for number, result in enumerate(lanes):
+            goodness, postsynaptic, raster = (arrays[f"arr_{3 * number + part}"] for part in range(3))
+            np.testing.assert_array_equal(result.raster, raster)
+            np.testing.assert_allclose(result.goodness_terms, goodness, rtol=1e-10)
+            scale = np.abs(postsynaptic).max()
+            np.testing.assert_allclose(result.postsynaptic, postsynaptic, rtol=1e-9, atol=1e-11 * scale)

@@ -1,0 +1,56 @@
+"""Encodings against hand-computed inputs."""
+
+import numpy as np
+import pytest
+
+from brianff import LabelCode, LatencyEncoding, Network, RateEncoding
+from brianff.encoding import code_matrix, encode_spikes, image_part
+from brianff.errors import ConfigurationError
+
+
+def network(**label):
+    return Network(pixels=6, classes=3, label=LabelCode(**label))
+
+
+def test_appended_label():
+    codes = code_matrix(network(strength=4.0), np.random.default_rng(1))
+    np.testing.assert_array_equal(codes, np.hstack([np.zeros((3, 6)), 4.0 * np.eye(3)]))
+    images = np.full((2, 6), 0.5)
+    np.testing.assert_array_equal(image_part(network(), images), np.hstack([images, np.zeros((2, 3))]))
+
+
+def test_label_in_the_first_pixels():
+    codes = code_matrix(network(placement="pixels"), np.random.default_rng(1))
+    np.testing.assert_array_equal(codes, np.hstack([np.eye(3), np.zeros((3, 3))]))
+    part = image_part(network(placement="pixels"), np.full((1, 6), 0.5))
+    np.testing.assert_array_equal(part, [[0, 0, 0, 0.5, 0.5, 0.5]])
+
+
+def test_random_code_is_drawn_from_its_generator_and_differs_between_classes():
+    described = network(placement="code", bits=40, density=0.3, strength=2.0)
+    codes = code_matrix(described, np.random.default_rng(1))
+    assert codes.shape == (3, 46)
+    assert set(np.unique(codes)) == {0.0, 2.0}
+    assert not codes[:, :6].any()
+    assert len(np.unique(codes, axis=0)) == 3
+    np.testing.assert_array_equal(codes, code_matrix(described, np.random.default_rng(1)))
+    assert (codes != code_matrix(described, np.random.default_rng(2))).any()
+
+
+def test_too_few_bits_are_refused():
+    with pytest.raises(ConfigurationError, match=r"label\.bits = 1 .* use more bits"):
+        code_matrix(network(placement="code", bits=1), np.random.default_rng(1))
+
+
+def test_rate_code_has_the_probability_of_the_intensity():
+    encoding = RateEncoding(steps=20_000, maximum_probability=0.25)
+    spikes = encode_spikes(encoding, np.array([[0.0, 0.5, 1.0, 8.0]]), np.random.default_rng(1))
+    assert spikes.shape == (20_000, 1, 4)
+    # standard deviations: 0.0023 and 0.0031
+    np.testing.assert_allclose(spikes.mean(axis=0)[0], [0.0, 0.125, 0.25, 1.0], atol=0.012)
+
+
+def test_latency_code_spikes_once_and_the_brighter_the_earlier():
+    spikes = encode_spikes(LatencyEncoding(steps=11), np.array([[1.0, 0.5, 0.01, 0.0, 4.0]]), np.random.default_rng(1))
+    assert spikes.sum(axis=0).tolist() == [[1, 1, 1, 0, 1]]
+    assert spikes.argmax(axis=0)[0, [0, 1, 2, 4]].tolist() == [0, 5, 10, 0]

@@ -1,0 +1,171 @@
+"""The simulator: building, presenting, learning, recording."""
+
+import brian2
+import numpy as np
+import pytest
+from brian2 import uA
+
+from brianff import LabelCode, Layer, Network, PulseEncoding, RateEncoding, Simulator
+from brianff.errors import ConfigurationError, DataError
+
+pytestmark = pytest.mark.usefixtures("numpy_target")
+
+NETWORK = Network(
+    pixels=12,
+    classes=4,
+    encoding=PulseEncoding(steps=15),
+    label=LabelCode(strength=2.0),
+    layers=(
+        Layer(neurons=8, initial_weight_deviation=0.5),
+        Layer(neurons=5, current=60 * uA, initial_weight_deviation=0.5),
+    ),
+)
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(1).random((3, 12))
+
+
+def test_the_same_seed_gives_the_same_simulator(images):
+    first, second, other = (Simulator(NETWORK, seed=seed) for seed in (1, 1, 2))
+    labels = np.array([0, 1, 2])
+    np.testing.assert_array_equal(first.present(images, labels).goodness, second.present(images, labels).goodness)
+    assert (first.layers[0].crossbar.weights != other.layers[0].crossbar.weights).any()
+
+
+def test_several_labels_per_image_are_the_same_as_one_after_the_other(images):
+    simulator = Simulator(NETWORK, seed=1)
+    labels = np.array([[0, 1], [2, 3], [1, 0]])
+    together = simulator.present(images, labels)
+    one_by_one = simulator.present(np.repeat(images, 2, axis=0), labels.ravel())
+    np.testing.assert_allclose(together.goodness_terms, one_by_one.goodness_terms, rtol=1e-12)
+    np.testing.assert_array_equal(together.presynaptic, one_by_one.presynaptic)
+    every = simulator.present_every_label(images)
+    assert [response.goodness.shape for response in every] == [(12,), (12,)]
+    np.testing.assert_allclose(every[1].goodness.reshape(3, 4)[1, 2:], together.goodness[2:4], rtol=1e-12)
+
+
+def test_responses_can_be_selected(images):
+    responses = Simulator(NETWORK, seed=1).present(images, np.array([0, 1, 2]), spikes=True)
+    part = responses.select(np.array([2, 0]))
+    np.testing.assert_array_equal(part.goodness, responses.goodness[[2, 0]])
+    np.testing.assert_array_equal(part.presynaptic, responses.presynaptic[[2, 0]])
+    np.testing.assert_array_equal(part.spike_counts, responses.spike_counts[[2, 0]])
+
+
+def test_learning_changes_one_layer_only_within_its_bound(images):
+    network = NETWORK.replace(layers=[layer.replace(weight_bound=0.6) for layer in NETWORK.layers])
+    simulator = Simulator(network, seed=1)
+    below = simulator.layers[0].crossbar.weights.copy()
+    simulator.layers[1].learn(np.full((8, 5), 10.0))
+    np.testing.assert_array_equal(simulator.layers[0].crossbar.weights, below)
+    assert (simulator.layers[1].crossbar.weights == 0.6).all()
+    assert np.abs(below).max() <= 0.6
+
+
+def test_a_layer_is_not_affected_by_those_above_it(images):
+    labels = np.array([0, 1, 2])
+    simulator = Simulator(NETWORK, seed=1)
+    alone = simulator.present(images, labels, layer=0).goodness
+    np.testing.assert_allclose(simulator.present_layers(images, labels)[0].goodness, alone, rtol=1e-12)
+
+
+def test_counters_count_what_was_simulated(images):
+    simulator = Simulator(NETWORK, seed=1)
+    simulator.present(images, np.array([[0, 1], [1, 2], [2, 3]]), layer=0)
+    assert (simulator.presentations, simulator.neuron_steps) == (6, 6 * 15 * 8)
+    simulator.present_layers(images, np.array([0, 1, 2]))
+    assert (simulator.presentations, simulator.neuron_steps) == (9, 6 * 15 * 8 + 3 * 15 * 13)
+
+
+def test_engines_agree_through_the_simulator(images):
+    labels = np.array([3, 1, 2])
+    lanes, reference = (
+        Simulator(NETWORK, engine=engine, seed=1).present(images, labels, spikes=True)
+        for engine in ("lanes", "reference")
+    )
+    np.testing.assert_allclose(lanes.goodness, reference.goodness, rtol=1e-10)
+    np.testing.assert_array_equal(lanes.raster, reference.raster)
+
+
+def test_evaluation_draws_do_not_disturb_training(images):
+    network = NETWORK.replace(encoding=RateEncoding(steps=15, maximum_probability=0.5))
+    disturbed, quiet = Simulator(network, seed=1), Simulator(network, seed=1)
+    labels = np.array([0, 1, 2])
+    with disturbed.evaluation():
+        first = disturbed.present(images, labels).goodness
+    with disturbed.evaluation():
+        second = disturbed.present(images, labels).goodness
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(disturbed.present(images, labels).goodness, quiet.present(images, labels).goodness)
+
+
+def test_recording_agrees_with_the_responses(images):
+    simulator = Simulator(NETWORK, seed=1)
+    labels = np.array([0, 1, 2])
+    recording = simulator.record(images, labels, neurons=[0, 4], polarity=["positive", "negative", "positive"])
+    assert list(recording.spikes.columns) == ["time", "neuron", "layer", "presentation", "label", "polarity"]
+    assert set(recording.traces) == {"I", "v", "x1", "x2"}
+    assert recording.traces["v"].shape == (3, 15, 2)
+    np.testing.assert_allclose(recording.times, np.arange(1, 16) * 1e-6)
+    responses = simulator.present_layers(images, labels, spikes=True)
+    for layer, response in enumerate(responses):
+        counts = recording.spikes.query("layer == @layer").groupby(["presentation", "neuron"]).size()
+        expected = response.spike_counts
+        assert counts.sum() == expected.sum() > 0
+        for (presentation, neuron), count in counts.items():
+            assert expected[presentation, neuron] == count
+    # the goodness is the mean of v^2 in mV^2
+    mean_square = (recording.traces["v"] * 1e3) ** 2
+    np.testing.assert_allclose(mean_square.mean(axis=1), responses[1].goodness_terms[:, [0, 4]], rtol=1e-10)
+
+
+def test_recorded_current_is_that_of_the_weights(images):
+    network = NETWORK.replace(layers=NETWORK.layers[:1])
+    simulator = Simulator(network, seed=1)
+    recording = simulator.record(images, np.array([0, 1, 2]), neurons=range(8))
+    amplitudes = simulator.present(images, np.array([0, 1, 2])).presynaptic
+    drive = amplitudes @ simulator.layers[0].crossbar.weights
+    h = 1 / 4  # time step over the alpha current's time constant; semi-implicit steps of a and I
+    a, current, response = 1.0, 0.0, [0.0]
+    for _ in range(14):
+        a /= 1 + h
+        current = (current + h * a) / (1 + h)
+        response.append(current)
+    expected = 32e-6 * drive[:, np.newaxis, :] * np.array(response)[np.newaxis, :, np.newaxis]
+    np.testing.assert_allclose(recording.traces["I"], expected, rtol=1e-9, atol=1e-18)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": np.zeros((3, 11))}, r"shape \(3, 11\); the network needs \(images, 12\)"),
+        ({"images": np.full((3, 12), np.nan)}, "not finite"),
+        ({"images": np.full((3, 12), -0.1)}, "negative"),
+        ({"labels": np.array([0, 1])}, "there are 3 images"),
+        ({"labels": np.array([0, 1, 4])}, "whole numbers from 0 to 3"),
+        ({"labels": np.array([0.0, 1.0, 2.0])}, "whole numbers from 0 to 3"),
+    ],
+)
+def test_wrong_data_are_refused(change, message):
+    arguments = {"images": np.zeros((3, 12)), "labels": np.array([0, 1, 2])} | change
+    with pytest.raises(DataError, match=message):
+        Simulator(NETWORK).present(**arguments)
+
+
+def test_wrong_names_are_refused():
+    with pytest.raises(ConfigurationError, match="no engine 'lane'; known: lanes, reference"):
+        Simulator(NETWORK, engine="lane")
+    with pytest.raises(ConfigurationError, match="neurons must lie between 0 and 4"):
+        Simulator(NETWORK).record(np.zeros((1, 12)), np.array([0]), neurons=[5])
+
+
+def test_an_empty_batch_gives_empty_responses():
+    responses = Simulator(NETWORK).present(np.zeros((0, 12)), np.zeros(0, dtype=int))
+    assert responses.goodness.shape == (0,)
+    assert responses.presynaptic.shape == (0, 8)
+
+
+def test_brian2_units_reach_the_description():
+    assert NETWORK.layers[1].current == 60 * brian2.uamp

@@ -1,0 +1,38 @@
+"""Fixtures for all tests: seeded randomness, and the image data where they are."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    import brian2
+
+    np.random.seed(0)  # noqa: NPY002  Brian2 draws from numpy's global generator
+    brian2.seed(0)
+
+
+@pytest.fixture(scope="session")
+def data_directory():
+    """Directory of the image sets: BRIANFF_DATA, or ../shared/data beside the repository."""
+    directory = Path(os.environ.get("BRIANFF_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not directory.is_dir():
+        pytest.skip(f"no image sets at {directory}; set BRIANFF_DATA to their directory")
+    return directory
+
+
+@pytest.fixture
+def numpy_target():
+    """Brian2's numpy target: slow for large groups, but nothing is compiled."""
+    import brian2
+
+    from brianff.codegeneration import configure
+
+    configure()
+    before = brian2.prefs.codegen.target
+    brian2.prefs.codegen.target = "numpy"
+    yield
+    brian2.prefs.codegen.target = before

@@ -1,0 +1,95 @@
+"""The modulated Hebbian change against a numerical gradient of the loss, in the analog limit."""
+
+import numpy as np
+import pytest
+
+from brianff import Goodness, Responses
+from brianff.errors import ConfigurationError
+from brianff.inputs import PulseInput, SpikeInput
+from brianff.protocols.goodness import GOODNESS
+from brianff.protocols.modulators import MODULATORS
+from brianff.protocols.plasticity import modulated_hebbian
+
+PRESENTATIONS, INPUTS, NEURONS = 6, 7, 8
+
+
+def analog_responses(amplitudes, weights, goodness):
+    """Responses of analog relu neurons z = relu(W^T x) with g = z^2."""
+    activity = np.maximum(amplitudes @ weights, 0.0)
+    zeros = np.zeros((1, amplitudes.shape[1]))
+    rows = np.arange(len(amplitudes))
+    inputs = PulseInput(amplitudes, zeros, rows, np.zeros(len(rows), int), 1, (0,))
+    return Responses(inputs, activity**2, 2 * activity, goodness, np.ones(1))
+
+
+@pytest.mark.parametrize("goodness", GOODNESS.values(), ids=GOODNESS)
+@pytest.mark.parametrize("probability", MODULATORS)
+def test_change_is_the_gradient(probability, goodness):
+    generator = np.random.default_rng(1)
+    positive, negative = generator.random((2, PRESENTATIONS, INPUTS))
+    weights = generator.normal(0, 0.5, (INPUTS, NEURONS))
+    modulator = MODULATORS[probability](sharpness=0.7, threshold=0.4)
+
+    def loss(matrix):
+        passes = (analog_responses(amplitudes, matrix, goodness) for amplitudes in (positive, negative))
+        return modulator.loss(*passes).mean()
+
+    step = 1e-6
+    gradient = np.empty_like(weights)
+    for index in np.ndindex(weights.shape):
+        shift = np.zeros_like(weights)
+        shift[index] = step
+        gradient[index] = (loss(weights + shift) - loss(weights - shift)) / (2 * step)
+    change = modulated_hebbian(
+        analog_responses(positive, weights, goodness), analog_responses(negative, weights, goodness), modulator
+    )
+    assert np.linalg.norm(change + gradient) <= 1e-6 * np.linalg.norm(gradient)
+
+
+@pytest.mark.parametrize("probability", MODULATORS)
+def test_signs_raise_positive_and_lower_negative_goodness(probability):
+    generator = np.random.default_rng(2)
+    positive, negative = generator.random((2, PRESENTATIONS, INPUTS))
+    weights = generator.normal(0, 0.5, (INPUTS, NEURONS))
+    modulator = MODULATORS[probability](0.1, 1.0)
+
+    def passes(matrix):
+        return [analog_responses(amplitudes, matrix, Goodness()) for amplitudes in (positive, negative)]
+
+    before = modulator.loss(*passes(weights)).mean()
+    after = modulator.loss(*passes(weights + 0.01 * modulated_hebbian(*passes(weights), modulator))).mean()
+    assert after < before
+
+
+def test_saturated_goodness_gives_finite_modulators_and_distinct_scores():
+    weights = np.full((INPUTS, NEURONS), 1e3)
+    amplitudes = np.array([[1.0] * INPUTS, [1.01] * INPUTS])
+    responses = analog_responses(amplitudes, weights, Goodness())
+    for probability in ("sigmoid", "pair"):
+        modulator = MODULATORS[probability](10.0, 0.0)
+        assert np.isfinite(modulator.loss(responses, responses)).all()
+        assert np.isfinite(modulated_hebbian(responses, responses, modulator)).all()
+        scores = modulator.score(responses)
+        assert scores[1] > scores[0]  # both probabilities are 1 in floating point
+
+
+def test_empty_batches_change_nothing():
+    empty = analog_responses(np.zeros((0, INPUTS)), np.zeros((INPUTS, NEURONS)), Goodness())
+    for probability in MODULATORS:
+        change = modulated_hebbian(empty, empty, MODULATORS[probability](1.0, 1.0))
+        np.testing.assert_array_equal(change, np.zeros((INPUTS, NEURONS)))
+
+
+def test_pairs_must_match():
+    one = analog_responses(np.ones((1, INPUTS)), np.ones((INPUTS, NEURONS)), Goodness())
+    two = analog_responses(np.ones((2, INPUTS)), np.ones((INPUTS, NEURONS)), Goodness())
+    with pytest.raises(ConfigurationError, match="one negative for each positive; got 2 for 1"):
+        MODULATORS["pair"](1.0, 1.0)(one, two)
+
+
+def test_presynaptic_factor_of_spikes_is_the_mean_alpha_current():
+    raster = np.zeros((5, 1, 2), dtype=bool)
+    raster[0, 0, 0] = raster[3, 0, 0] = raster[4, 0, 1] = True
+    response = np.array([0.0, 1.0, 2.0, 4.0, 8.0])
+    # Unit 0: the whole response after step 0, its first two steps after step 3. Unit 1: its first step after step 4.
+    np.testing.assert_allclose(SpikeInput(raster).presynaptic(response), [[(15 + 1) / 5, 0.0]])

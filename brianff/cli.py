@@ -108,9 +108,10 @@ def _train(protocol: Protocol, out: Path, data_dir: Path | None) -> None:
     from brianff.protocols import training
     from brianff.runs import RunDirectory
 
+    trainer = training.prepare(protocol, data_dir)  # what cannot be trained leaves no run directory
     run = RunDirectory.create(out, protocol.name, protocol.seed)
     with _resumable(run, data_dir):
-        summary = training.train(protocol, run, data_dir)
+        summary = training.train(trainer, run)
     _finish(run, summary, data_dir)
 
 

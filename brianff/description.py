@@ -47,7 +47,7 @@ def describe_errors(error: ValidationError, model: type[BaseModel]) -> str:
     for item in error.errors(include_url=False):
         field = ".".join(str(part) for part in item["loc"]) or model.__name__
         if item["type"] == "extra_forbidden":
-            lines.append(f"unknown key {field!r}")
+            lines.append(f"unknown key {field!r}; known: {', '.join(model.model_fields)}")
         elif item["type"] == "missing":
             lines.append(f"{field} is missing")
         else:

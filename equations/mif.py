@@ -18,7 +18,7 @@ Source: Kang et al., IEEE TCAS-I 68(12):4837-4850 (2021). The first author's pub
 
 from brian2 import kohm, mV, pF, us
 
-from brianff.equations.memristor import volatile_memristor
+from brianff.equations.memristor import BOLTZMANN_FACTOR, volatile_memristor
 from brianff.equations.neuron import NeuronModel
 from brianff.equations.parameters import Parameter, Preset
 
@@ -52,14 +52,16 @@ MIF = NeuronModel(
     equations=f"""
 dv/dt = (I - G1*(v - E1) - G2*(v - E2))/C : volt
 dsensitivity/dt = (unit_current/mV - (G1 + G2)*sensitivity)/C : 1
-{volatile_memristor(1, "v - E1")}
-{volatile_memristor(2, "v - E2")}
+{BOLTZMANN_FACTOR}
+{volatile_memristor(1)}
+{volatile_memristor(2)}
 activity = v/mV : 1
 """,
     presets={preset.name: preset for preset in (KANG_2021, SYMMETRIC_BATTERIES)},
     initial={"v": "v_initial", "x1": "x_initial", "x2": "x_initial"},
     threshold="v > v_spike",
     refractory="v > v_spike",
+    activity_unit="mV",
     traces=("v", "x1", "x2"),
     largest_explicit_step="C*R_on",
 )

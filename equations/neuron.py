@@ -32,6 +32,8 @@ class NeuronModel:
         Condition under which a neuron cannot spike again; a neuron without reset spikes at upward crossings only.
     reset : str
         Statements carried out at a spike; may be empty.
+    activity_unit : str
+        Unit in which the activity is a number; empty: it has none.
     traces : tuple of str
         Variables worth recording, the membrane voltage first.
     largest_voltage : brian2.Quantity
@@ -47,6 +49,7 @@ class NeuronModel:
     threshold: str = ""
     refractory: str | None = None
     reset: str = ""
+    activity_unit: str = ""
     traces: tuple[str, ...] = ("v",)
     largest_voltage: Quantity = field(default_factory=lambda: 10 * volt)
     largest_explicit_step: str = "tau"

@@ -21,21 +21,37 @@ from brianff.protocols.configuration import Protocol
 from brianff.protocols.trainer import Trainer
 from brianff.runs import RunDirectory
 
-__all__ = ["evaluate", "open_trainer", "resume", "train"]
+__all__ = ["evaluate", "open_trainer", "prepare", "resume", "train"]
 
 _PACKAGES = ("brianff", "brian2", "numpy", "scipy", "Cython")
 
 
-def train(protocol: Protocol, run: RunDirectory, data_dir: Path | None = None, progress: bool = True) -> dict[str, Any]:
-    """Train a protocol from the start and evaluate it.
+def prepare(protocol: Protocol, data_dir: Path | None = None) -> Trainer:
+    """Return a new trainer for a protocol; nothing is compiled or written yet.
 
     Parameters
     ----------
     protocol : Protocol
-    run : RunDirectory
-        A new run directory; it receives configuration, history, checkpoints, log and summary.
     data_dir : Path, optional
         Where the data sets are.
+
+    Raises
+    ------
+    BrianffError
+        If the data are missing or damaged, or the protocol does not fit them.
+    """
+    return Trainer(protocol, load_dataset(protocol.data.dataset, data_dir))
+
+
+def train(trainer: Trainer, run: RunDirectory, progress: bool = True) -> dict[str, Any]:
+    """Train from the start and evaluate.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        From `prepare`.
+    run : RunDirectory
+        A new run directory; it receives configuration, history, checkpoints, log and summary.
     progress : bool
         Show a progress bar.
 
@@ -46,20 +62,20 @@ def train(protocol: Protocol, run: RunDirectory, data_dir: Path | None = None, p
 
     Raises
     ------
-    BrianffError
-        If the protocol does not fit the data, the data are missing, or the integration diverges.
+    NumericalError
+        If the integration diverges.
     """
-    trainer = Trainer(protocol, load_dataset(protocol.data.dataset, data_dir))
-    run.write_config(protocol.model_dump(mode="json"))
+    run.write_config(trainer.protocol.model_dump(mode="json"))
     return _run(trainer, run, progress, {"compile": 0.0, "train": 0.0, "evaluate": 0.0})
 
 
 def resume(run: RunDirectory, data_dir: Path | None = None, progress: bool = True) -> dict[str, Any]:
     """Continue a run from its last checkpoint: the result is bit for bit that of the uninterrupted run.
 
-    Parameters and errors are those of `train`; a CheckpointError is raised for a damaged checkpoint.
+    A run without a checkpoint starts again. Errors are those of `prepare` and `train`, and a CheckpointError for a
+    damaged checkpoint.
     """
-    trainer = _trainer(run, data_dir)
+    trainer = prepare(Protocol(**run.read_config()), data_dir)
     seconds = {"compile": 0.0, "train": 0.0, "evaluate": 0.0}
     if run.checkpoint_path.exists():
         seconds |= _restore(trainer, run)
@@ -74,7 +90,7 @@ def open_trainer(run: RunDirectory, data_dir: Path | None = None) -> Trainer:
     CheckpointError
         If the run has no checkpoint yet, or it is damaged.
     """
-    trainer = _trainer(run, data_dir)
+    trainer = prepare(Protocol(**run.read_config()), data_dir)
     _restore(trainer, run)
     return trainer
 
@@ -97,11 +113,6 @@ def evaluate(run: RunDirectory, data_dir: Path | None = None, progress: bool = T
         _held_out_name(trainer): accuracy,
         "weights_digest": digest(trainer.weights()),
     }
-
-
-def _trainer(run: RunDirectory, data_dir: Path | None) -> Trainer:
-    protocol = Protocol(**run.read_config())
-    return Trainer(protocol, load_dataset(protocol.data.dataset, data_dir))
 
 
 def _restore(trainer: Trainer, run: RunDirectory) -> dict[str, float]:

@@ -74,11 +74,12 @@ class LanesEngine:
             variable `name` as an array (presentations, neurons).
         """
         results: list[LayerResult] = []
-        for number, matrix in enumerate(weights):
-            spiking = spikes or number < len(weights) - 1
-            results.append(self._present_layer(number, inputs, matrix, spiking, observe))
-            if results[-1].raster is not None:
-                inputs = SpikeInput(results[-1].raster)
+        with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported by Population.check
+            for number, matrix in enumerate(weights):
+                spiking = spikes or number < len(weights) - 1
+                results.append(self._present_layer(number, inputs, matrix, spiking, observe))
+                if results[-1].raster is not None:
+                    inputs = SpikeInput(results[-1].raster)
         return results
 
     def _present_layer(self, number, inputs, matrix, spiking, observe) -> LayerResult:

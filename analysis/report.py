@@ -1,0 +1,86 @@
+"""The standard figures of a run, written into its directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from brianff.analysis import figures
+from brianff.equations import NEURONS
+from brianff.protocols.negatives import wrong_labels
+from brianff.protocols.trainer import Trainer
+from brianff.protocols.training import open_trainer
+from brianff.random import RandomStreams
+from brianff.runs import RunDirectory
+
+__all__ = ["write_figures"]
+
+IMAGES = 500
+"""Held-out images whose goodness is shown."""
+
+TRACED_NEURONS = 3
+"""Neurons whose time courses are shown: of those that spike, the ones with the highest goodness."""
+
+
+def write_figures(run: RunDirectory, data_dir: Path | None = None) -> list[Path]:
+    """Draw the standard figures of a run from its history and last checkpoint.
+
+    Parameters
+    ----------
+    run : RunDirectory
+    data_dir : Path, optional
+        Where the data sets are.
+
+    Returns
+    -------
+    list of Path
+        learning-curve, goodness-layer-N, spike-raster, membrane-traces and receptive-fields, as PNG.
+
+    Raises
+    ------
+    CheckpointError
+        If the run has no checkpoint or history yet, or they are damaged.
+    """
+    trainer = open_trainer(run, data_dir)
+    drawn = {"learning-curve": figures.learning_curve(run.read_history())}
+    drawn |= _goodness(trainer)
+    drawn |= _presentations(trainer)
+    weights = trainer.simulator.layers[0].crossbar.weights
+    drawn["receptive-fields"] = figures.receptive_fields(weights, trainer.dataset.image_shape)
+    return [figures.save_figure(axes, run.figures / f"{name}.png") for name, axes in drawn.items()]
+
+
+def _held_out(trainer: Trainer, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the intensities, labels and one wrong label of the first held-out images."""
+    split = trainer.held_out.first(count)
+    generator = RandomStreams(trainer.protocol.seed)["figures"]
+    return split.intensities(slice(None)), split.labels, wrong_labels(split.labels, generator, trainer.dataset.classes)
+
+
+def _goodness(trainer: Trainer) -> dict:
+    images, labels, wrong = _held_out(trainer, IMAGES)
+    with trainer.simulator.evaluation():
+        responses = trainer.simulator.present_layers(images, np.column_stack([labels, wrong]))
+    drawn = {}
+    for number, (layer, response) in enumerate(zip(trainer.protocol.network.layers, responses, strict=True)):
+        unit = NEURONS[layer.neuron].activity_unit
+        squared = f"{unit}²" if unit and response.measure.density == "activity**2" else ""
+        drawn[f"goodness-layer-{number}"] = figures.goodness_histogram(*response.goodness.reshape(-1, 2).T, squared)
+    return drawn
+
+
+def _presentations(trainer: Trainer) -> dict:
+    """Draw one image with its own and with a wrong label."""
+    images, labels, wrong = _held_out(trainer, 1)
+    images, labels = np.repeat(images, 2, axis=0), np.concatenate([labels, wrong])
+    with trainer.simulator.evaluation():
+        response = trainer.simulator.present(images[:1], labels[:1], spikes=True)
+    rank = response.goodness_terms[0] * (response.raster.any(axis=(0, 1)) + 1e-9)
+    strongest = np.sort(np.argsort(rank)[-TRACED_NEURONS:])
+    with trainer.simulator.evaluation():
+        recording = trainer.simulator.record(images, labels, strongest, polarity=["positive", "negative"])
+    return {
+        "spike-raster": figures.spike_raster(recording.spikes, layer=recording.layer),
+        "membrane-traces": figures.presentation_traces(recording),
+    }

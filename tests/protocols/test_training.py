@@ -1,0 +1,206 @@
+"""Training on real digits: it learns, stops and resumes bit for bit, and evaluating changes nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from brianff.checkpoint import load_checkpoint
+from brianff.datasets import Dataset, Split
+from brianff.errors import CheckpointError, ConfigurationError
+from brianff.protocols.configuration import Protocol, load_protocol, named_protocols
+from brianff.protocols.trainer import Trainer
+from brianff.protocols.training import evaluate, open_trainer, prepare, resume, train
+from brianff.runs import RunDirectory
+
+SMALL = [
+    "data.training_images=64",
+    "network.layers.0.neurons=16",
+    "learning.epochs=3",
+    "evaluation.epoch_images=20",
+    "evaluation.training_images=20",
+]
+
+
+@pytest.fixture
+def small(numpy_target):
+    return load_protocol("msnn-digits", SMALL)
+
+
+def make_run(tmp_path, name="run"):
+    return RunDirectory.create(tmp_path, name, 1)
+
+
+@pytest.mark.slow
+def test_digits_are_learned(tmp_path):
+    protocol = load_protocol("msnn-digits", ["learning.epochs=4", "network.layers.0.neurons=100"])
+    summary = train(prepare(protocol), make_run(tmp_path), progress=False)
+    assert summary["test_accuracy"] > 0.85  # chance is 0.10; the untrained network is tested below
+    assert summary["train_accuracy"] > 0.85
+
+
+@pytest.mark.slow
+def test_an_untrained_network_is_at_chance():
+    protocol = load_protocol("msnn-digits")
+    trainer = prepare(protocol)
+    assert trainer.evaluate(trainer.held_out) < 0.3
+
+
+def test_a_run_directory_holds_everything(small, tmp_path):
+    run = make_run(tmp_path)
+    summary = train(prepare(small), run, progress=False)
+    assert json.loads((run.path / "summary.json").read_text()) == summary
+    for key in ("protocol", "dataset", "seed", "test_accuracy", "train_accuracy", "epochs", "engine", "packages"):
+        assert key in summary
+    assert set(summary["wall_seconds"]) == {"compile", "train", "evaluate"}
+    # 64 images x 5 labels x 3 epochs, and 10 labels of 20 images after each epoch, 360 test and 20 training images
+    presentations = 3 * (64 * 5 + 20 * 10) + (360 + 20) * 10
+    assert summary["presentations"] == presentations
+    assert summary["neuron_steps"] == presentations * 16 * 20
+    history = run.read_history()
+    assert sorted(set(history["epoch"])) == [1, 2, 3]
+    assert {"training_loss", "training_accuracy", "goodness_positive", "goodness_negative"} <= set(history["quantity"])
+    assert Protocol(**run.read_config()) == small
+    assert "epoch 3 of 3" in (run.path / "log.txt").read_text()
+
+
+def test_the_same_seed_gives_the_same_weights(small, tmp_path):
+    first, second, other = (
+        train(prepare(protocol), make_run(tmp_path), progress=False)["weights_digest"]
+        for protocol in (small, small, small.replace(seed=2))
+    )
+    assert first == second != other
+
+
+def test_resuming_after_each_epoch_changes_nothing(small, tmp_path):
+    small = small.replace(network=small.network.replace(layers=[*small.network.layers, {"neurons": 8}]))
+    whole = make_run(tmp_path, "whole")
+    expected = train(prepare(small), whole, progress=False)
+    for epochs in range(1, 6):
+        run = make_run(tmp_path, "stopped")
+        stop_after(epochs, small, run)
+        summary = resume(run, progress=False)
+        assert summary["weights_digest"] == expected["weights_digest"]
+        assert summary["presentations"] == expected["presentations"]
+        assert (run.path / "history.csv").read_bytes() == (whole.path / "history.csv").read_bytes()
+
+
+def stop_after(epochs, protocol, run):
+    """Train and stop in the middle of the epoch after so many, as Ctrl-C would."""
+    trainer = prepare(protocol)
+    run_epoch = trainer.run_epoch
+
+    def interrupted(report):
+        if len({row[:2] for row in trainer.history}) == epochs:
+
+            def stop(images, figures):
+                raise KeyboardInterrupt
+
+            run_epoch(stop)
+        run_epoch(report)
+
+    trainer.run_epoch = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        train(trainer, run, progress=False)
+
+
+def test_a_finished_run_can_be_resumed_and_evaluated_without_change(small, tmp_path):
+    run = make_run(tmp_path)
+    expected = train(prepare(small), run, progress=False)
+    before = run.checkpoint_path.read_bytes()
+    result = evaluate(run, progress=False)
+    assert result["test_accuracy"] == expected["test_accuracy"]
+    assert result["weights_digest"] == expected["weights_digest"]
+    assert run.checkpoint_path.read_bytes() == before
+    assert resume(run, progress=False)["weights_digest"] == expected["weights_digest"]
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(small, tmp_path):
+    run = make_run(tmp_path)
+    train(prepare(small), run, progress=False)
+    run.write_config(small.replace(seed=9).model_dump(mode="json"))
+    with pytest.raises(CheckpointError, match="another configuration"):
+        open_trainer(run)
+
+
+def test_only_the_active_layer_learns(small):
+    protocol = small.replace(network=small.network.replace(layers=[*small.network.layers, {"neurons": 8}]))
+    trainer = prepare(protocol)
+    below, above = (layer.crossbar.weights for layer in trainer.simulator.layers)
+    start = below.copy(), above.copy()
+    for _ in range(3):
+        assert trainer.layer == 0
+        trainer.run_epoch()
+    assert (below != start[0]).any()
+    np.testing.assert_array_equal(above, start[1])
+    trained = below.copy()
+    trainer.run_epoch()
+    np.testing.assert_array_equal(below, trained)
+    assert (above != start[1]).any()
+
+
+def test_validation_images_replace_the_test_images(small, tmp_path):
+    protocol = small.replace(data={"dataset": "digits", "training_images": 64, "validation_images": 50})
+    trainer = prepare(protocol)
+    digits = trainer.dataset
+    np.testing.assert_array_equal(trainer.held_out.images, digits.train.images[-50:])
+    summary = train(trainer, make_run(tmp_path), progress=False)
+    assert "validation_accuracy" in summary
+    assert "test_accuracy" not in summary
+
+
+@pytest.mark.parametrize("probability", ["sigmoid", "symmetric"])
+@pytest.mark.parametrize("encoding", ["rate", "latency"])
+def test_every_probability_and_encoding_trains(probability, encoding, numpy_target):
+    settings = [f"learning.probability={probability}", f"network.encoding={{kind='{encoding}', steps=20}}"]
+    settings += ["learning.negatives='wrong-label'", "learning.threshold=300.0", "learning.epochs=1"]
+    trainer = prepare(load_protocol("msnn-digits", SMALL + settings))
+    trainer.run_epoch()
+    assert np.isfinite([row[3] for row in trainer.history]).all()
+
+
+@pytest.mark.parametrize("name", named_protocols())
+def test_named_protocols_fit_their_data(name):
+    protocol = load_protocol(name)
+    assert protocol.name == name
+    shape = (8, 8) if protocol.data.dataset == "digits" else (28, 28)
+    empty = Split(np.zeros((1, shape[0] * shape[1]), np.uint8), np.zeros(1, int))
+    Trainer(protocol, Dataset(protocol.data.dataset, empty, empty, shape, 10, ""))
+
+
+def test_what_does_not_fit_is_refused(small):
+    with pytest.raises(ConfigurationError, match=r"network\.pixels is 63; data set 'digits' needs 64"):
+        prepare(small.replace(network=small.network.replace(pixels=63)))
+    with pytest.raises(ConfigurationError, match="only 9 wrong labels"):
+        prepare(small.replace(learning=small.learning.replace(candidates=10)))
+    with pytest.raises(ConfigurationError, match="validation_images is 1437"):
+        prepare(small.replace(data=small.data.replace(validation_images=1437)))
+
+
+@pytest.mark.slow
+def test_a_killed_process_resumes_bit_for_bit(tmp_path):
+    settings = [part for setting in [*SMALL, "learning.epochs=12"] for part in ("--set", setting)]
+    command = [sys.executable, "-m", "brianff", "train", "msnn-digits", *settings, "--out"]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
+    (whole,) = (tmp_path / "whole").iterdir()
+    process = subprocess.Popen(
+        [*command, str(tmp_path / "killed")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("killed/*/checkpoint.npz")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    (killed,) = (tmp_path / "killed").iterdir()
+    _, position = load_checkpoint(killed / "checkpoint.npz")
+    assert position["layer"] == 0  # it was killed before the end
+    resumed = [sys.executable, "-m", "brianff", "train", "--resume", str(killed)]
+    subprocess.run(resumed, check=True, capture_output=True)
+    digests = [json.loads((run / "summary.json").read_text())["weights_digest"] for run in (whole, killed)]
+    assert digests[0] == digests[1]
+    assert (whole / "history.csv").read_bytes() == (killed / "history.csv").read_bytes()

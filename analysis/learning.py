@@ -33,6 +33,8 @@ def learning_curve(history: pandas.DataFrame, ax: Axes | None = None) -> Axes:
         Accuracy in per cent; the loss has its own axis on the right.
     """
     require(len(history) > 0, "the history is empty: there is no epoch to plot")
+    from matplotlib.ticker import MaxNLocator
+
     ax = new_axes(ax)
     epochs_per_layer = history.groupby("layer")["epoch"].max()
     first = (epochs_per_layer.cumsum() - epochs_per_layer).to_dict()
@@ -44,7 +46,7 @@ def learning_curve(history: pandas.DataFrame, ax: Axes | None = None) -> Axes:
         name = f"{_ACCURACIES[quantity]} accuracy"
         ax.plot(position[rows], 100 * history["value"][rows], "o-", markersize=3, color=colour, label=name)
     ax.set(xlabel="epoch", ylabel="accuracy (%)")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
     rows = history["quantity"] == "training_loss"
     if rows.any():
@@ -87,7 +89,7 @@ def goodness_histogram(positive: np.ndarray, negative: np.ndarray, unit: str = "
         f"there are {positive.shape} positive and {negative.shape} negative values; they must be pairs",
     )
     ax = new_axes(ax)
-    bins = np.histogram_bin_edges(np.concatenate([positive, negative]), 40)
+    bins = np.histogram_bin_edges(np.concatenate([positive, negative]), 40).tolist()
     ax.hist(positive, bins, color=BLUE, alpha=0.7, label="positive (right label)")
     ax.hist(negative, bins, color=ORANGE, alpha=0.7, label="negative (wrong label)")
     ax.set(xlabel=f"goodness ({unit})" if unit else "goodness", ylabel="presentations")

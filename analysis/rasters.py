@@ -66,7 +66,7 @@ def spike_raster(
     factor, unit = _time_unit(window[1] if window else spikes["time"].max() if len(spikes) else 1e-3)
     for polarity, group in chosen.groupby("polarity", sort=False):
         labels = ", ".join(str(label) for label in sorted(set(group["label"])))
-        name = f"{polarity} (label {labels})" if polarity else None
+        name = f"{polarity!s} (label {labels})" if polarity else None
         colour = _POLARITY_COLOURS.get(str(polarity), "black")
         # The two polarities share times: set them apart by a fraction of a neuron, so that none hides the other.
         offset = {"positive": 0.2, "negative": -0.2}.get(str(polarity), 0.0)
@@ -122,7 +122,7 @@ def presentation_traces(recording: Recording, presentation: int = 0, axes: np.nd
         from matplotlib.lines import Line2D
 
         styles = [
-            Line2D([], [], color="black", linestyle=style, label=name)
+            Line2D([], [], color="black", ls=style, label=name)
             for name, style in zip(states, ("-", "--", ":"), strict=False)
         ]
         axes[1].legend(handles=styles, frameon=False, fontsize=8, loc="upper right")

@@ -64,9 +64,10 @@ def _goodness(trainer: Trainer) -> dict:
         responses = trainer.simulator.present_layers(images, np.column_stack([labels, wrong]))
     drawn = {}
     for number, (layer, response) in enumerate(zip(trainer.protocol.network.layers, responses, strict=True)):
+        positive, negative = response.goodness.reshape(-1, 2).T
         unit = NEURONS[layer.neuron].activity_unit
         squared = f"{unit}²" if unit and response.measure.density == "activity**2" else ""
-        drawn[f"goodness-layer-{number}"] = figures.goodness_histogram(*response.goodness.reshape(-1, 2).T, squared)
+        drawn[f"goodness-layer-{number}"] = figures.goodness_histogram(positive, negative, squared)
     return drawn
 
 
@@ -76,7 +77,7 @@ def _presentations(trainer: Trainer) -> dict:
     images, labels = np.repeat(images, 2, axis=0), np.concatenate([labels, wrong])
     with trainer.simulator.evaluation():
         response = trainer.simulator.present(images[:1], labels[:1], spikes=True)
-    rank = response.goodness_terms[0] * (response.raster.any(axis=(0, 1)) + 1e-9)
+    rank = response.goodness_terms[0] * (np.any(response.raster, axis=(0, 1)) + 1e-9)
     strongest = np.sort(np.argsort(rank)[-TRACED_NEURONS:])
     with trainer.simulator.evaluation():
         recording = trainer.simulator.record(images, labels, strongest, polarity=["positive", "negative"])

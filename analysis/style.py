@@ -11,7 +11,6 @@ from brianff.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["BLUE", "COLOURS", "GREY", "ORANGE", "new_axes", "require", "save_figure"]
 
@@ -46,7 +45,7 @@ def require(condition: bool, message: str) -> None:
         raise ConfigurationError(message)
 
 
-def save_figure(drawn: Figure | Axes | np.ndarray | Any, path: Path) -> Path:
+def save_figure(drawn: Any, path: Path) -> Path:
     """Save the figure that holds some axes, at 200 dots per inch.
 
     Parameters

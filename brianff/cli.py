@@ -97,7 +97,7 @@ def train(
         if seed is not None or settings:
             raise ConfigurationError("--resume takes --seed and --set from the run: leave them out")
         _resume(resume, data_dir)
-    else:
+    if protocol is not None:
         from brianff.protocols.configuration import load_protocol
 
         seed_setting = [] if seed is None else [f"seed={seed}"]

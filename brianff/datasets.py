@@ -97,8 +97,8 @@ SOURCES = {
         "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
     ),
     "kmnist-7k": Source(
-        'CC BY-SA 4.0: reduced from "KMNIST Dataset" (created by CODH), doi:10.20676/00000341: the first 7,011 training '
-        "images and the full test set",
+        'CC BY-SA 4.0: reduced from "KMNIST Dataset" (created by CODH), doi:10.20676/00000341: the first 7,011 '
+        "training images and the full test set",
         (
             "15bf059efdc879a195dcf42dc0f17707",
             "5d1fa70f6fa71fd027417dd19a4049db",

@@ -52,7 +52,7 @@ class PulseInput:
         return self.image_part[self.image] + self.codes[self.label]
 
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
-        """Return the presynaptic factor (presentations, inputs): the amplitudes; the time course is in the sensitivity."""
+        """Return the presynaptic factor (presentations, inputs): the amplitudes, without time course."""
         return self.amplitudes
 
     def events(self) -> Events:

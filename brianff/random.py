@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -35,11 +36,11 @@ class RandomStreams:
             self._generators[name] = np.random.Generator(np.random.PCG64(sequence))
         return self._generators[name]
 
-    def state(self) -> dict[str, dict]:
+    def state(self) -> dict[str, Any]:
         """Return the state of every stream used so far, as plain numbers and strings (for checkpoints)."""
         return {name: generator.bit_generator.state for name, generator in sorted(self._generators.items())}
 
-    def restore(self, state: Mapping[str, dict]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Put the streams back to a state returned by `state`; streams that it does not name start afresh."""
         self._generators.clear()
         for name, generator_state in state.items():

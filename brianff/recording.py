@@ -55,7 +55,8 @@ def record(
     weights = [item.crossbar.weights for item in simulator.layers[: layer + 1]]
     results = engine.present(inputs, weights, spikes=True, observe=observe)
     time_step = float(simulator.network.time_step)
-    table = spike_table([result.raster for result in results], time_step, np.asarray(labels), polarity)
+    rasters = [result.raster for result in results if result.raster is not None]
+    table = spike_table(rasters, time_step, np.asarray(labels), polarity)
     return Recording(np.arange(1, steps + 1) * time_step, table, traces, neurons, layer)
 
 

@@ -142,7 +142,7 @@ class Simulator:
         self,
         images: np.ndarray,
         labels: np.ndarray,
-        neurons: Sequence[int],
+        neurons: Sequence[int] | np.ndarray,
         layer: int = -1,
         polarity: Sequence[str] | None = None,
     ) -> Recording:

@@ -185,10 +185,16 @@ def _apply(values: dict[str, Any], setting: str) -> None:
     target: Any = values
     try:
         for part in path:
-            target = target[int(part)] if isinstance(target, list) else target.setdefault(part, {})
+            target = target[_position(part)] if isinstance(target, list) else target.setdefault(part, {})
         if isinstance(target, list):
-            target[int(last)] = value
+            target[_position(last)] = value
         else:
             target[last] = value
     except (ValueError, IndexError, TypeError, AttributeError):
         raise ConfigurationError(f"setting {setting!r}: there is no key {key.strip()!r}") from None
+
+
+def _position(text: str) -> int:
+    if not text.isdecimal():  # a negative number would count from the end
+        raise ValueError(text)
+    return int(text)

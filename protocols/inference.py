@@ -40,7 +40,7 @@ def predict(
     """
     responses = simulator.present_every_label(images)
     chosen = responses if layers is None else [responses[layer] for layer in layers]
-    scores = sum(score(response) for response in chosen)
+    scores = np.sum([score(response) for response in chosen], axis=0)
     return np.argmax(scores.reshape(len(images), -1), axis=1)
 
 

@@ -41,8 +41,6 @@ class LanesEngine:
     def __init__(self, network: Network, goodness: Goodness, lanes: int | None = None):
         configure()
         self.populations = [Population(network, layer, goodness) for layer in network.layers]
-        for population in self.populations:
-            population.parameters  # wrong names and values are reported before anything is compiled
         self._lanes = lanes
         self._built: dict[tuple[int, bool, bool], list[_Lanes]] = {}
 

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import brian2
 import numpy as np
 from brian2 import Equations, StateUpdateMethod
 from brian2.stateupdaters import euler, exponential_euler
 
-from brianff.description import Layer, Network
+from brianff.description import Layer, Network, PulseEncoding
 from brianff.equations import NEURONS, SYNAPSES, NeuronModel, SynapseModel
 from brianff.equations.composition import compose
 from brianff.equations.functions import FUNCTIONS
@@ -53,6 +54,9 @@ class Population:
     network: Network
     layer: Layer
     goodness: Goodness
+
+    def __post_init__(self):
+        _ = self.namespace, self.synapse  # wrong names and values are reported before anything is compiled
 
     @property
     def neuron(self) -> NeuronModel:
@@ -126,7 +130,10 @@ class Population:
     @cached_property
     def pulse_train_response(self) -> np.ndarray:
         """Current of a unit drive, per `current`, with the encoding's pulses; shape (steps,)."""
-        return self._measure_current(self.network.encoding.pulse_steps)
+        encoding = self.network.encoding
+        if not isinstance(encoding, PulseEncoding):
+            raise TypeError(f"{encoding.kind!r} encoding has no common pulse train")
+        return self._measure_current(encoding.pulse_steps)
 
     def _measure_current(self, event_steps: tuple[int, ...]) -> np.ndarray:
         """Return the current that the membrane sees at each step for events of amplitude 1 and a weight of 1.
@@ -138,7 +145,7 @@ class Population:
         method = METHODS[self.network.method]
         options = self._method_options(equations)
         statements = StateUpdateMethod.apply_stateupdater(equations, {}, method, method_options=options)
-        state = dict.fromkeys(equations, 0.0)
+        state: dict[str, Any] = dict.fromkeys(equations, 0.0)
         state |= {"exp": np.exp, "reciprocal": np.reciprocal, "dt": float(self.network.time_step)}
         state |= {"tau_s": float(self.layer.synapse_time_constant), "current": float(self.layer.current)}
         step_code = compile(f"{self.synapse.update}\n{statements}", "synaptic current", "exec")
@@ -153,8 +160,7 @@ class Population:
         """Raise a NumericalError if the membrane voltages (volt) show that the integration diverged."""
         limit = float(self.neuron.largest_voltage)
         if voltage.size and not np.abs(voltage).max() <= limit:
-            names = {name: value for name, value in self.parameters.items()}
-            largest = brian2.Quantity(eval(self.neuron.largest_explicit_step, {}, names))
+            largest = brian2.Quantity(eval(self.neuron.largest_explicit_step, {}, dict(self.parameters)))
             raise NumericalError(
                 f"the membrane voltage of a {self.neuron.name!r} neuron left +-{self.neuron.largest_voltage} with "
                 f"method {self.network.method!r} at a time step of {self.network.time_step}: use "

@@ -63,8 +63,6 @@ class ReferenceEngine:
         configure()
         self.network = network
         self.populations = [Population(network, layer, goodness) for layer in network.layers]
-        for population in self.populations:
-            population.parameters  # wrong names and values are reported before anything is built
         self._standalone_directory = standalone_directory
 
     def present(

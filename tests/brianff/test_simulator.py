@@ -111,7 +111,7 @@ def test_recording_agrees_with_the_responses(images):
     np.testing.assert_allclose(recording.times, np.arange(1, 16) * 1e-6)
     responses = simulator.present_layers(images, labels, spikes=True)
     for layer, response in enumerate(responses):
-        counts = recording.spikes.query("layer == @layer").groupby(["presentation", "neuron"]).size()
+        counts = recording.spikes[recording.spikes["layer"] == layer].groupby(["presentation", "neuron"]).size()
         expected = response.spike_counts
         assert counts.sum() == expected.sum() > 0
         for (presentation, neuron), count in counts.items():

@@ -1,5 +1,6 @@
 """Two engines, one meaning: the same spikes, goodness and postsynaptic factors for the same network and input."""
 
+import itertools
 import subprocess
 import sys
 
@@ -44,7 +45,7 @@ def make_network(neuron, layers, **changes):
 
 def make_weights(network, generator):
     sizes = [network.inputs, *(layer.neurons for layer in network.layers)]
-    return [generator.normal(0.15, 0.4, shape) for shape in zip(sizes, sizes[1:], strict=False)]
+    return [generator.normal(0.15, 0.4, shape) for shape in itertools.pairwise(sizes)]
 
 
 def make_pulses(generator, presentations=7):

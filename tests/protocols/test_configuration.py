@@ -1,0 +1,91 @@
+"""Protocols from TOML: named, by path, with settings, and with errors that help."""
+
+import pytest
+import tomli_w
+
+from brianff.errors import ConfigurationError
+from brianff.protocols.configuration import Protocol, load_protocol, named_protocols
+
+
+def without_none(value):
+    if isinstance(value, dict):
+        return {key: without_none(item) for key, item in value.items() if item is not None}
+    return [without_none(item) for item in value] if isinstance(value, list) else value
+
+
+def test_the_promised_protocols_are_there():
+    promised = {"msnn-digits", "msnn-mnist", "msnn-fashion-mnist", "msnn-kmnist", "msnn-kmnist-7k"}
+    assert promised <= set(named_protocols())
+
+
+@pytest.mark.parametrize("name", named_protocols())
+def test_a_protocol_survives_the_way_through_toml(name, tmp_path):
+    protocol = load_protocol(name)
+    path = tmp_path / "again.toml"
+    path.write_text(tomli_w.dumps(without_none(protocol.model_dump(mode="json"))))
+    assert load_protocol(path) == protocol
+
+
+def test_settings_change_single_values():
+    settings = [
+        "seed=5",
+        "learning.epochs=3",
+        "learning.step_size=1e-2",
+        "network.layers.0.neurons = 64",
+        "network.layers.0.current=16 uA",
+        'network.layers.0.synapse="alpha-as-published"',
+        "network.encoding.pulse_steps=[0, 4]",
+        "evaluation.layers=[0]",
+        "learning.probability=sigmoid",
+    ]
+    protocol = load_protocol("msnn-digits", settings)
+    assert protocol.seed == 5
+    assert (protocol.learning.epochs, protocol.learning.step_size) == (3, 0.01)
+    layer = protocol.network.layers[0]
+    assert (layer.neurons, layer.synapse) == (64, "alpha-as-published")
+    assert float(layer.current) == pytest.approx(16e-6)
+    assert protocol.network.encoding.pulse_steps == (0, 4)
+    assert protocol.evaluation.layers == (0,)
+    assert protocol.learning.probability == "sigmoid"
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("learning.epochs", "not of the form key=value"),
+        ("learning.epoch=3", r"learning: unknown key 'epoch'; known: goodness, .*epochs"),
+        ("learnin.epochs=3", "unknown key 'learnin'; known: name, "),
+        ("learning.epochs=many", r"learning: epochs: .*valid integer.*\(given: 'many'\)"),
+        ("learning.epochs=2.5", "learning: epochs: .*2.5"),
+        ("network.layers.1.neurons=3", r"there is no key 'network\.layers\.1\.neurons'"),
+        ("network.layers.-1.neurons=3", "there is no key"),
+        ("network.layers.first.neurons=3", "there is no key"),
+        ("seed.value=3", "there is no key 'seed.value'"),
+        ("seed=-1", "seed: .*greater than or equal to 0"),
+        ("learning.goodness=entropy", r"learning\.goodness is 'entropy'; known: mean-square"),
+        ("evaluation.layers=[1]", "names layer 1; there are 1"),
+    ],
+)
+def test_wrong_settings_are_named(setting, message):
+    with pytest.raises(ConfigurationError, match=message):
+        load_protocol("msnn-digits", [setting])
+
+
+def test_missing_and_broken_files(tmp_path):
+    with pytest.raises(
+        ConfigurationError, match=r"no protocol 'msnn'; known: msnn-digits, .*or the path of a TOML file"
+    ):
+        load_protocol("msnn")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("seed = ")
+    with pytest.raises(ConfigurationError, match=r"broken\.toml is not valid TOML"):
+        load_protocol(broken)
+    broken.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match="not valid TOML"):
+        load_protocol(broken)
+
+
+def test_an_empty_protocol_is_the_defaults(tmp_path):
+    empty = tmp_path / "empty.toml"
+    empty.write_text("")
+    assert load_protocol(empty) == Protocol()

@@ -63,16 +63,10 @@ class RunDirectory:
         for number in count(1):
             run = cls(Path(parent, stem if number == 1 else f"{stem}-{number}"))
             try:
-                run.path.parent.mkdir(parents=True, exist_ok=True)
-                run.path.mkdir()
-                run.figures.mkdir()
+                run.make()
                 return run
-            except FileExistsError:  # another run of the same second, or a file where the parent should be
-                if not run.path.exists():
-                    raise ConfigurationError(f"{parent} is not a directory; name another for the run") from None
-            except OSError as error:
-                message = f"cannot make a run directory in {parent}: {error.strerror}; name another directory"
-                raise ConfigurationError(message) from None
+            except FileExistsError:  # another run of the same second
+                continue
         raise AssertionError
 
     @classmethod
@@ -85,9 +79,41 @@ class RunDirectory:
             If the directory holds no run.
         """
         run = cls(path)
-        if not run._config_path.is_file():
+        if not run.started:
             raise CheckpointError(f"{path} is not a run directory: it has no {run._config_path.name}")
         return run
+
+    def make(self, exist_ok: bool = False) -> None:
+        """Make the directory.
+
+        Raises
+        ------
+        FileExistsError
+            If it exists, unless `exist_ok`.
+        ConfigurationError
+            If it cannot be made.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(exist_ok=exist_ok)
+            self.figures.mkdir(exist_ok=exist_ok)
+        except FileExistsError:
+            if self.path.is_dir():
+                raise
+            raise ConfigurationError(f"{self.path.parent} is not a directory; name another for the run") from None
+        except OSError as error:
+            message = f"cannot make a run directory in {self.path.parent}: {error.strerror}; name another directory"
+            raise ConfigurationError(message) from None
+
+    @property
+    def started(self) -> bool:
+        """Whether the directory holds a run: its configuration at least."""
+        return self._config_path.is_file()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end: training and evaluation."""
+        return self._summary_path.is_file()
 
     @cached_property
     def log(self) -> logging.Logger:

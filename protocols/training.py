@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +17,10 @@ from brianff.errors import CheckpointError
 from brianff.progress import Progress
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.trainer import Trainer
+from brianff.provenance import provenance
 from brianff.runs import RunDirectory
 
 __all__ = ["evaluate", "open_trainer", "prepare", "resume", "train"]
-
-_PACKAGES = ("brianff", "brian2", "numpy", "scipy", "Cython")
 
 
 def prepare(protocol: Protocol, data_dir: Path | None = None) -> Trainer:
@@ -153,19 +150,21 @@ def _run(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str,
             bar.stage("evaluating")
             held_out = trainer.evaluate(trainer.held_out, bar.advance)
             training = trainer.evaluate(training_part, bar.advance)
-    summary = _identity(trainer) | {
-        _held_out_name(trainer): held_out,
-        "train_accuracy": training,
-        "epochs": protocol.learning.epochs,
-        "presentations": trainer.simulator.presentations,
-        "neuron_steps": trainer.simulator.neuron_steps,
-        "wall_seconds": {name: round(value, 3) for name, value in seconds.items()},
-        "peak_memory_bytes": _peak_memory(),
-        "engine": protocol.engine.name,
-        "weights_digest": digest(trainer.weights()),
-        "packages": {package: version(package) for package in _PACKAGES},
-        "python": platform.python_version(),
-    }
+    summary = (
+        _identity(trainer)
+        | {
+            _held_out_name(trainer): held_out,
+            "train_accuracy": training,
+            "epochs": protocol.learning.epochs,
+            "presentations": trainer.simulator.presentations,
+            "neuron_steps": trainer.simulator.neuron_steps,
+            "wall_seconds": {name: round(value, 3) for name, value in seconds.items()},
+            "peak_memory_bytes": _peak_memory(),
+            "engine": protocol.engine.name,
+            "weights_digest": digest(trainer.weights()),
+        }
+        | provenance()
+    )
     run.write_summary(summary)
     run.log.info(f"{_held_out_name(trainer)} {held_out:.4f}, train_accuracy {training:.4f}")
     return summary

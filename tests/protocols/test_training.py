@@ -204,3 +204,37 @@ def test_a_killed_process_resumes_bit_for_bit(tmp_path):
     digests = [json.loads((run / "summary.json").read_text())["weights_digest"] for run in (whole, killed)]
     assert digests[0] == digests[1]
     assert (whole / "history.csv").read_bytes() == (killed / "history.csv").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, so that twenty processes start quickly")
+def test_twenty_kills_at_random_moments_change_nothing(small, tmp_path):
+    whole = make_run(tmp_path, "whole")
+    start = time.monotonic()
+    expected = train(prepare(small), whole, progress=False)
+    duration = time.monotonic() - start
+    generator = np.random.default_rng(1)
+    kills = 0
+    while kills < 20:
+        run = make_run(tmp_path, f"killed-{kills}")
+        run.write_config(small.model_dump(mode="json"))
+        while not run.finished:
+            process = os.fork()
+            if process == 0:
+                resume(run, progress=False)
+                os._exit(0)
+            kills += killed_after(process, generator.uniform(0, duration) if kills < 20 else np.inf)
+        assert run.read_summary()["weights_digest"] == expected["weights_digest"]
+        assert (run.path / "history.csv").read_bytes() == (whole.path / "history.csv").read_bytes()
+
+
+def killed_after(process, seconds):
+    """Kill a process after some seconds; tell whether it was still running."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if os.waitpid(process, os.WNOHANG) != (0, 0):
+            return False
+        time.sleep(0.002)
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    return True

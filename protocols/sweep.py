@@ -1,0 +1,56 @@
+"""Sweeps: many runs, each in a directory of its own; what is finished is not run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from brianff.errors import CheckpointError
+from brianff.protocols.configuration import Protocol
+from brianff.protocols.training import prepare, resume, train
+from brianff.runs import RunDirectory
+
+__all__ = ["run_sweep"]
+
+
+def run_sweep(
+    protocols: Mapping[str, Protocol], directory: Path, data_dir: Path | None = None, progress: bool = True
+) -> dict[str, dict[str, Any]]:
+    """Make every run that is missing, go on with those that were stopped, and return all summaries.
+
+    Parameters
+    ----------
+    protocols : mapping of str to Protocol
+        Name of each run's directory below `directory`, and what it runs.
+    directory : Path
+    data_dir : Path, optional
+        Where the data sets are.
+    progress : bool
+        Show a progress bar for each run.
+
+    Returns
+    -------
+    dict of str to dict
+        The content of each run's summary.json; empty without protocols.
+
+    Raises
+    ------
+    CheckpointError
+        If a directory holds a run of another configuration.
+    BrianffError
+        Whatever a run raises; the runs before it are kept.
+    """
+    return {
+        name: _complete(RunDirectory(Path(directory, name)), protocol, data_dir, progress)
+        for name, protocol in protocols.items()
+    }
+
+
+def _complete(run: RunDirectory, protocol: Protocol, data_dir: Path | None, progress: bool) -> dict[str, Any]:
+    if not run.started:
+        run.make(exist_ok=True)
+        return train(prepare(protocol, data_dir), run, progress)
+    if Protocol(**run.read_config()) != protocol:
+        raise CheckpointError(f"{run.path} holds a run of another configuration: move it away, or name another --out")
+    return run.read_summary() if run.finished else resume(run, data_dir, progress)

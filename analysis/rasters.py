@@ -125,7 +125,7 @@ def presentation_traces(recording: Recording, presentation: int = 0, axes: np.nd
             Line2D([], [], color="black", ls=style, label=name)
             for name, style in zip(states, ("-", "--", ":"), strict=False)
         ]
-        axes[1].legend(handles=styles, frameon=False, fontsize=8, loc="upper right")
+        axes[1].legend(handles=styles, frameon=False, fontsize=8, loc="best")
     axes[0].legend(frameon=False, fontsize=8, loc="upper right")
     axes[-1].set_xlabel(f"time ({unit})")
     return axes

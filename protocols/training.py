@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -160,8 +159,9 @@ def _run(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str,
         "presentations": trainer.simulator.presentations,
         "neuron_steps": trainer.simulator.neuron_steps,
         "wall_seconds": {name: round(value, 3) for name, value in seconds.items()},
-        "peak_memory_bytes": _peak_memory(),
+        "peak_memory_bytes": trainer.simulator.peak_memory(),
         "engine": protocol.engine.name,
+        "workers": trainer.simulator.workers,
         "weights_digest": digest(trainer.weights()),
         "packages": {package: version(package) for package in _PACKAGES},
         "python": platform.python_version(),
@@ -195,13 +195,3 @@ def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
         yield
     finally:
         seconds[phase] = before + time.perf_counter() - start
-
-
-def _peak_memory() -> int | None:
-    """Return the peak resident memory of this process in bytes; None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

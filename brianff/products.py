@@ -20,14 +20,17 @@ COLUMNS = 128
 def product(left: np.ndarray, right: np.ndarray, threads: int = 1) -> np.ndarray:
     """Return left @ right, shape (rows of left, columns of right)."""
     result = np.empty((left.shape[0], right.shape[1]))
+    parts = iter([slice(first, first + COLUMNS) for first in range(0, right.shape[1], COLUMNS)])
 
-    def compute(first: int) -> None:
-        part = slice(first, first + COLUMNS)
-        np.matmul(left, right[:, part], out=result[:, part])
+    def compute() -> None:
+        for part in parts:  # a list's iterator hands each part to one thread only
+            np.matmul(left, right[:, part], out=result[:, part])
 
     with _blas().limit(limits=1, user_api="blas"):
-        for _ in (map if threads == 1 else _pool(threads).map)(compute, range(0, right.shape[1], COLUMNS)):
-            pass
+        helpers = [_pool(threads).submit(compute) for _ in range(threads - 1)]
+        compute()
+        for helper in helpers:
+            helper.result()
     return result
 
 

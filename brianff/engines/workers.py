@@ -37,10 +37,11 @@ _NUMBER = struct.Struct("=I")
 PLACES = 1024
 """Numbers in the queue, which any pipe has room for; with more blocks, each number stands for several."""
 
-# Ctrl-C reaches every process of a terminal: it is ignored before anything else is imported.
+# Ctrl-C reaches every process of a terminal: it is blocked before anything else is imported. (Ignoring it would not
+# do: Brian2 replaces the handler.)
 _START = """
 import signal, sys
-signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 sys.path[:] = {path!r}
 from brianff.engines.workers import work
 work(*{descriptors!r})
@@ -221,7 +222,7 @@ class _Queue:
 
 def work(memory: int, queue_out: int, queue_in: int, connection: int) -> None:
     """Be a worker process: run blocks until the connection closes."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     parent, shared, queue = Connection(connection), SharedMemory(memory), _Queue((queue_out, queue_in))
     with suppress(EOFError, OSError):
         runner = _answer(parent, lambda: _runner(parent))

@@ -1,18 +1,58 @@
 """Input of a layer during a batch of presentations: pulses that share one time course, or spikes."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
-__all__ = ["Events", "PulseInput", "SpikeInput"]
+from brianff.products import product
+
+__all__ = ["Events", "Input", "PulseInput", "SpikeAverages", "SpikeInput", "average_after"]
 
 Events = np.ndarray
 """Presynaptic events as an array (steps, presentations, units) of amplitudes; zero: no event."""
 
 
+class Input:
+    """Base of the inputs of a layer, each for a number of presentations."""
+
+    threads: int = 1
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
+        """Return the presynaptic factor, shape (presentations, inputs): what a unit drives a synapse with.
+
+        Parameters
+        ----------
+        pulse_response : ndarray, shape (steps,)
+            Current of a unit weight after one spike at step 0.
+        """
+        raise NotImplementedError
+
+    def contract(self, postsynaptic: np.ndarray, pulse_response: np.ndarray) -> np.ndarray:
+        """Return the sum over presentations of presynaptic x postsynaptic factor, shape (inputs, neurons).
+
+        Parameters
+        ----------
+        postsynaptic : ndarray, shape (presentations, neurons)
+        pulse_response : ndarray, shape (steps,)
+            As in `presynaptic`.
+        """
+        return product(self.presynaptic(pulse_response).T, postsynaptic, self.threads)
+
+
+def average_after(pulse_response: np.ndarray) -> np.ndarray:
+    """Return, for a spike at each step, the current that it causes, averaged over the whole presentation."""
+    return np.cumsum(pulse_response)[::-1] / len(pulse_response)
+
+
 @dataclass(frozen=True)
-class PulseInput:
+class PulseInput(Input):
     """Every unit emits the same pulse train, with an amplitude of its own: image part + code of the label.
 
     Parameters
@@ -23,6 +63,8 @@ class PulseInput:
         Which image and which label each presentation shows.
     steps : int
     pulse_steps : tuple of int
+    threads : int
+        Threads for matrix products.
     """
 
     image_part: np.ndarray
@@ -31,20 +73,36 @@ class PulseInput:
     label: np.ndarray
     steps: int
     pulse_steps: tuple[int, ...]
+    threads: int = 1
 
     def __len__(self) -> int:
         return len(self.image)
 
-    def select(self, presentations) -> "PulseInput":
+    def select(self, presentations) -> PulseInput:
         """Return the input of some presentations."""
-        return PulseInput(
-            self.image_part,
-            self.codes,
-            self.image[presentations],
-            self.label[presentations],
-            self.steps,
-            self.pulse_steps,
+        return replace(self, image=self.image[presentations], label=self.label[presentations])
+
+    def followed_by(self, other: PulseInput) -> PulseInput:
+        """Return these presentations and then those of `other`; images that both share are kept once."""
+        image_part, image = self.image_part, other.image
+        if image_part is not other.image_part and not np.array_equal(image_part, other.image_part):
+            image_part = np.concatenate([image_part, other.image_part])
+            image = image + len(self.image_part)
+        return replace(
+            self,
+            image_part=image_part,
+            image=np.concatenate([self.image, image]),
+            label=np.concatenate([self.label, other.label]),
         )
+
+    def drives(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the drives of each image and of each label; the drive of a presentation is the sum of two rows.
+
+        Parameters
+        ----------
+        weights : ndarray, shape (inputs, neurons)
+        """
+        return product(self.image_part, weights, self.threads), csr_matrix(self.codes) @ weights
 
     @property
     def amplitudes(self) -> np.ndarray:
@@ -55,6 +113,14 @@ class PulseInput:
         """Return the presynaptic factor (presentations, inputs): the amplitudes, without time course."""
         return self.amplitudes
 
+    def contract(self, postsynaptic: np.ndarray, pulse_response: np.ndarray) -> np.ndarray:
+        """Return the sum over presentations of presynaptic x postsynaptic factor: each image is multiplied once."""
+        by_image = _sums(self.image, postsynaptic, len(self.image_part))
+        result = product(self.image_part.T, by_image, self.threads)
+        units = np.flatnonzero(self.codes.any(axis=0))
+        result[units] += self.codes[:, units].T @ _sums(self.label, postsynaptic, len(self.codes))
+        return result
+
     def events(self) -> Events:
         """Return the same input as events."""
         events = np.zeros((self.steps, len(self), self.codes.shape[1]))
@@ -62,16 +128,25 @@ class PulseInput:
         return events
 
 
+def _sums(group: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    """Return the sum of the rows of each group, shape (count, columns)."""
+    membership = csr_matrix((np.ones(len(group)), (group, np.arange(len(group)))), (count, len(group)))
+    return membership @ rows
+
+
 @dataclass(frozen=True)
-class SpikeInput:
+class SpikeInput(Input):
     """Units spike at steps of their own.
 
     Parameters
     ----------
     raster : ndarray of bool, shape (steps, presentations, inputs)
+    threads : int
+        Threads for matrix products.
     """
 
     raster: np.ndarray
+    threads: int = 1
 
     def __len__(self) -> int:
         return self.raster.shape[1]
@@ -81,22 +156,17 @@ class SpikeInput:
         """Length of a presentation in time steps."""
         return self.raster.shape[0]
 
-    def select(self, presentations) -> "SpikeInput":
+    def select(self, presentations) -> SpikeInput:
         """Return the input of some presentations."""
-        return SpikeInput(self.raster[:, presentations])
+        return replace(self, raster=self.raster[:, presentations])
+
+    def followed_by(self, other: SpikeInput) -> SpikeInput:
+        """Return these presentations and then those of `other`."""
+        return replace(self, raster=np.concatenate([self.raster, other.raster], axis=1))
 
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
-        """Return the presynaptic factor (presentations, inputs): the time average of the unit's alpha current.
-
-        Parameters
-        ----------
-        pulse_response : ndarray, shape (steps,)
-            Current of a unit weight after one spike at step 0.
-        """
-        from_step = (
-            np.cumsum(pulse_response)[::-1] / self.steps
-        )  # average over the rest of the presentation, by spike time
-        return np.tensordot(from_step, self.raster, axes=1)
+        """Return the presynaptic factor (presentations, inputs): the time average of the unit's alpha current."""
+        return np.einsum("s,spi->pi", average_after(pulse_response), self.raster)
 
     def events(self) -> Events:
         """Return the spikes as events of amplitude 1."""
@@ -106,3 +176,34 @@ class SpikeInput:
     def spike_counts(self) -> np.ndarray:
         """Number of spikes, shape (presentations, inputs)."""
         return self.raster.sum(axis=0)
+
+
+@dataclass(frozen=True)
+class SpikeAverages(Input):
+    """Spikes of which only the time averages of their alpha currents were kept.
+
+    Parameters
+    ----------
+    currents : ndarray, shape (presentations, inputs)
+        Time average of each unit's alpha current, per `current`.
+    threads : int
+        Threads for matrix products.
+    """
+
+    currents: np.ndarray
+    threads: int = 1
+
+    def __len__(self) -> int:
+        return len(self.currents)
+
+    def select(self, presentations) -> SpikeAverages:
+        """Return the input of some presentations."""
+        return replace(self, currents=self.currents[presentations])
+
+    def followed_by(self, other: SpikeAverages) -> SpikeAverages:
+        """Return these presentations and then those of `other`."""
+        return replace(self, currents=np.concatenate([self.currents, other.currents]))
+
+    def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
+        """Return the presynaptic factor (presentations, inputs): the time averages."""
+        return self.currents

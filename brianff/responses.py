@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brianff.goodness import Goodness
-from brianff.inputs import PulseInput, SpikeInput
+from brianff.inputs import PulseInput, SpikeAverages, SpikeInput
 
 if TYPE_CHECKING:
     import pandas
@@ -22,7 +22,7 @@ class Responses:
 
     Parameters
     ----------
-    inputs : PulseInput or SpikeInput
+    inputs : PulseInput, SpikeInput or SpikeAverages
         What the layer received.
     goodness_terms : ndarray, shape (presentations, neurons)
         Goodness of each neuron, averaged over the presentation.
@@ -35,7 +35,7 @@ class Responses:
         Spikes, where they were asked for.
     """
 
-    inputs: PulseInput | SpikeInput
+    inputs: PulseInput | SpikeInput | SpikeAverages
     goodness_terms: np.ndarray
     postsynaptic: np.ndarray
     measure: Goodness

@@ -12,10 +12,12 @@ from brianff.crossbar import Crossbar
 from brianff.description import Network, PulseEncoding
 from brianff.encoding import code_matrix, encode_spikes, image_part
 from brianff.engines import ENGINES
+from brianff.engines.lanes import DEFAULT_MEMORY
 from brianff.engines.population import LayerResult
 from brianff.errors import ConfigurationError, DataError
 from brianff.goodness import Goodness
-from brianff.inputs import PulseInput, SpikeInput
+from brianff.inputs import PulseInput, SpikeAverages, SpikeInput
+from brianff.memory import peak_memory
 from brianff.random import RandomStreams
 from brianff.responses import Recording, Responses
 
@@ -44,9 +46,13 @@ class Simulator:
         What to measure; default: the mean square of the activity.
     engine : {"lanes", "reference"}
     lanes : int, optional
-        Presentations side by side in the lanes engine; default: chosen by the size of the layers.
+        Presentations side by side in the lanes engine; default: as many as `memory` holds.
     seed : int
         Seed of every random stream: weights, label codes, encoding.
+    memory : int
+        Bytes for the state of the presentations side by side in the lanes engine, in each process.
+    workers : int
+        Processes among which the lanes engine shares the work, this one included. Results do not depend on it.
 
     Attributes
     ----------
@@ -54,6 +60,8 @@ class Simulator:
     codes : ndarray, shape (classes, inputs)
         Input of each label.
     streams : RandomStreams
+    workers : int
+        Processes that share the work.
     presentations, neuron_steps : int
         Presentations made so far, and neurons advanced by one time step.
 
@@ -72,6 +80,8 @@ class Simulator:
         engine: str = "lanes",
         lanes: int | None = None,
         seed: int = 0,
+        memory: int = DEFAULT_MEMORY,
+        workers: int = 1,
     ):
         if engine not in ENGINES:
             raise ConfigurationError(f"no engine {engine!r}; known: {', '.join(ENGINES)}")
@@ -89,7 +99,8 @@ class Simulator:
             )
             for number, (layer, *shape) in enumerate(zip(network.layers, sizes, sizes[1:], strict=False))
         )
-        options = {"lanes": lanes} if engine == "lanes" else {}
+        options = {"lanes": lanes, "memory": memory, "workers": workers} if engine == "lanes" else {}
+        self.workers = workers if engine == "lanes" else 1
         self._engine = ENGINES[engine](network, self.goodness, **options)
         self._evaluation_generator: np.random.Generator | None = None
         self.presentations = 0
@@ -107,7 +118,7 @@ class Simulator:
         layer : int
             Layer whose responses are wanted; layers above it are not simulated.
         spikes : bool
-            Keep the layer's spikes.
+            Keep the spikes of this layer and those below.
 
         Raises
         ------
@@ -172,7 +183,14 @@ class Simulator:
         finally:
             self._evaluation_generator = None
 
-    def _responses(self, inputs: PulseInput | SpikeInput, results: list[LayerResult]) -> list[Responses]:
+    def peak_memory(self) -> int | None:
+        """Return the largest resident memory so far of this process and its workers, in bytes; None: not known."""
+        own = peak_memory()
+        return None if own is None else own + getattr(self._engine, "workers_peak_memory", 0)
+
+    def _responses(
+        self, inputs: PulseInput | SpikeInput | SpikeAverages, results: list[LayerResult]
+    ) -> list[Responses]:
         responses = []
         for population, result in zip(self._engine.populations, results, strict=False):
             responses.append(
@@ -186,7 +204,9 @@ class Simulator:
                 )
             )
             if result.raster is not None:
-                inputs = SpikeInput(result.raster)
+                inputs = SpikeInput(result.raster, self.workers)
+            elif result.averages is not None:
+                inputs = SpikeAverages(result.averages, self.workers)
         return responses
 
     def inputs(self, images: np.ndarray, labels: np.ndarray) -> PulseInput | SpikeInput:
@@ -196,10 +216,12 @@ class Simulator:
         image = np.repeat(np.arange(len(images)), labels.size // max(len(images), 1))
         part = image_part(self.network, images)
         if isinstance(encoding, PulseEncoding):
-            return PulseInput(part, self.codes, image, labels.ravel(), encoding.steps, encoding.pulse_steps)
+            return PulseInput(
+                part, self.codes, image, labels.ravel(), encoding.steps, encoding.pulse_steps, self.workers
+            )
         intensities = part[image] + self.codes[labels.ravel()]
         generator = self._evaluation_generator or self.streams["encoding"]
-        return SpikeInput(encode_spikes(encoding, intensities, generator))
+        return SpikeInput(encode_spikes(encoding, intensities, generator), self.workers)
 
     def _checked(self, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         images, labels = np.asarray(images, dtype=float), np.asarray(labels)

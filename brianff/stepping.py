@@ -5,7 +5,11 @@ every object. Presentations last microseconds and there are hundreds of thousand
 network only calls the objects' own code, in Brian2's order.
 """
 
+from collections.abc import Callable
+
 import brian2
+import numpy as np
+from brian2.core.base import BrianObject
 
 __all__ = ["PreparedNetwork"]
 
@@ -16,12 +20,37 @@ class PreparedNetwork(brian2.Network):
     def prepare(self) -> None:
         """Generate and compile the code of all objects; call it once, after the last object was added."""
         self.run(0 * brian2.second, namespace={})
-        self._stepped = [item for item in self.sorted_objects if item.active]
-        clocks = {item.clock for item in self._stepped}
+        active = [item for item in self.sorted_objects if item.active]
+        clocks = {item.clock for item in active}
         if len(clocks) != 1:
             raise ValueError(f"a prepared network needs a single clock, not {len(clocks)}")
         variables = clocks.pop().variables
         self._timestep, self._time, self._dt = (variables[name].get_value() for name in ("timestep", "t", "dt"))
+        self._runs: list[Callable[[], None]] = [item.run for item in active if not _idle(item)]
+
+    def restrict(self, group: brian2.NeuronGroup) -> Callable[[int], None]:
+        """Return the function ``use(neurons)``: from then on only the first so many neurons of `group` are advanced.
+
+        All objects of the network belong to that group. Generated code takes its arrays and the number of neurons
+        from a namespace; there they are replaced by shorter views.
+        """
+        size = len(group)
+        namespaces = [code.namespace for item in self.sorted_objects for code in item.code_objects]
+        arrays = [
+            (namespace, name, value)
+            for namespace in namespaces
+            for name, value in namespace.items()
+            if isinstance(value, np.ndarray) and len(value) in (size, size + 1)  # the list of spikes ends in its length
+        ]
+
+        def use(neurons: int) -> None:
+            for namespace in namespaces:
+                if "N" in namespace:
+                    namespace["N"] = neurons
+            for namespace, name, value in arrays:
+                namespace[name] = value[: neurons + len(value) - size]
+
+        return use
 
     def rewind(self) -> None:
         """Put the clock back to zero; the state of the objects stays."""
@@ -30,7 +59,12 @@ class PreparedNetwork(brian2.Network):
 
     def step(self) -> None:
         """Advance by one time step."""
-        for item in self._stepped:
-            item.run()
+        for run in self._runs:
+            run()
         self._timestep[0] += 1
         self._time[0] = self._timestep[0] * self._dt[0]
+
+
+def _idle(item: BrianObject) -> bool:
+    """Tell whether an object does nothing in a step, as a group without monitors of its own."""
+    return not item.code_objects and type(item).run is BrianObject.run

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from brianff.description import Description, Network
 from brianff.errors import ConfigurationError
+from brianff.memory import parse_bytes
 
 __all__ = ["Data", "Engine", "Evaluation", "Learning", "Protocol", "load_protocol", "named_protocols"]
 
@@ -109,11 +110,19 @@ class Engine(Description):
     name : {"lanes", "reference"}
         `lanes`: many presentations side by side; `reference`: ordinary Brian2 objects, one after the other.
     lanes : int or None
-        Number of presentations side by side; None: as many as the memory budget allows and speed wants.
+        Number of presentations side by side; None: as many as `memory` holds.
+    memory : int or str
+        Memory for the state of the presentations side by side, in each process: bytes, or text such as "2 MiB". More
+        than a processor core's second-level cache is slower.
+    workers : int or None
+        Processes that share the work; None: one for each processor that this process may use. Results do not
+        depend on it.
     """
 
     name: Literal["lanes", "reference"] = "lanes"
     lanes: int | None = Field(None, ge=1)
+    memory: Annotated[int, BeforeValidator(parse_bytes)] = 2**20
+    workers: int | None = Field(None, ge=1)
 
 
 class Protocol(Description):

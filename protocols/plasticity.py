@@ -28,6 +28,8 @@ def modulated_hebbian(positive: Responses, negative: Responses, modulator: Modul
     ndarray, shape (inputs, neurons)
         Zero for empty batches.
     """
-    passes = zip((positive, negative), modulator(positive, negative), strict=True)
-    change = sum(responses.presynaptic.T @ (factor * responses.postsynaptic) for responses, factor in passes)
-    return change / max(len(positive), 1)
+    both = positive, negative
+    factors = zip(modulator(*both), both, strict=True)
+    modulated = np.concatenate([modulator * responses.postsynaptic for modulator, responses in factors])
+    inputs = positive.inputs.followed_by(negative.inputs)
+    return inputs.contract(modulated / max(len(positive), 1), positive.pulse_response)

@@ -9,8 +9,15 @@ import numpy as np
 __all__ = ["STEP_RULES", "Adam", "Momentum", "Plain", "cosine"]
 
 
+CHUNK = 8192
+"""Weights that are worked on at a time, few enough for the processor's cache."""
+
+
 class Plain:
     """step = step_size x change: purely local, without state."""
+
+    moments: tuple[str, ...] = ()
+    """Names of the averages kept for each weight."""
 
     def __init__(self, step_size: float):
         self.step_size = step_size
@@ -18,42 +25,64 @@ class Plain:
 
     def __call__(self, change: np.ndarray, factor: float = 1.0) -> np.ndarray:
         """Return the step of the weights for a wanted change; `factor` scales this step."""
-        return factor * self.step_size * change
+        for name in self.moments:
+            self.state.setdefault(name, np.zeros(change.shape))
+        step = np.empty(change.shape)
+        arrays = [array.reshape(-1) for array in (change, step, *(self.state[name] for name in self.moments))]
+        size = self._size(factor * self.step_size)
+        for first in range(0, change.size, CHUNK):
+            self._fill(size, *(array[first : first + CHUNK] for array in arrays))
+        return step
 
-    def _moment(self, name: str, new: np.ndarray, decay: float) -> np.ndarray:
-        """Update and return an exponential average, zero at first."""
-        if name not in self.state:
-            self.state[name] = np.zeros_like(new)
-        moment = self.state[name]
-        moment += (1.0 - decay) * (new - moment)
-        return moment
+    def _size(self, step_size: float) -> float:
+        """Return the step size of this step."""
+        return step_size
+
+    def _fill(self, size: float, change: np.ndarray, step: np.ndarray) -> None:
+        """Write the step of some weights, and bring their moments up to date."""
+        np.multiply(size, change, out=step)
+
+
+def _average(moment: np.ndarray, new: np.ndarray, decay: float, scratch: np.ndarray) -> None:
+    """Bring an exponential average up to date: moment += (1 - decay) (new - moment)."""
+    np.subtract(new, moment, out=scratch)
+    scratch *= 1.0 - decay
+    moment += scratch
 
 
 class Momentum(Plain):
     """The step is an exponential average of the changes; decay 0.9."""
 
+    moments = ("first",)
     decay = 0.9
 
-    def __call__(self, change: np.ndarray, factor: float = 1.0) -> np.ndarray:
-        """Return the step of the weights for a wanted change; `factor` scales this step."""
-        return factor * self.step_size * self._moment("first", change, self.decay)
+    def _fill(self, size, change, step, first):
+        _average(first, change, self.decay, step)
+        np.multiply(size, first, out=step)
 
 
 class Adam(Plain):
     """The step of each weight is normalised by its changes' root mean square (Kingma & Ba, arXiv 1412.6980)."""
 
+    moments = ("first", "second")
     decays = (0.9, 0.999)
     epsilon = 1e-8
 
-    def __call__(self, change: np.ndarray, factor: float = 1.0) -> np.ndarray:
-        """Return the step of the weights for a wanted change; `factor` scales this step."""
+    def _size(self, step_size):
         count = self.state.setdefault("count", np.zeros((), dtype=np.int64))
         count += 1
-        corrections = [1.0 - decay ** int(count) for decay in self.decays]
-        first = self._moment("first", change, self.decays[0])
-        second = self._moment("second", np.square(change), self.decays[1])
-        step_size = factor * self.step_size / corrections[0]
-        return step_size * first / (np.sqrt(second / corrections[1]) + self.epsilon)
+        self._corrections = [1.0 - decay ** int(count) for decay in self.decays]
+        return step_size / self._corrections[0]
+
+    def _fill(self, size, change, step, first, second):
+        _average(first, change, self.decays[0], step)
+        square = np.square(change)
+        _average(second, square, self.decays[1], step)
+        np.multiply(second, 1.0 / self._corrections[1], out=square)
+        np.sqrt(square, out=square)
+        square += self.epsilon
+        np.divide(first, square, out=step)
+        step *= size
 
 
 def cosine(progress: float) -> float:

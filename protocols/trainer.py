@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from brianff.datasets import Batch, Dataset, Split
+from brianff.engines.workers import processors
 from brianff.errors import ConfigurationError
 from brianff.protocols.augmentation import shift_images
 from brianff.protocols.configuration import Protocol
@@ -55,6 +56,8 @@ class Trainer:
             protocol.engine.name,
             protocol.engine.lanes,
             protocol.seed,
+            protocol.engine.memory,
+            protocol.engine.workers or processors(),
         )
         self.modulator = MODULATORS[learning.probability](learning.sharpness, learning.threshold)
         self.step_rule = STEP_RULES[learning.step_rule](learning.step_size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -150,21 +149,19 @@ def _run(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str,
             bar.stage("evaluating")
             held_out = trainer.evaluate(trainer.held_out, bar.advance)
             training = trainer.evaluate(training_part, bar.advance)
-    summary = (
-        _identity(trainer)
-        | {
-            _held_out_name(trainer): held_out,
-            "train_accuracy": training,
-            "epochs": protocol.learning.epochs,
-            "presentations": trainer.simulator.presentations,
-            "neuron_steps": trainer.simulator.neuron_steps,
-            "wall_seconds": {name: round(value, 3) for name, value in seconds.items()},
-            "peak_memory_bytes": _peak_memory(),
-            "engine": protocol.engine.name,
-            "weights_digest": digest(trainer.weights()),
-        }
-        | provenance()
-    )
+    summary = _identity(trainer) | {
+        _held_out_name(trainer): held_out,
+        "train_accuracy": training,
+        "epochs": protocol.learning.epochs,
+        "presentations": trainer.simulator.presentations,
+        "neuron_steps": trainer.simulator.neuron_steps,
+        "wall_seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "peak_memory_bytes": trainer.simulator.peak_memory(),
+        "engine": protocol.engine.name,
+        "workers": trainer.simulator.workers,
+        "weights_digest": digest(trainer.weights()),
+    }
+    summary |= provenance()
     run.write_summary(summary)
     run.log.info(f"{_held_out_name(trainer)} {held_out:.4f}, train_accuracy {training:.4f}")
     return summary
@@ -194,13 +191,3 @@ def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
         yield
     finally:
         seconds[phase] = before + time.perf_counter() - start
-
-
-def _peak_memory() -> int | None:
-    """Return the peak resident memory of this process in bytes; None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -11,7 +11,7 @@ from brian2.stateupdaters import euler, exponential_euler
 
 from brianff.description import Layer, Network, PulseEncoding
 from brianff.equations import NEURONS, SYNAPSES, NeuronModel, SynapseModel
-from brianff.equations.composition import compose
+from brianff.equations.composition import compose, state_variables
 from brianff.equations.functions import FUNCTIONS
 from brianff.equations.semi_implicit import semi_implicit
 from brianff.errors import ConfigurationError, NumericalError
@@ -19,6 +19,9 @@ from brianff.goodness import Goodness
 from brianff.quantities import parse_like
 
 __all__ = ["LayerResult", "Population"]
+
+SPIKE_BYTES = 8 + 4 + 1
+"""Time of the last spike, place in the list of spikes, refractoriness."""
 
 METHODS = {"semi_implicit": semi_implicit, "exponential_euler": exponential_euler, "euler": euler}
 
@@ -33,11 +36,14 @@ class LayerResult:
     postsynaptic : ndarray, shape (presentations, neurons)
     raster : ndarray of bool, shape (steps, presentations, neurons), or None
         Spikes, where they were asked for.
+    averages : ndarray, shape (presentations, neurons), or None
+        Time averages of the alpha currents that the spikes give to the next layer, if that layer ran.
     """
 
     goodness_terms: np.ndarray
     postsynaptic: np.ndarray
     raster: np.ndarray | None = None
+    averages: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,12 @@ class Population:
     def equations(self, current: str, time_course: str) -> Equations:
         """Return the equations of the neurons under the equations of a synaptic current and of its time course."""
         return compose(self.neuron, current, self.goodness.equations, time_course)
+
+    @cached_property
+    def lane_bytes(self) -> int:
+        """Memory that the state of the neurons takes for each presentation that runs beside others."""
+        equations = self.equations(self.synapse.equations, "time_course = 1 : 1")
+        return self.layer.neurons * (8 * len(state_variables(equations)) + SPIKE_BYTES)
 
     def group(
         self, size: int, equations: Equations, spiking: bool, name: str, clock: brian2.Clock

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import brian2
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from brianff.errors import ConfigurationError
+from brianff.device import Device
 from brianff.quantities import Current, Time
+from brianff.validation import Description
 
 __all__ = [
     "Description",
+    "Device",
     "LabelCode",
     "LatencyEncoding",
     "Layer",
@@ -22,39 +24,6 @@ __all__ = [
 
 Positive = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-
-
-class Description(BaseModel):
-    """Base of all descriptions: immutable, no unknown fields, errors that name the field and the remedy."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-    def __init__(self, **values: Any):
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise ConfigurationError(describe_errors(error, type(self))) from None
-
-    def replace(self, **changes: Any) -> Self:
-        """Return a copy with some fields changed, validated again."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self)(**(fields | changes))
-
-
-def describe_errors(error: ValidationError, model: type[BaseModel]) -> str:
-    """Return one line for a pydantic error: each field, what was given, what is allowed."""
-    lines = []
-    for item in error.errors(include_url=False):
-        field = ".".join(str(part) for part in item["loc"]) or model.__name__
-        if item["type"] == "extra_forbidden":
-            lines.append(f"unknown key {field!r}; known: {', '.join(model.model_fields)}")
-        elif item["type"] == "missing":
-            lines.append(f"{field} is missing")
-        else:
-            message = item["msg"].removeprefix("Value error, ")
-            given = "" if isinstance(item["input"], dict) else f" (given: {item['input']!r})"
-            lines.append(f"{field}: {message}{given}")
-    return "; ".join(lines)
 
 
 class PulseEncoding(Description):
@@ -143,7 +112,10 @@ class Layer(Description):
     initial_weight_deviation : float
         Standard deviation of the initial normal weights.
     weight_bound : float or None
-        Weights are kept in [-weight_bound, weight_bound]; None: unbounded.
+        Weights are kept in [-weight_bound, weight_bound]; None: unbounded, or 1 with devices.
+    device : Device or None
+        What the synapses are made of: each weight is the difference of two such devices, weight_bound at their full
+        range. None: ideal weights, plain numbers without devices.
     """
 
     neurons: int = Field(512, ge=1)
@@ -155,6 +127,7 @@ class Layer(Description):
     synapse_time_constant: Time = 4 * brian2.us
     initial_weight_deviation: Positive = 0.02
     weight_bound: Positive | None = None
+    device: Device | None = None
 
 
 class Network(Description):

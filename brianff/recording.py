@@ -52,7 +52,7 @@ def record(
                 traces[name][presentations, step] = read(name)[:, neurons]
 
     inputs = simulator.inputs(images, labels)
-    weights = [item.crossbar.weights for item in simulator.layers[: layer + 1]]
+    weights = simulator.read_weights(layer + 1)
     results = engine.present(inputs, weights, spikes=True, observe=observe)
     time_step = float(simulator.network.time_step)
     rasters = [result.raster for result in results if result.raster is not None]

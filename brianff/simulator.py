@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brianff.crossbar import Crossbar
+from brianff.crossbar import Crossbar, make_crossbar
 from brianff.description import Network, PulseEncoding
 from brianff.encoding import code_matrix, encode_spikes, image_part
 from brianff.engines import ENGINES
@@ -81,12 +81,7 @@ class Simulator:
         self.codes = code_matrix(network, self.streams["label code"])
         sizes = [network.inputs, *(layer.neurons for layer in network.layers)]
         self.layers = tuple(
-            SimulatedLayer(
-                Crossbar(
-                    self.streams[f"weights {number}"].normal(0.0, layer.initial_weight_deviation, shape),
-                    layer.weight_bound,
-                )
-            )
+            SimulatedLayer(make_crossbar(layer, shape, self.streams, number))
             for number, (layer, *shape) in enumerate(zip(network.layers, sizes, sizes[1:], strict=False))
         )
         options = {"lanes": lanes} if engine == "lanes" else {}
@@ -124,11 +119,16 @@ class Simulator:
     ) -> list[Responses]:
         """Present images with labels to the first `count` layers and return the responses of each; see `present`."""
         inputs = self.inputs(images, labels)
-        weights = [layer.crossbar.weights for layer in self.layers[:count]]
+        weights = self.read_weights(count)
         responses = self._responses(inputs, self._engine.present(inputs, weights, spikes=spikes))
         self.presentations += len(inputs)
         self.neuron_steps += len(inputs) * inputs.steps * sum(matrix.shape[1] for matrix in weights)
         return responses
+
+    def read_weights(self, count: int | None = None) -> list[np.ndarray]:
+        """Return the weights of the first `count` layers as one read shows them, shape (inputs, neurons) each."""
+        generator = self._evaluation_generator or self.streams["read noise"]
+        return [layer.crossbar.read(generator) for layer in self.layers[:count]]
 
     def present_every_label(self, images: np.ndarray) -> list[Responses]:
         """Present each image with every label; return the responses of each layer.

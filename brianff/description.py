@@ -103,6 +103,9 @@ class Layer(Description):
         Name of a parameter preset of that model; None takes the model's default.
     parameters : dict of str
         Single parameters that replace those of the preset, with units as text: {"tau": "50 us"}.
+    neuron_spread : dict of str to float
+        Parameters that differ from neuron to neuron, by their relative standard deviation: {"tau": 0.1}. They are drawn
+        once from a log-normal distribution whose mean is the parameter, so that they keep their sign.
     current : quantity
         Current of one input unit of intensity 1 through a weight of 1, at the height of an alpha pulse's `a`.
     synapse : {"alpha", "alpha-as-published"}
@@ -122,6 +125,7 @@ class Layer(Description):
     neuron: str = "mif"
     preset: str | None = None
     parameters: dict[str, str] = Field(default_factory=dict)
+    neuron_spread: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     current: Current = 32 * brian2.uA
     synapse: Literal["alpha", "alpha-as-published"] = "alpha"
     synapse_time_constant: Time = 4 * brian2.us

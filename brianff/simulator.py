@@ -46,7 +46,7 @@ class Simulator:
     lanes : int, optional
         Presentations side by side in the lanes engine; default: chosen by the size of the layers.
     seed : int
-        Seed of every random stream: weights, label codes, encoding.
+        Seed of every random stream: weights, label codes, encoding, devices, and what differs between neurons.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Simulator:
             for number, (layer, *shape) in enumerate(zip(network.layers, sizes, sizes[1:], strict=False))
         )
         options = {"lanes": lanes} if engine == "lanes" else {}
-        self._engine = ENGINES[engine](network, self.goodness, **options)
+        self._engine = ENGINES[engine](network, self.goodness, seed=seed, **options)
         self._evaluation_generator: np.random.Generator | None = None
         self.presentations = 0
         self.neuron_steps = 0

@@ -18,6 +18,7 @@ from brianff.datasets import load_dataset
 from brianff.errors import CheckpointError
 from brianff.progress import Progress
 from brianff.protocols.configuration import Protocol
+from brianff.protocols.digital_support import digital_support
 from brianff.protocols.trainer import Trainer
 from brianff.runs import RunDirectory
 
@@ -162,6 +163,7 @@ def _run(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str,
         "wall_seconds": {name: round(value, 3) for name, value in seconds.items()},
         "peak_memory_bytes": _peak_memory(),
         "engine": protocol.engine.name,
+        "digital_support": digital_support(protocol, trainer.simulator),
         "weights_digest": digest(trainer.weights()),
         "packages": {package: version(package) for package in _PACKAGES},
         "python": platform.python_version(),

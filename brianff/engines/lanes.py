@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 
 from brianff.codegeneration import configure
 from brianff.description import Network
-from brianff.engines.population import LayerResult, Population
+from brianff.engines.population import LayerResult, Population, populations
 from brianff.equations.composition import state_variables
 from brianff.equations.synapse import SEPARABLE
 from brianff.goodness import Goodness
@@ -36,11 +36,13 @@ class LanesEngine:
     goodness : Goodness
     lanes : int or None
         Largest number of presentations side by side; None: chosen for each layer by its size.
+    seed : int
+        Seed of what differs from neuron to neuron.
     """
 
-    def __init__(self, network: Network, goodness: Goodness, lanes: int | None = None):
+    def __init__(self, network: Network, goodness: Goodness, lanes: int | None = None, seed: int = 0):
         configure()
-        self.populations = [Population(network, layer, goodness) for layer in network.layers]
+        self.populations = populations(network, goodness, seed)
         self._lanes = lanes
         self._built: dict[tuple[int, bool, bool], list[_Lanes]] = {}
 
@@ -123,8 +125,7 @@ class _Lanes:
         self._network.prepare()
         gc.collect()
         gc.freeze()  # Brian2's many objects would slow every later garbage collection
-        initial = {name: float(population.parameters[key]) for name, key in population.neuron.initial.items()}
-        self._start = {name: initial.get(name, 0.0) for name in state_variables(equations)}
+        self._start = {name: population.start(name) for name in state_variables(equations)}
         self._presented = 0
 
     def view(self, name: str) -> np.ndarray:

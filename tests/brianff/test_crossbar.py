@@ -1,4 +1,4 @@
-"""Crossbars of devices: what reaches the weights, with which noise, at which cost, and what a checkpoint brings back."""
+"""Crossbars of devices: what reaches the weights, with which noise, at which cost, and what checkpoints bring back."""
 
 import numpy as np
 import pytest

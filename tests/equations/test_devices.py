@@ -37,7 +37,7 @@ def test_ag_a_si_follows_neurosims_exponential():
 
 
 def test_ecram_follows_the_linear_step_recurrence():
-    """w <- w +- dw (1 - gamma w / bound) in the source's units of weight, over the range [-0.8276, 1.1724]."""
+    """Steps w <- w +- dw (1 - gamma w / bound) in the source's units of weight, over the range [-0.8276, 1.1724]."""
     up, down = pulse_responses({name: float(value) for name, value in DEVICES["ecram"].namespace().items()})
     w, x = -0.8276, 0.0
     for _ in range(900):

@@ -15,6 +15,7 @@ _COMMON = {
     "G_on": (5 * uS, "conductance at the upper end of the nominal range"),
     "G_off": (0.1 * uS, "conductance at the lower end of the nominal range"),
     "read_voltage": (0.5 * volt, "voltage of a read at intensity 1"),
+    "read_time": (0.005 * us, "width of a read that verifies programming"),
     "write_voltage_up": (2 * volt, "voltage of a potentiating pulse"),
     "write_voltage_down": (2 * volt, "voltage of a depressing pulse"),
     "write_time_up": (0.01 * us, "width of a potentiating pulse"),
@@ -81,21 +82,21 @@ def pulse_responses(parameters: dict) -> tuple[PulseResponse, PulseResponse] | N
     return None
 
 
+_IDEAL_DEVICE = "NeuroSim's IdealDevice"
+
+
 def _preset(name: str, law: str, source: str, sources: dict[str, str] | None = None, **values) -> Preset:
-    known = _COMMON | _LAWS[law]
     own = sources or {}
-    return Preset(
-        name,
-        source,
-        {
-            key: Parameter(values.get(key, default), meaning, own.get(key, "" if key in values else "choice: absent"))
-            for key, (default, meaning) in known.items()
-        },
-    )
+    parameters = {}
+    for key, (default, meaning) in (_COMMON | _LAWS[law]).items():
+        absent = "not in the source: taken as absent" if isinstance(default, float) else "assumed: " + _IDEAL_DEVICE
+        cited = own.get(key, "" if key in values else absent)
+        parameters[key] = Parameter(values.get(key, default), meaning, cited)
+    return Preset(name, source, parameters)
 
 
 _NEUROSIM = "NeuroSim's MLP simulator, Cell.cpp (Chen, Peng & Yu, IEEE TCAD 37:3067, 2018): "
-_SIEMENS = "choice: the source gives shares of the range only; NeuroSim's IdealDevice"
+_SIEMENS = "choice: the source gives shares of the range only; " + _IDEAL_DEVICE
 
 IDEAL = _preset(
     "ideal",

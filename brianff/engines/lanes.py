@@ -38,11 +38,15 @@ class LanesEngine:
         Largest number of presentations side by side; None: chosen for each layer by its size.
     seed : int
         Seed of what differs from neuron to neuron.
+    energy : bool
+        Integrate the neurons' energies too, for observers.
     """
 
-    def __init__(self, network: Network, goodness: Goodness, lanes: int | None = None, seed: int = 0):
+    def __init__(
+        self, network: Network, goodness: Goodness, lanes: int | None = None, seed: int = 0, energy: bool = False
+    ):
         configure()
-        self.populations = populations(network, goodness, seed)
+        self.populations = populations(network, goodness, seed, energy)
         self._lanes = lanes
         self._built: dict[tuple[int, bool, bool], list[_Lanes]] = {}
 

@@ -55,6 +55,8 @@ class Population:
         Number of the layer.
     seed : int
         Seed of what differs from neuron to neuron.
+    energy : bool
+        Integrate the neurons' energies too.
     """
 
     network: Network
@@ -62,6 +64,7 @@ class Population:
     goodness: Goodness
     number: int = 0
     seed: int = 0
+    energy: bool = False
 
     def __post_init__(self):
         # Wrong names and values are reported before anything is compiled.
@@ -117,7 +120,8 @@ class Population:
 
     def equations(self, current: str, time_course: str) -> Equations:
         """Return the equations of the neurons under the equations of a synaptic current and of its time course."""
-        equations = compose(self.neuron, current, self.goodness.equations, time_course)
+        measurement = self.goodness.equations + (self.neuron.energy if self.energy else "")
+        equations = compose(self.neuron, current, measurement, time_course)
         units = ((name, brian2.get_unit(get_dimensions(self.parameters[name]))) for name in self.spread)
         return equations + "\n".join(f"{name} : {unit!r} (constant)" for name, unit in units)
 
@@ -202,9 +206,9 @@ class Population:
             )
 
 
-def populations(network: Network, goodness: Goodness, seed: int) -> list[Population]:
-    """Return the populations of a network's layers; `seed` is that of what differs from neuron to neuron."""
-    return [Population(network, layer, goodness, number, seed) for number, layer in enumerate(network.layers)]
+def populations(network: Network, goodness: Goodness, seed: int, energy: bool = False) -> list[Population]:
+    """Return the populations of a network's layers; see `Population`."""
+    return [Population(network, layer, goodness, number, seed, energy) for number, layer in enumerate(network.layers)]
 
 
 def _by_name(models, name, kind):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from brian2 import Quantity, joule
 
 from brianff.analysis.style import BLUE, GREY, ORANGE, new_axes, require
 from brianff.checkpoint import write_atomically
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from brianff.protocols.trainer import Trainer
     from brianff.runs import RunDirectory
 
-__all__ = ["energy_bars", "ledger", "ledger_rows", "write_ledger"]
+__all__ = ["energy_bars", "energy_by_rate", "ledger", "ledger_rows", "write_ledger"]
 
 IMAGES = 100
 """Held-out images that are measured, each with every label."""
@@ -188,7 +187,10 @@ def ledger_rows(entries: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _joule(value: float | None) -> str:
-    return "-" if value is None else str(Quantity(value, dim=joule.dim))
+    if value is None:
+        return "-"
+    power = int(np.clip(np.floor(np.log10(value) / 3), -6, 0)) if value > 0 else 0
+    return f"{value / 1000.0**power:.3g} {('', 'm', 'u', 'n', 'p', 'f', 'a')[-power]}J"
 
 
 def _finite(entries: Any) -> Any:
@@ -229,21 +231,55 @@ def energy_bars(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
     bars = {name: bar for name, bar in bars.items() if bar[0]}  # neurons without power have none to show
     values = [value for value, _ in bars.values()]
     ax.barh(list(bars), values, color=[colour for _, colour in bars.values()])
-    ax.set(xscale="log", xlabel="energy of one inference (J)")
+    ax.set(xscale="log", xlabel="energy of one inference; programming: of the whole run (J)")
     ax.invert_yaxis()
     for place, value in enumerate(values):
-        ax.annotate(f" {value:.2g} J", (max(value, 1e-18), place), va="center", fontsize=8)
+        ax.annotate(f" {_joule(value)}", (value, place), va="center", fontsize=8)
     ax.margins(x=0.25)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
 
 
+def energy_by_rate(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
+    """Plot the energy of an inference against the number of inferences per second: at low rates, rest is all.
+
+    Parameters
+    ----------
+    entries : dict
+        From `ledger`.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    inference, active = entries["per_inference"], entries["duration_of_presentation_s"]
+    active *= entries["presentations_per_inference"]
+    require(inference["neurons_resting_joule"] is not None, "the neurons of this network have no power")
+    rates = np.geomspace(1.0, 1.0 / active, 50)
+    ax = new_axes(ax, (4.0, 2.6))
+    rest = inference["neurons_resting_joule"] / active / rates
+    ax.plot(rates, rest, "-", color=BLUE, label="neurons at rest")
+    for key, style, colour, name in (
+        ("neurons_above_rest_joule", "--", BLUE, "neurons above rest"),
+        ("reads_joule", "-.", ORANGE, "synapse reads"),
+    ):
+        ax.plot(rates, np.full_like(rates, inference[key]), style, color=colour, label=name)
+    converters = entries["what_if_converters"]["joule_per_inference"]
+    ax.plot(rates, np.full_like(rates, converters), ":", color=GREY, label="converters, if any")
+    ax.set(xscale="log", yscale="log", xlabel="inferences per second", ylabel="energy of one inference (J)")
+    ax.legend(frameon=False, fontsize=7, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return ax
+
+
 def write_ledger(run: RunDirectory, data_dir: Path | None = None) -> dict[str, Any]:
-    """Measure the energies of a run's last checkpoint, write energy.json and its figure, and return the ledger."""
+    """Measure the energies of a run's last checkpoint, write energy.json and its figures, and return the ledger."""
     from brianff.analysis.style import save_figure
     from brianff.protocols.training import open_trainer
 
     entries = ledger(open_trainer(run, data_dir))
     write_atomically(run.path / "energy.json", (json.dumps(entries, indent=2) + "\n").encode())
     save_figure(energy_bars(entries), run.figures / "energy.png")
+    if entries["per_inference"]["neurons_joule"] is not None:
+        save_figure(energy_by_rate(entries), run.figures / "energy-by-rate.png")
     return entries

@@ -192,6 +192,23 @@ def energy(run: Run, data_dir: DataDirectory = None) -> None:
 
 
 @app.command()
+def devices(
+    figure: Annotated[
+        Path | None, typer.Option("--figure", help="Also draw the devices' curves into this file.")
+    ] = None,
+) -> None:
+    """List the presets of synaptic devices with their sources."""
+    from brianff.equations.devices import DEVICES
+
+    _print_table([(name, preset.source) for name, preset in DEVICES.items()])
+    if figure is not None:
+        from brianff.analysis.devices import device_sheet
+        from brianff.analysis.style import save_figure
+
+        typer.echo(save_figure(device_sheet(), figure))
+
+
+@app.command()
 def doctor() -> None:
     """Show versions, compiler, code generation and data sets."""
     from brianff.doctor import report

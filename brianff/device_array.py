@@ -34,13 +34,17 @@ class DeviceArray:
         Shares of the nominal range: first the devices that add to a weight, then those that subtract.
     counts : ndarray, shape (5,)
         Pulses up, pulses down, each pulse weighted with the mean state during it (up, down), and device reads.
+    responses : tuple of PulseResponse
+        Mean laws of potentiation and depression; empty: any change in one pulse.
+    bounds : tuple of ndarray, shape (2, pairs), or None
+        Lower and upper end of each device's range; None: 0 and 1. A stuck device has a range of zero width.
     """
 
     def __init__(self, physics: dict[str, float], pairs: int, generator: np.random.Generator):
         self.physics = physics
         responses = pulse_responses(physics)
         self.continuous = responses is None
-        self._responses = responses or ()
+        self.responses = responses or ()
         shape = (2, pairs)
         # Single precision: a device's noise is far above it, and programming is bound by memory.
         self._type = np.float64 if self.continuous else np.float32
@@ -48,7 +52,7 @@ class DeviceArray:
         self.offset = np.zeros(shape, dtype=self._type) if physics["write_noise"] else None
         self.counts = np.zeros(5)
         self._factors: list | None = None
-        self._bounds: tuple | None = None
+        self.bounds: tuple[np.ndarray, np.ndarray] | None = None
         self._draw_spreads(generator)
 
     def _draw_spreads(self, generator: np.random.Generator) -> None:
@@ -65,7 +69,7 @@ class DeviceArray:
             self._set_bounds(np.maximum(np.minimum(*ends), -p["G_off"] / self.span), np.maximum(*ends))
 
     def _set_bounds(self, lower: np.ndarray, upper: np.ndarray) -> None:
-        self._bounds = lower, upper
+        self.bounds = lower, upper
         np.clip(self.state, lower, upper, out=self.state)
 
     @property
@@ -93,7 +97,7 @@ class DeviceArray:
         draw, places = generator.random(self.state.shape), generator.random(self.state.shape)
         stuck = draw < on + off + anywhere
         places[draw < on + off], places[draw < on] = 0.0, 1.0
-        lower, upper = self._bounds or (np.zeros_like(self.state), np.ones_like(self.state))
+        lower, upper = self.bounds or (np.zeros_like(self.state), np.ones_like(self.state))
         places = (lower + places * (upper - lower)).astype(self._type)
         if self.offset is not None:
             self.offset[stuck] = 0
@@ -103,12 +107,12 @@ class DeviceArray:
     @cached_property
     def nominal_step(self) -> float:
         """Effect of one pulse on the mean device in the middle of its range: the mean of both directions."""
-        return float(np.mean([response.single(0.5) for response in self._responses]))
+        return float(np.mean([response.single(0.5) for response in self.responses]))
 
     def mean_step(self, direction: int, polarity: int, block: slice) -> np.ndarray:
         """Return the effect of one pulse on the mean device in the state in which each device is."""
         distance = self.visible[polarity, block] if direction == UP else 1 - self.visible[polarity, block]
-        return np.maximum(self._responses[direction].single(np.clip(distance, 0, 1)), 1e-9)
+        return np.maximum(self.responses[direction].single(np.clip(distance, 0, 1)), 1e-9)
 
     def pulse(self, polarity: int, block: slice, pulses: np.ndarray, generator: np.random.Generator) -> None:
         """Apply pulses to one device of each pair of a block.
@@ -124,7 +128,7 @@ class DeviceArray:
         generator : numpy.random.Generator
             Draws the noise, for pulsed devices only.
         """
-        for direction, response in enumerate(self._responses):
+        for direction, response in enumerate(self.responses):
             chosen = np.flatnonzero(pulses > 0 if direction == UP else pulses < 0)
             if not chosen.size:
                 continue
@@ -144,7 +148,7 @@ class DeviceArray:
     def write(self, polarity: int, block: slice, change: np.ndarray) -> None:
         """Change the states of one device of each pair of a block by any amount, exactly, in one pulse each."""
         state = self.state[polarity, block]
-        lower, upper = (0.0, 1.0) if self._bounds is None else (ends[polarity, block] for ends in self._bounds)
+        lower, upper = (0.0, 1.0) if self.bounds is None else (ends[polarity, block] for ends in self.bounds)
         mean = 0.5 * state
         state += change
         np.clip(state, lower, upper, out=state)
@@ -176,15 +180,15 @@ class DeviceArray:
                 p["programming_error_linear"] + share * p["programming_error_square"]
             )
             after = after + np.maximum(deviation, 0) * generator.standard_normal(after.shape, dtype=self._type)
-        if self._bounds is None:
+        if self.bounds is None:
             after = np.clip(after, 0, 1)
         else:
-            lower, upper = self._bounds
+            lower, upper = self.bounds
             after = np.clip(after, lower[polarity, block][chosen], upper[polarity, block][chosen])
         self.state[polarity, block][chosen] = after
         if self.offset is not None:
             drawn = p["write_noise"] * generator.standard_normal(after.shape, dtype=self._type)
-            if self._bounds is not None:
+            if self.bounds is not None:
                 drawn *= lower[polarity, block][chosen] < upper[polarity, block][chosen]
             self.offset[polarity, block][chosen] = drawn
 
@@ -204,8 +208,8 @@ class DeviceArray:
         exponent += p["drift_spread"] * generator.standard_normal(exponent.shape)
         kept = (1 + seconds / p["drift_start"]) ** -np.maximum(exponent, 0)
         drifted = (relative * p["G_on"] * kept - p["G_off"]) / self.span
-        if self._bounds is not None:
-            drifted = np.where(self._bounds[0] < self._bounds[1], drifted, self.state)
+        if self.bounds is not None:
+            drifted = np.where(self.bounds[0] < self.bounds[1], drifted, self.state)
         self.state[:] = drifted
         if self.offset is not None:
             self.offset[:] = 0

@@ -16,6 +16,7 @@ if (_checkout / "pyproject.toml").is_file() and (_checkout / "equations").is_dir
     __path__.append(str(_checkout))
 
 _PUBLIC = {
+    "Device": "brianff.device",
     "Goodness": "brianff.goodness",
     "LabelCode": "brianff.description",
     "LatencyEncoding": "brianff.description",

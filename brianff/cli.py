@@ -32,6 +32,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="List the data sets, or fetch one.", rich_markup_mode=None)
 app.add_typer(data_app, name="data")
+study_app = typer.Typer(help="Run a study: many small runs, one table and one figure.", rich_markup_mode=None)
+app.add_typer(study_app, name="study")
 
 DataDirectory = Annotated[
     Path | None, typer.Option("--data-dir", help="Directory of the image sets (else BRIANFF_DATA or the cache).")
@@ -178,11 +180,72 @@ def plot(run: Run, data_dir: DataDirectory = None) -> None:
 
 
 @app.command()
+def energy(run: Run, data_dir: DataDirectory = None) -> None:
+    """Measure where a run's energy goes; write energy.json and a figure into the run directory."""
+    from brianff.analysis.energy import ledger_rows, write_ledger
+    from brianff.runs import RunDirectory
+
+    entries = write_ledger(RunDirectory.open(run), data_dir)
+    _print_table(ledger_rows(entries))
+    for note in entries["notes"]:
+        typer.echo(f"note: {note}")
+
+
+@app.command()
+def devices(
+    figure: Annotated[
+        Path | None, typer.Option("--figure", help="Also draw the devices' curves into this file.")
+    ] = None,
+) -> None:
+    """List the presets of synaptic devices with their sources."""
+    from brianff.equations.devices import DEVICES
+
+    _print_table([(name, preset.source) for name, preset in DEVICES.items()])
+    if figure is not None:
+        from brianff.analysis.devices import device_sheet
+        from brianff.analysis.style import save_figure
+
+        typer.echo(save_figure(device_sheet(), figure))
+
+
+@app.command()
 def doctor() -> None:
     """Show versions, compiler, code generation and data sets."""
     from brianff.doctor import report
 
     _print_table(report())
+
+
+@study_app.command()
+def robustness(
+    quick: Annotated[bool, typer.Option("--quick", help="One seed, a smaller network, fewer values.")] = False,
+    data_dir: DataDirectory = None,
+    out: Annotated[Path, typer.Option("--out", help="Directory of the study.")] = Path("studies/robustness"),
+) -> None:
+    """Measure what imperfect synaptic devices cost and what learning in place wins back, on MNIST."""
+    from brianff.protocols.robustness import FULL, QUICK, run
+
+    with _study_resumable():
+        table = run(QUICK if quick else FULL, out, data_dir)
+    import pandas
+
+    from brianff.analysis.figures import robustness, save_figure
+
+    typer.echo(table)
+    typer.echo(save_figure(robustness(pandas.read_csv(table)), out / "robustness.png"))
+
+
+@contextmanager
+def _study_resumable() -> Iterator[None]:
+    """Say how to go on when a study is stopped by Ctrl-C or SIGTERM."""
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        typer.echo("brianff: stopped; the same command goes on with what is missing", err=True)
+        raise typer.Exit(143 if isinstance(stop, _Terminated) else 130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @data_app.callback(invoke_without_command=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import brian2
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from brianff.errors import ConfigurationError
+from brianff.device import Device
 from brianff.quantities import Current, Time
+from brianff.validation import Description
 
 __all__ = [
     "Description",
+    "Device",
     "LabelCode",
     "LatencyEncoding",
     "Layer",
@@ -22,39 +24,6 @@ __all__ = [
 
 Positive = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-
-
-class Description(BaseModel):
-    """Base of all descriptions: immutable, no unknown fields, errors that name the field and the remedy."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-    def __init__(self, **values: Any):
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise ConfigurationError(describe_errors(error, type(self))) from None
-
-    def replace(self, **changes: Any) -> Self:
-        """Return a copy with some fields changed, validated again."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self)(**(fields | changes))
-
-
-def describe_errors(error: ValidationError, model: type[BaseModel]) -> str:
-    """Return one line for a pydantic error: each field, what was given, what is allowed."""
-    lines = []
-    for item in error.errors(include_url=False):
-        field = ".".join(str(part) for part in item["loc"]) or model.__name__
-        if item["type"] == "extra_forbidden":
-            lines.append(f"unknown key {field!r}; known: {', '.join(model.model_fields)}")
-        elif item["type"] == "missing":
-            lines.append(f"{field} is missing")
-        else:
-            message = item["msg"].removeprefix("Value error, ")
-            given = "" if isinstance(item["input"], dict) else f" (given: {item['input']!r})"
-            lines.append(f"{field}: {message}{given}")
-    return "; ".join(lines)
 
 
 class PulseEncoding(Description):
@@ -134,6 +103,9 @@ class Layer(Description):
         Name of a parameter preset of that model; None takes the model's default.
     parameters : dict of str
         Single parameters that replace those of the preset, with units as text: {"tau": "50 us"}.
+    neuron_spread : dict of str to float
+        Parameters that differ from neuron to neuron, by their relative standard deviation: {"tau": 0.1}. They are drawn
+        once from a log-normal distribution whose mean is the parameter, so that they keep their sign.
     current : quantity
         Current of one input unit of intensity 1 through a weight of 1, at the height of an alpha pulse's `a`.
     synapse : {"alpha", "alpha-as-published"}
@@ -143,18 +115,23 @@ class Layer(Description):
     initial_weight_deviation : float
         Standard deviation of the initial normal weights.
     weight_bound : float or None
-        Weights are kept in [-weight_bound, weight_bound]; None: unbounded.
+        Weights are kept in [-weight_bound, weight_bound]; None: unbounded, or 1 with devices.
+    device : Device or None
+        What the synapses are made of: each weight is the difference of two such devices, weight_bound at their full
+        range. None: ideal weights, plain numbers without devices.
     """
 
     neurons: int = Field(512, ge=1)
     neuron: str = "mif"
     preset: str | None = None
     parameters: dict[str, str] = Field(default_factory=dict)
+    neuron_spread: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     current: Current = 32 * brian2.uA
     synapse: Literal["alpha", "alpha-as-published"] = "alpha"
     synapse_time_constant: Time = 4 * brian2.us
     initial_weight_deviation: Positive = 0.02
     weight_bound: Positive | None = None
+    device: Device | None = None
 
 
 class Network(Description):

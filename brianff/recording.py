@@ -41,7 +41,7 @@ def record(
         raise ConfigurationError(f"there are {len(polarity)} polarities for {len(images)} presentations")
 
     # A small engine of its own: recording needs the spikes, and training should not pay for them.
-    engine = LanesEngine(simulator.network, simulator.goodness, lanes=len(images))
+    engine = LanesEngine(simulator.network, simulator.goodness, lanes=len(images), seed=simulator.streams.seed)
     names = ("I", *engine.populations[layer].neuron.traces)
     steps = simulator.network.encoding.steps
     traces = {name: np.empty((len(images), steps, len(neurons))) for name in names}
@@ -52,7 +52,7 @@ def record(
                 traces[name][presentations, step] = read(name)[:, neurons]
 
     inputs = simulator.inputs(images, labels)
-    weights = [item.crossbar.weights for item in simulator.layers[: layer + 1]]
+    weights = simulator.read_weights(layer + 1)
     results = engine.present(inputs, weights, spikes=True, observe=observe)
     time_step = float(simulator.network.time_step)
     rasters = [result.raster for result in results if result.raster is not None]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brianff.crossbar import Crossbar
+from brianff.crossbar import Crossbar, make_crossbar
 from brianff.description import Network, PulseEncoding
 from brianff.encoding import code_matrix, encode_spikes, image_part
 from brianff.engines import ENGINES
@@ -48,7 +48,7 @@ class Simulator:
     lanes : int, optional
         Presentations side by side in the lanes engine; default: as many as `memory` holds.
     seed : int
-        Seed of every random stream: weights, label codes, encoding.
+        Seed of every random stream: weights, label codes, encoding, devices, and what differs between neurons.
     memory : int
         Bytes for the state of the presentations side by side in the lanes engine, in each process.
     workers : int
@@ -91,17 +91,12 @@ class Simulator:
         self.codes = code_matrix(network, self.streams["label code"])
         sizes = [network.inputs, *(layer.neurons for layer in network.layers)]
         self.layers = tuple(
-            SimulatedLayer(
-                Crossbar(
-                    self.streams[f"weights {number}"].normal(0.0, layer.initial_weight_deviation, shape),
-                    layer.weight_bound,
-                )
-            )
+            SimulatedLayer(make_crossbar(layer, shape, self.streams, number))
             for number, (layer, *shape) in enumerate(zip(network.layers, sizes, sizes[1:], strict=False))
         )
         options = {"lanes": lanes, "memory": memory, "workers": workers} if engine == "lanes" else {}
         self.workers = workers if engine == "lanes" else 1
-        self._engine = ENGINES[engine](network, self.goodness, **options)
+        self._engine = ENGINES[engine](network, self.goodness, seed=seed, **options)
         self._evaluation_generator: np.random.Generator | None = None
         self.presentations = 0
         self.neuron_steps = 0
@@ -135,11 +130,16 @@ class Simulator:
     ) -> list[Responses]:
         """Present images with labels to the first `count` layers and return the responses of each; see `present`."""
         inputs = self.inputs(images, labels)
-        weights = [layer.crossbar.weights for layer in self.layers[:count]]
+        weights = self.read_weights(count)
         responses = self._responses(inputs, self._engine.present(inputs, weights, spikes=spikes))
         self.presentations += len(inputs)
         self.neuron_steps += len(inputs) * inputs.steps * sum(matrix.shape[1] for matrix in weights)
         return responses
+
+    def read_weights(self, count: int | None = None) -> list[np.ndarray]:
+        """Return the weights of the first `count` layers as one read shows them, shape (inputs, neurons) each."""
+        generator = self._evaluation_generator or self.streams["read noise"]
+        return [layer.crossbar.read(generator) for layer in self.layers[:count]]
 
     def present_every_label(self, images: np.ndarray) -> list[Responses]:
         """Present each image with every label; return the responses of each layer.

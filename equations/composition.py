@@ -31,7 +31,9 @@ def state_variables(equations: Equations) -> tuple[str, ...]:
     return tuple(
         name
         for name, equation in equations.items()
-        if equation.type in (DIFFERENTIAL_EQUATION, PARAMETER) and name not in given_from_outside
+        if equation.type in (DIFFERENTIAL_EQUATION, PARAMETER)
+        and name not in given_from_outside
+        and "constant" not in equation.flags
     )
 
 

@@ -7,6 +7,10 @@
 Each memristor follows `brianff.equations.memristor`. There is no reset: the first memristor turns on and repolarises
 the membrane by itself. A spike is an upward crossing of `v_spike`.
 
+Both memristors turn power into heat; the synaptic current and the batteries deliver it. Energy is conserved::
+
+    I v - E1 G1 (v - E1) - E2 G2 (v - E2) = G1 (v - E1)^2 + G2 (v - E2)^2 + d(C v^2 / 2)/dt
+
 The sensitivity dv/d(drive) obeys the membrane equation's own derivative with the memristors' states held, so it is
 local to the neuron::
 
@@ -63,6 +67,9 @@ activity = v/mV : 1
     refractory="v > v_spike",
     activity_unit="mV",
     traces=("v", "x1", "x2"),
+    dissipated_power="G1*(v - E1)**2 + G2*(v - E2)**2",
+    delivered_power="I*v - E1*G1*(v - E1) - E2*G2*(v - E2)",
+    stored_energy="C*v**2/2",
     largest_explicit_step="C*R_on",
 )
 """The MIF neuron; its activity is the membrane voltage in millivolt."""

@@ -36,6 +36,12 @@ class NeuronModel:
         Unit in which the activity is a number; empty: it has none.
     traces : tuple of str
         Variables worth recording, the membrane voltage first.
+    dissipated_power : str
+        Expression of the power (watt) that the neuron turns into heat; empty: the model has no such power.
+    delivered_power : str
+        Expression of the power (watt) that the synaptic current and batteries deliver to it.
+    stored_energy : str
+        Expression of the energy (joule) that it stores, of the membrane voltage v and parameters.
     largest_voltage : brian2.Quantity
         A membrane voltage beyond it shows that the integration diverged.
     largest_explicit_step : str
@@ -51,8 +57,21 @@ class NeuronModel:
     reset: str = ""
     activity_unit: str = ""
     traces: tuple[str, ...] = ("v",)
+    dissipated_power: str = ""
+    delivered_power: str = ""
+    stored_energy: str = ""
     largest_voltage: Quantity = field(default_factory=lambda: 10 * volt)
     largest_explicit_step: str = "tau"
+
+    @property
+    def energy(self) -> str:
+        """Equations that integrate the energies `dissipated` and `delivered` (joule); may be empty."""
+        if not self.dissipated_power:
+            return ""
+        return f"""
+ddissipated/dt = {self.dissipated_power} : joule
+ddelivered/dt = {self.delivered_power} : joule
+"""
 
     def namespace(self, preset: str | None = None, **values) -> dict:
         """Return the parameters of a preset (None: the default) with single values replaced.

@@ -153,8 +153,12 @@ class Trainer:
         return {quantity: value for *where, quantity, value in self.history if tuple(where) == position}
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Return the weights of all layers by name, and the label codes."""
-        weights = {f"weights_{number}": layer.crossbar.weights for number, layer in enumerate(self.simulator.layers)}
+        """Return the weights and device states of all layers by name, and the label codes."""
+        weights = {
+            f"{name}_{number}": array
+            for number, layer in enumerate(self.simulator.layers)
+            for name, array in layer.crossbar.state().items()
+        }
         return weights | {"codes": self.simulator.codes}
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -172,7 +176,7 @@ class Trainer:
     def restore(self, arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
         """Put the trainer into a state that `state` returned; training then continues bit for bit."""
         for number, layer in enumerate(self.simulator.layers):
-            layer.crossbar.weights[:] = arrays[f"weights_{number}"]
+            layer.crossbar.restore({name: arrays[f"{name}_{number}"] for name in layer.crossbar.state()})
         self.simulator.codes[:] = arrays["codes"]
         prefix = "step_rule."
         self.step_rule.state = {

@@ -15,6 +15,7 @@ from brianff.datasets import load_dataset
 from brianff.errors import CheckpointError
 from brianff.progress import Progress
 from brianff.protocols.configuration import Protocol
+from brianff.protocols.digital_support import digital_support
 from brianff.protocols.trainer import Trainer
 from brianff.provenance import provenance
 from brianff.runs import RunDirectory
@@ -159,6 +160,7 @@ def _run(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str,
         "peak_memory_bytes": trainer.simulator.peak_memory(),
         "engine": protocol.engine.name,
         "workers": trainer.simulator.workers,
+        "digital_support": digital_support(protocol, trainer.simulator),
         "weights_digest": digest(trainer.weights()),
     }
     summary |= provenance()

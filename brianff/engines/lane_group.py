@@ -51,8 +51,7 @@ class LaneGroup:
         self._use = self._network.restrict(self._group)
         gc.collect()
         gc.freeze()  # Brian2's many objects would slow every later garbage collection
-        initial = {name: float(population.parameters[key]) for name, key in population.neuron.initial.items()}
-        self._start = {name: initial.get(name, 0.0) for name in state_variables(equations)}
+        self._start = {name: population.start(name) for name in state_variables(equations)}
         if "not_refractory" in self._group.variables:
             self._start["not_refractory"] = True
         self._current = float(population.layer.current)

@@ -12,7 +12,7 @@ import numpy as np
 from brianff.codegeneration import configure
 from brianff.description import Network
 from brianff.engines.blocks import BlockRunner, Observe, Plan
-from brianff.engines.population import LayerResult, Population
+from brianff.engines.population import LayerResult, populations
 from brianff.engines.workers import Workers
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
@@ -37,6 +37,10 @@ class LanesEngine:
         core's cache makes it slower.
     workers : int
         Processes that share the blocks of a batch, this one included. The results do not depend on it.
+    seed : int
+        Seed of what differs from neuron to neuron.
+    energy : bool
+        Integrate the neurons' energies too, for observers.
     """
 
     def __init__(
@@ -46,9 +50,11 @@ class LanesEngine:
         lanes: int | None = None,
         memory: int = DEFAULT_MEMORY,
         workers: int = 1,
+        seed: int = 0,
+        energy: bool = False,
     ):
         configure()
-        self.populations = [Population(network, layer, goodness) for layer in network.layers]
+        self.populations = populations(network, goodness, seed, energy)
         self.lanes = lanes or max(1, memory // max(population.lane_bytes for population in self.populations))
         self._runner = BlockRunner(self.populations, self.lanes)
         self._workers = Workers(self.populations, self.lanes, workers - 1) if workers > 1 else None

@@ -8,6 +8,7 @@ import brian2
 import numpy as np
 from brian2 import Equations, StateUpdateMethod
 from brian2.stateupdaters import euler, exponential_euler
+from brian2.units.fundamentalunits import get_dimensions
 
 from brianff.description import Layer, Network, PulseEncoding
 from brianff.equations import NEURONS, SYNAPSES, NeuronModel, SynapseModel
@@ -17,8 +18,9 @@ from brianff.equations.semi_implicit import semi_implicit
 from brianff.errors import ConfigurationError, NumericalError
 from brianff.goodness import Goodness
 from brianff.quantities import parse_like
+from brianff.random import RandomStreams
 
-__all__ = ["LayerResult", "Population"]
+__all__ = ["LayerResult", "Population", "populations"]
 
 SPIKE_BYTES = 8 + 4 + 1
 """Time of the last spike, place in the list of spikes, refractoriness."""
@@ -55,14 +57,24 @@ class Population:
     network : Network
     layer : Layer
     goodness : Goodness
+    number : int
+        Number of the layer.
+    seed : int
+        Seed of what differs from neuron to neuron.
+    energy : bool
+        Integrate the neurons' energies too.
     """
 
     network: Network
     layer: Layer
     goodness: Goodness
+    number: int = 0
+    seed: int = 0
+    energy: bool = False
 
     def __post_init__(self):
-        _ = self.namespace, self.synapse  # wrong names and values are reported before anything is compiled
+        # Wrong names and values are reported before anything is compiled.
+        _ = self.namespace, self.synapse, self.spread
 
     @property
     def neuron(self) -> NeuronModel:
@@ -88,11 +100,25 @@ class Population:
             raise ConfigurationError(f"layers: {error}") from None
 
     @cached_property
+    def spread(self) -> dict[str, np.ndarray]:
+        """Parameters that differ from neuron to neuron: name to the values (SI units) of all neurons."""
+        generator = RandomStreams(self.seed)[f"neurons {self.number}"]
+        values = {}
+        for name, relative in sorted(self.layer.neuron_spread.items()):
+            if name not in self.parameters:
+                known = ", ".join(self.parameters)
+                raise ConfigurationError(f"layers: neuron_spread names the parameter {name!r}; known: {known}")
+            width = np.sqrt(np.log1p(relative**2))
+            factor = np.exp(width * generator.standard_normal(self.layer.neurons) - width**2 / 2)
+            values[name] = float(self.parameters[name]) * factor
+        return values
+
+    @cached_property
     def namespace(self) -> dict:
         """Everything that the equations name, for one presentation of the network's encoding."""
         return {
             **FUNCTIONS,
-            **self.parameters,
+            **{name: value for name, value in self.parameters.items() if name not in self.layer.neuron_spread},
             "current": self.layer.current,
             "tau_s": self.layer.synapse_time_constant,
             "duration": self.network.encoding.steps * self.network.time_step,
@@ -100,7 +126,10 @@ class Population:
 
     def equations(self, current: str, time_course: str) -> Equations:
         """Return the equations of the neurons under the equations of a synaptic current and of its time course."""
-        return compose(self.neuron, current, self.goodness.equations, time_course)
+        measurement = self.goodness.equations + (self.neuron.energy if self.energy else "")
+        equations = compose(self.neuron, current, measurement, time_course)
+        units = ((name, brian2.get_unit(get_dimensions(self.parameters[name]))) for name in self.spread)
+        return equations + "\n".join(f"{name} : {unit!r} (constant)" for name, unit in units)
 
     @cached_property
     def lane_bytes(self) -> int:
@@ -120,7 +149,7 @@ class Population:
             events = {"threshold": self.neuron.threshold, "reset": self.neuron.reset}
             if self.neuron.refractory is not None:
                 events["refractory"] = self.neuron.refractory
-        return brian2.NeuronGroup(
+        group = brian2.NeuronGroup(
             size,
             equations,
             method=METHODS[self.network.method],
@@ -130,6 +159,15 @@ class Population:
             name=name,
             **events,
         )
+        for parameter, values in self.spread.items():
+            unit = brian2.get_unit(get_dimensions(self.parameters[parameter]))
+            setattr(group, parameter, np.tile(values, size // self.layer.neurons) * unit)
+        return group
+
+    def start(self, variable: str) -> float | np.ndarray:
+        """Return a state variable (SI units) at the start of a presentation, of each neuron where they differ."""
+        name = self.neuron.initial.get(variable)
+        return 0.0 if name is None else self.spread.get(name, float(self.parameters[name]))
 
     def _method_options(self, equations: Equations) -> dict | None:
         return {"order": tuple(equations)} if self.network.method == "semi_implicit" else None
@@ -178,6 +216,11 @@ class Population:
                 f"method {self.network.method!r} at a time step of {self.network.time_step}: use "
                 f"network.method = 'semi_implicit', or network.time_step below {largest}"
             )
+
+
+def populations(network: Network, goodness: Goodness, seed: int, energy: bool = False) -> list[Population]:
+    """Return the populations of a network's layers; see `Population`."""
+    return [Population(network, layer, goodness, number, seed, energy) for number, layer in enumerate(network.layers)]
 
 
 def _by_name(models, name, kind):

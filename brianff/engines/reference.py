@@ -13,7 +13,7 @@ import numpy as np
 
 from brianff.codegeneration import configure
 from brianff.description import Network
-from brianff.engines.population import LayerResult, Population
+from brianff.engines.population import LayerResult, Population, populations
 from brianff.equations.composition import presentation_start
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
@@ -57,12 +57,14 @@ class ReferenceEngine:
     standalone_directory : str, optional
         Build and run a C++ standalone program in this directory instead of running inside Python. Brian2's device
         must have been chosen before: ``brian2.set_device("cpp_standalone", build_on_run=False)``.
+    seed : int
+        Seed of what differs from neuron to neuron.
     """
 
-    def __init__(self, network: Network, goodness: Goodness, standalone_directory: str | None = None):
+    def __init__(self, network: Network, goodness: Goodness, standalone_directory: str | None = None, seed: int = 0):
         configure()
         self.network = network
-        self.populations = [Population(network, layer, goodness) for layer in network.layers]
+        self.populations = populations(network, goodness, seed)
         self._standalone_directory = standalone_directory
 
     def present(

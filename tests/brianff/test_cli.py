@@ -49,6 +49,9 @@ def calls(monkeypatch):
         "brianff.protocols.training", prepare="trainer", train=SUMMARY, resume=SUMMARY, evaluate={"test_accuracy": 0.5}
     )
     module("brianff.analysis.report", write_figures=[Path("a.png"), Path("b.png")])
+    module("brianff.analysis.energy", write_ledger={"notes": ["n"]}, ledger_rows=[("neurons", "3 nJ")])
+    module("brianff.protocols.robustness", run=Path("out/robustness.csv"))
+    module("brianff.analysis.figures", robustness="axes", save_figure=Path("out/robustness.png"))
     module(
         "brianff.datasets", available_datasets={"digits": Path("/here"), "mnist": None}, fetch_dataset=Path("/cache")
     )
@@ -143,6 +146,32 @@ def test_data(brianff, calls):
     assert calls[-1] == ("fetch_dataset", "mnist")
 
 
+def test_energy(brianff, run):
+    assert brianff(f"energy {run.path}") == (0, "neurons  3 nJ\nnote: n\n", "")
+
+
+def test_study_robustness(brianff, calls, monkeypatch):
+    import pandas
+
+    monkeypatch.setattr(pandas, "read_csv", lambda path: f"table {path}")
+    for size in ("QUICK", "FULL"):
+        monkeypatch.setattr(sys.modules["brianff.protocols.robustness"], size, size.lower(), raising=False)
+    assert brianff("study robustness --quick --out out --data-dir images")[:2] == (
+        0,
+        "out/robustness.csv\nout/robustness.png\n",
+    )
+    assert calls[0] == ("run", "quick", Path("out"), Path("images"))
+    assert calls[1] == ("robustness", "table out/robustness.csv")
+    assert brianff("study robustness")[0] == 0
+    assert calls[3] == ("run", "full", Path("studies/robustness"), None)
+
+
+def test_devices(brianff):
+    status, output, _ = brianff("devices")
+    assert status == 0
+    assert [line.split()[0] for line in output.splitlines()][:3] == ["ideal", "linear", "ecram"]
+
+
 def test_doctor(brianff, monkeypatch):
     from brianff import doctor
 
@@ -150,7 +179,7 @@ def test_doctor(brianff, monkeypatch):
     assert brianff("doctor") == (0, "python    3\nSIMD exp  yes\n", "")
 
 
-@pytest.mark.parametrize("line", ["", "--help", "train --help", "data --help", "data fetch --help"])
+@pytest.mark.parametrize("line", ["", "--help", "train --help", "data --help", "data fetch --help", "study --help"])
 def test_help(brianff, line):
     status, output, errors = brianff(line)
     assert (status, errors) == (0, "")

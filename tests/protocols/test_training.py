@@ -90,6 +90,20 @@ def test_resuming_after_each_epoch_changes_nothing(small, tmp_path):
         assert (run.path / "history.csv").read_bytes() == (whole.path / "history.csv").read_bytes()
 
 
+def test_devices_resume_bit_for_bit_and_their_needs_are_named(small, tmp_path):
+    device = {"preset": "ecram", "programming": "program-and-verify", "parameters": {"read_noise": 0.01}}
+    layers = [small.network.layers[0].replace(device=device, weight_bound=0.5, neuron_spread={"C": 0.1})]
+    small = small.replace(network=small.network.replace(layers=layers))
+    expected = train(prepare(small), make_run(tmp_path, "whole"), progress=False)
+    run = make_run(tmp_path, "stopped")
+    stop_after(1, small, run)
+    assert resume(run, progress=False)["weights_digest"] == expected["weights_digest"]
+    support = " ".join(expected["digital_support"])
+    for part in ("Adam", "over 32 images", "schedule", "4 wrong labels", "comparing each weight"):
+        assert part in support
+    assert "no synaptic device" not in support
+
+
 def stop_after(epochs, protocol, run):
     """Train and stop in the middle of the epoch after so many, as Ctrl-C would."""
     trainer = prepare(protocol)

@@ -91,12 +91,16 @@ def test_lanes_equal_reference_in_other_forms(changes, numpy_target):
     assert_same(lanes, ReferenceEngine(network, Goodness()).present(inputs, weights))
 
 
+SPREAD = {"mif": {"R_on": 0.1, "v_on": 0.05, "tau": 0.2, "C": 0.1, "x_initial": 0.1}, "lif": {"tau": 0.1, "R": 0.2}}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("neuron", ["mif", "lif"])
-def test_compiled_lanes_equal_reference(neuron, numpy_target):
+@pytest.mark.parametrize(("neuron", "spread"), [("mif", {}), ("lif", {}), ("mif", SPREAD["mif"])])
+def test_compiled_lanes_equal_reference(neuron, spread, numpy_target):
     """The vectorised C++ code against Brian2's numpy target."""
     generator = np.random.default_rng(5)
     network = make_network(neuron, 2)
+    network = network.replace(layers=[layer.replace(neuron_spread=spread) for layer in network.layers])
     inputs, weights = make_pulses(generator), make_weights(network, generator)
     reference = ReferenceEngine(network, Goodness()).present(inputs, weights)
     brian2.prefs.codegen.target = configure()
@@ -233,3 +237,43 @@ def test_reference_in_cpp_standalone_equals_lanes(tmp_path, request, numpy_targe
             np.testing.assert_allclose(result.goodness_terms, goodness, rtol=1e-10)
             scale = np.abs(postsynaptic).max()
             np.testing.assert_allclose(result.postsynaptic, postsynaptic, rtol=1e-9, atol=1e-11 * scale)
+
+
+@pytest.mark.parametrize("neuron", ["mif", "lif"])
+def test_neurons_that_differ_give_the_same_in_both_engines(neuron, numpy_target):
+    generator = np.random.default_rng(3)
+    network = make_network(neuron, 2)
+    network = network.replace(layers=[layer.replace(neuron_spread=SPREAD[neuron]) for layer in network.layers])
+    inputs, weights = make_pulses(generator), make_weights(network, generator)
+    lanes = LanesEngine(network, Goodness(), lanes=3, seed=5).present(inputs, weights, spikes=True)
+    assert_same(lanes, ReferenceEngine(network, Goodness(), seed=5).present(inputs, weights))
+    other = LanesEngine(network, Goodness(), seed=6).present(inputs, weights)
+    assert (other[0].goodness_terms != lanes[0].goodness_terms).any()
+
+
+def test_one_neurons_own_parameters_are_those_of_a_network_of_such_neurons(numpy_target):
+    generator = np.random.default_rng(3)
+    network = make_network("mif", 1)
+    differing = network.replace(layers=[network.layers[0].replace(neuron_spread={"C": 0.3, "v_off": 0.5})])
+    inputs, weights = make_pulses(generator), make_weights(network, generator)
+    engine = LanesEngine(differing, Goodness(), seed=1)
+    together = engine.present(inputs, weights)[0].goodness_terms
+    own = {name: values[4] for name, values in engine.populations[0].spread.items()}
+    texts = {"C": f"{float(own['C'])!r} F", "v_off": f"{float(own['v_off'])!r} V"}
+    same = network.replace(layers=[network.layers[0].replace(parameters=texts)])
+    alone = LanesEngine(same, Goodness()).present(inputs, weights)[0].goodness_terms
+    np.testing.assert_allclose(together[:, 4], alone[:, 4], rtol=1e-10)
+
+
+def test_spread_is_log_normal_about_the_parameter():
+    network = Network(layers=[Layer(neurons=20_000, neuron_spread={"tau": 0.3})])
+    (population,) = LanesEngine(network, Goodness(), seed=1).populations
+    values = population.spread["tau"]
+    assert values.mean() == pytest.approx(100e-6, rel=0.01)
+    assert values.std() == pytest.approx(30e-6, rel=0.03)
+    assert values.min() > 0
+
+
+def test_a_spread_of_nothing_is_refused():
+    with pytest.raises(ConfigurationError, match="neuron_spread names the parameter 'taux'; known: R_on, R_off"):
+        LanesEngine(Network(layers=[Layer(neuron_spread={"taux": 0.1})]), Goodness())

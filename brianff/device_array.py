@@ -1,0 +1,222 @@
+"""Many synaptic devices side by side: their states, how each differs from the mean one, faults, and noise."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from brianff.equations.devices import pulse_responses
+
+__all__ = ["DeviceArray"]
+
+UP, DOWN = 0, 1
+"""Directions of a pulse: potentiation and depression."""
+
+
+class DeviceArray:
+    """Pairs of devices; see `brianff.equations.devices` for the meaning of the parameters.
+
+    Spreads from device to device are normal, and clipped where a value would have no meaning: steps at 0, the lower
+    end of the range at zero conductance.
+
+    Parameters
+    ----------
+    physics : dict of str to float
+        Parameters in SI units.
+    pairs : int
+    generator : numpy.random.Generator
+        Draws what differs from device to device.
+
+    Attributes
+    ----------
+    state : ndarray, shape (2, pairs)
+        Shares of the nominal range: first the devices that add to a weight, then those that subtract.
+    counts : ndarray, shape (5,)
+        Pulses up, pulses down, each pulse weighted with the mean state during it (up, down), and device reads.
+    responses : tuple of PulseResponse
+        Mean laws of potentiation and depression; empty: any change in one pulse.
+    bounds : tuple of ndarray, shape (2, pairs), or None
+        Lower and upper end of each device's range; None: 0 and 1. A stuck device has a range of zero width.
+    """
+
+    def __init__(self, physics: dict[str, float], pairs: int, generator: np.random.Generator):
+        self.physics = physics
+        responses = pulse_responses(physics)
+        self.continuous = responses is None
+        self.responses = responses or ()
+        shape = (2, pairs)
+        # Single precision: a device's noise is far above it, and programming is bound by memory.
+        self._type = np.float64 if self.continuous else np.float32
+        self.state = np.full(shape, 0.5, dtype=self._type)
+        self.offset = np.zeros(shape, dtype=self._type) if physics["write_noise"] else None
+        self.counts = np.zeros(5)
+        self._factors: list | None = None
+        self.bounds: tuple[np.ndarray, np.ndarray] | None = None
+        self._draw_spreads(generator)
+
+    def _draw_spreads(self, generator: np.random.Generator) -> None:
+        p, shape = self.physics, self.state.shape
+
+        def normal(deviation: float) -> np.ndarray:
+            return deviation * generator.standard_normal(shape, dtype=self._type)
+
+        if p["device_spread"] or p["asymmetry_spread"]:
+            common, difference = 1 + normal(p["device_spread"]), normal(p["asymmetry_spread"])
+            self._factors = [np.maximum(common + difference, 0), np.maximum(common - difference, 0)]
+        if p["bound_spread"]:
+            ends = normal(p["bound_spread"]), 1 + normal(p["bound_spread"])
+            self._set_bounds(np.maximum(np.minimum(*ends), -p["G_off"] / self.span), np.maximum(*ends))
+
+    def _set_bounds(self, lower: np.ndarray, upper: np.ndarray) -> None:
+        self.bounds = lower, upper
+        np.clip(self.state, lower, upper, out=self.state)
+
+    @property
+    def span(self) -> float:
+        """Nominal range of a conductance (siemens)."""
+        return self.physics["G_on"] - self.physics["G_off"]
+
+    @property
+    def visible(self) -> np.ndarray:
+        """States as a read without noise shows them, shape (2, pairs)."""
+        return self.state if self.offset is None else self.state + self.offset
+
+    @property
+    def conductances(self) -> np.ndarray:
+        """Conductances (siemens), shape (2, pairs)."""
+        return np.maximum(self.physics["G_off"] + self.span * self.visible.astype(float), 0.0)
+
+    def stick(self, on: float, off: float, anywhere: float, generator: np.random.Generator) -> None:
+        """Let random shares of all devices stick: at the upper end of their range, at the lower end, or anywhere in it.
+
+        A device that sticks already stays where it is.
+        """
+        if on + off + anywhere == 0.0:
+            return
+        draw, places = generator.random(self.state.shape), generator.random(self.state.shape)
+        stuck = draw < on + off + anywhere
+        places[draw < on + off], places[draw < on] = 0.0, 1.0
+        lower, upper = self.bounds or (np.zeros_like(self.state), np.ones_like(self.state))
+        places = (lower + places * (upper - lower)).astype(self._type)
+        if self.offset is not None:
+            self.offset[stuck] = 0
+        # A range of zero width: pulses are spent on a stuck device like on any other, and move nothing.
+        self._set_bounds(np.where(stuck, places, lower), np.where(stuck, places, upper))
+
+    @cached_property
+    def nominal_step(self) -> float:
+        """Effect of one pulse on the mean device in the middle of its range: the mean of both directions."""
+        return float(np.mean([response.single(0.5) for response in self.responses]))
+
+    def mean_step(self, direction: int, polarity: int, block: slice) -> np.ndarray:
+        """Return the effect of one pulse on the mean device in the state in which each device is."""
+        distance = self.visible[polarity, block] if direction == UP else 1 - self.visible[polarity, block]
+        return np.maximum(self.responses[direction].single(np.clip(distance, 0, 1)), 1e-9)
+
+    def pulse(self, polarity: int, block: slice, pulses: np.ndarray, generator: np.random.Generator) -> None:
+        """Apply pulses to one device of each pair of a block.
+
+        Parameters
+        ----------
+        polarity : int
+            0: the devices that add to a weight; 1: those that subtract.
+        block : slice
+            Pairs.
+        pulses : ndarray
+            Number of pulses of each device: positive up, negative down.
+        generator : numpy.random.Generator
+            Draws the noise, for pulsed devices only.
+        """
+        for direction, response in enumerate(self.responses):
+            chosen = np.flatnonzero(pulses > 0 if direction == UP else pulses < 0)
+            if not chosen.size:
+                continue
+            number = np.abs(pulses[chosen])
+            state = self.state[polarity, block]
+            before = state[chosen]
+            distance = before if direction == UP else 1 - before
+            factor = 1.0 if self._factors is None else self._factors[direction][polarity, block][chosen]
+            one_each = number.max() == 1
+            covered = response.single(distance, factor) if one_each else response.advance(distance, number, factor)
+            covered = self._noisy(covered, None if one_each else number, generator)
+            after = before + covered if direction == UP else before - covered
+            self._settle(polarity, block, chosen, after, generator)
+            self.counts[direction] += float(number.sum())
+            self.counts[2 + direction] += 0.5 * float(number @ before + number @ state[chosen])
+
+    def write(self, polarity: int, block: slice, change: np.ndarray) -> None:
+        """Change the states of one device of each pair of a block by any amount, exactly, in one pulse each."""
+        state = self.state[polarity, block]
+        lower, upper = (0.0, 1.0) if self.bounds is None else (ends[polarity, block] for ends in self.bounds)
+        mean = 0.5 * state
+        state += change
+        np.clip(state, lower, upper, out=state)
+        mean += 0.5 * state
+        for direction, pulsed in enumerate((change > 0, change < 0)):
+            self.counts[direction] += np.count_nonzero(pulsed)
+            self.counts[2 + direction] += mean @ pulsed
+
+    def _noisy(self, covered: np.ndarray, number: np.ndarray | None, generator: np.random.Generator) -> np.ndarray:
+        """Add the cycle-to-cycle noise of pulses (None: one each) to the distance that they cover."""
+        spread, noise = self.physics["cycle_spread"], self.physics["cycle_noise"]
+        if spread:
+            drawn = generator.standard_normal(covered.shape, dtype=self._type)
+            drawn *= spread if number is None else spread / np.sqrt(number)
+            drawn += 1
+            drawn *= covered
+            covered = drawn
+        if noise:
+            drawn = generator.standard_normal(covered.shape, dtype=self._type)
+            covered = covered + drawn * (noise if number is None else noise * np.sqrt(number))
+        return covered
+
+    def _settle(self, polarity, block, chosen, after, generator) -> None:
+        """Put devices into new states, as far as their bounds allow, with the noise of programming."""
+        p = self.physics
+        if p["programming_error"] or p["programming_error_linear"] or p["programming_error_square"]:
+            share = np.clip(after, 0, 1)
+            deviation = p["programming_error"] + share * (
+                p["programming_error_linear"] + share * p["programming_error_square"]
+            )
+            after = after + np.maximum(deviation, 0) * generator.standard_normal(after.shape, dtype=self._type)
+        if self.bounds is None:
+            after = np.clip(after, 0, 1)
+        else:
+            lower, upper = self.bounds
+            after = np.clip(after, lower[polarity, block][chosen], upper[polarity, block][chosen])
+        self.state[polarity, block][chosen] = after
+        if self.offset is not None:
+            drawn = p["write_noise"] * generator.standard_normal(after.shape, dtype=self._type)
+            if self.bounds is not None:
+                drawn *= lower[polarity, block][chosen] < upper[polarity, block][chosen]
+            self.offset[polarity, block][chosen] = drawn
+
+    def drift(self, seconds: float, generator: np.random.Generator) -> None:
+        """Let time pass since the last programming: conductances fall; devices that are stuck do not.
+
+        Parameters
+        ----------
+        seconds : float
+        generator : numpy.random.Generator
+            Draws how each device's exponent differs from the mean.
+        """
+        p = self.physics
+        relative = np.clip(self.conductances / p["G_on"], 1e-7, None)
+        exponent = p["drift_exponent"] - p["drift_slope"] * np.log(relative)
+        exponent = np.clip(exponent, p["drift_least"], p["drift_most"])
+        exponent += p["drift_spread"] * generator.standard_normal(exponent.shape)
+        kept = (1 + seconds / p["drift_start"]) ** -np.maximum(exponent, 0)
+        drifted = (relative * p["G_on"] * kept - p["G_off"]) / self.span
+        if self.bounds is not None:
+            drifted = np.where(self.bounds[0] < self.bounds[1], drifted, self.state)
+        self.state[:] = drifted
+        if self.offset is not None:
+            self.offset[:] = 0
+
+    def read_deviation(self) -> np.ndarray:
+        """Return the standard deviation of a read of each pair's difference of states, shape (pairs,)."""
+        p = self.physics
+        relative = np.clip(self.conductances / p["G_on"], 1e-6, None)
+        deviation = p["read_noise"] * relative ** (1 - p["read_noise_exponent"]) * p["G_on"] / self.span
+        return np.hypot(*deviation)

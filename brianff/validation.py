@@ -1,0 +1,44 @@
+"""Base of all descriptions: plain, immutable data with units, validated when they are made."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from brianff.errors import ConfigurationError
+
+__all__ = ["Description", "describe_errors"]
+
+
+class Description(BaseModel):
+    """Base of all descriptions: immutable, no unknown fields, errors that name the field and the remedy."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    def __init__(self, **values: Any):
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigurationError(describe_errors(error, type(self))) from None
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed, validated again."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**(fields | changes))
+
+
+def describe_errors(error: ValidationError, model: type[BaseModel]) -> str:
+    """Return one line for a pydantic error: each field, what was given, what is allowed."""
+    lines = []
+    for item in error.errors(include_url=False):
+        field = ".".join(str(part) for part in item["loc"]) or model.__name__
+        if item["type"] == "extra_forbidden":
+            lines.append(f"unknown key {field!r}; known: {', '.join(model.model_fields)}")
+        elif item["type"] == "missing":
+            lines.append(f"{field} is missing")
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            given = "" if isinstance(item["input"], dict) else f" (given: {item['input']!r})"
+            lines.append(f"{field}: {message}{given}")
+    return "; ".join(lines)

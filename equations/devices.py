@@ -1,0 +1,213 @@
+"""Synaptic devices: cited presets of memristive (and electrochemical) conductances that pulses program.
+
+How pulses move a device is `brianff.equations.pulse_response`. Here stand the numbers. All changes and noises of the
+state are shares of the nominal range G_on - G_off.
+"""
+
+from brian2 import joule, nS, second, siemens, uS, us, volt
+
+from brianff.equations.parameters import Parameter, Preset
+from brianff.equations.pulse_response import ExponentialStep, PulseResponse, SoftBound, soft_bound_of
+
+__all__ = ["DEVICES", "pulse_responses"]
+
+_COMMON = {
+    "G_on": (5 * uS, "conductance at the upper end of the nominal range"),
+    "G_off": (0.1 * uS, "conductance at the lower end of the nominal range"),
+    "read_voltage": (0.5 * volt, "voltage of a read at intensity 1"),
+    "read_time": (0.005 * us, "width of a read that verifies programming"),
+    "write_voltage_up": (2 * volt, "voltage of a potentiating pulse"),
+    "write_voltage_down": (2 * volt, "voltage of a depressing pulse"),
+    "write_time_up": (0.01 * us, "width of a potentiating pulse"),
+    "write_time_down": (0.01 * us, "width of a depressing pulse"),
+    "write_energy": (0 * joule, "energy of a pulse of either kind; 0: voltage^2 x conductance x width"),
+    "cycle_spread": (0.0, "cycle to cycle: standard deviation of a pulse's effect, relative to the effect"),
+    "cycle_noise": (0.0, "cycle to cycle: standard deviation that each pulse adds, whatever its effect"),
+    "programming_error": (0.0, "standard deviation that each programming adds to a device in the lower state"),
+    "programming_error_linear": (0.0, "growth of that deviation with the state"),
+    "programming_error_square": (0.0, "growth of that deviation with the square of the state"),
+    "write_noise": (0.0, "standard deviation of the visible about the hidden state, drawn at each programming"),
+    "device_spread": (0.0, "device to device: relative standard deviation of the step"),
+    "asymmetry_spread": (0.0, "device to device: relative standard deviation of the up-down difference of the step"),
+    "bound_spread": (0.0, "device to device: standard deviation of each end of the range"),
+    "read_noise": (0.0, "relative standard deviation of a read conductance, at G_on"),
+    "read_noise_exponent": (0.0, "the relative deviation grows with (G / G_on) to the power of minus this"),
+    "drift_exponent": (0.0, "G falls with ((t + drift_start) / drift_start)^-nu: mean of nu at G_on"),
+    "drift_slope": (0.0, "growth of nu with -log(G / G_on)"),
+    "drift_spread": (0.0, "device to device: standard deviation of nu"),
+    "drift_least": (0.0, "least mean of nu"),
+    "drift_most": (1.0, "largest mean of nu"),
+    "drift_start": (20 * second, "time after programming from which drift is counted"),
+}
+
+_LAWS = {
+    "continuous": {},
+    "exponential": {
+        "levels_up": (64.0, "potentiating pulses from one end to the other"),
+        "levels_down": (64.0, "depressing pulses from one end to the other"),
+        "nonlinearity_up": (0.0, "NeuroSim's label of the potentiation curve; 0: linear"),
+        "nonlinearity_down": (0.0, "NeuroSim's label of the depression curve, of either sign"),
+    },
+    "linear-step": {
+        "step_up": (0.0, "effect of a potentiating pulse at the lower end"),
+        "step_down": (0.0, "effect of a depressing pulse at the upper end"),
+        "slope_up": (0.0, "share of the effect that is lost towards the upper end"),
+        "slope_down": (0.0, "share of the effect that is lost towards the lower end"),
+    },
+    "exponential-step": {
+        "step_up": (0.0, "effect of a potentiating pulse far from the lower end"),
+        "step_down": (0.0, "effect of a depressing pulse far from the upper end"),
+        "boost_up": (0.0, "additional effect at the lower end, relative"),
+        "boost_down": (0.0, "additional effect at the upper end, relative"),
+        "decay": (1.0, "decay of the additional effect over the range"),
+    },
+}
+"""Parameters of the laws, beside the common ones; "continuous": any change in one pulse."""
+
+
+def pulse_responses(parameters: dict) -> tuple[PulseResponse, PulseResponse] | None:
+    """Return the laws of potentiation and depression of a device; None: any change in one pulse."""
+    p = parameters
+    if "levels_up" in p:
+        return soft_bound_of(p["levels_up"], p["nonlinearity_up"]), soft_bound_of(
+            p["levels_down"], p["nonlinearity_down"]
+        )
+    if "slope_up" in p:
+        return SoftBound(p["step_up"], p["slope_up"]), SoftBound(p["step_down"], p["slope_down"])
+    if "boost_up" in p:
+        return (
+            ExponentialStep(p["step_up"], p["boost_up"], p["decay"]),
+            ExponentialStep(p["step_down"], p["boost_down"], p["decay"]),
+        )
+    return None
+
+
+_IDEAL_DEVICE = "NeuroSim's IdealDevice"
+
+
+def _preset(name: str, law: str, source: str, sources: dict[str, str] | None = None, **values) -> Preset:
+    own = sources or {}
+    parameters = {}
+    for key, (default, meaning) in (_COMMON | _LAWS[law]).items():
+        absent = "not in the source: taken as absent" if isinstance(default, float) else "assumed: " + _IDEAL_DEVICE
+        cited = own.get(key, "" if key in values else absent)
+        parameters[key] = Parameter(values.get(key, default), meaning, cited)
+    return Preset(name, source, parameters)
+
+
+_NEUROSIM = "NeuroSim's MLP simulator, Cell.cpp (Chen, Peng & Yu, IEEE TCAD 37:3067, 2018): "
+_SIEMENS = "choice: the source gives shares of the range only; " + _IDEAL_DEVICE
+
+IDEAL = _preset(
+    "ideal",
+    "continuous",
+    _NEUROSIM + "IdealDevice; without levels: any change within the range, exactly, in one pulse",
+    G_on=5 * uS,
+    G_off=0.1 * uS,
+)
+
+LINEAR = _preset(
+    "linear",
+    "exponential",
+    _NEUROSIM + "IdealDevice: 64 equal levels",
+    G_on=5 * uS,
+    G_off=0.1 * uS,
+    levels_up=64.0,
+    levels_down=64.0,
+)
+
+AG_A_SI = _preset(
+    "ag-a-si",
+    "exponential",
+    _NEUROSIM + "RealDevice of version 1, fitted to Ag:a-Si of Jo et al., Nano Letters 10:1297 (2010)",
+    G_on=38.462 * nS,
+    G_off=3.0769 * nS,
+    levels_up=97.0,
+    levels_down=100.0,
+    nonlinearity_up=2.4,
+    nonlinearity_down=-4.88,
+    cycle_noise=0.035,
+    write_voltage_up=3.2 * volt,
+    write_voltage_down=2.8 * volt,
+    write_time_up=300 * us,
+    write_time_down=300 * us,
+)
+
+# aihwkit's weights run over a range of 2: its steps and bounds are halved here. Its ECRAM steps, dw (1 - gamma w /
+# bound), are written from the end of the range that a pulse starts from: w = -0.8276 + 2 x.
+ECRAM = _preset(
+    "ecram",
+    "linear-step",
+    "aihwkit's EcRamPreset (dw_min .002, bounds 1.1724/-.8276, gamma .1153/.5085), a fit to lithium ECRAM of Tang et "
+    "al., IEDM 2018, 13.1",
+    {
+        "G_on": _SIEMENS,
+        "G_off": _SIEMENS,
+        "write_energy": "Tang et al., abstract: about 1 fJ, projected for 100 x 100 nm^2",
+        "write_time_up": "Tang et al., abstract: the shortest pulse shown",
+        "write_time_down": "Tang et al., abstract: the shortest pulse shown",
+    },
+    step_up=0.001 * (1 + 0.1153 * 0.8276 / 1.1724),
+    slope_up=2 * 0.1153 / (1.1724 + 0.1153 * 0.8276),
+    step_down=0.001 * (1 + 0.5085 * 1.1724 / 0.8276),
+    slope_down=2 * 0.5085 / (0.8276 + 0.5085 * 1.1724),
+    cycle_spread=0.3,
+    device_spread=0.1,
+    asymmetry_spread=0.01,
+    bound_spread=0.025,
+    write_energy=1e-15 * joule,
+    write_time_up=0.005 * us,
+    write_time_down=0.005 * us,
+    G_on=5 * uS,
+    G_off=0.1 * uS,
+)
+
+RERAM_ES = _preset(
+    "reram-es",
+    "exponential-step",
+    "aihwkit's ReRamESPreset (dw_min .00135, up_down .259359, gamma 5, A -1.18445/-.081404, a = b = -.5), a fit to "
+    "HfO2 ReRAM of Gong et al., Nature Communications 9:2102 (2018)",
+    {"G_on": _SIEMENS, "G_off": _SIEMENS},
+    step_up=0.000675 * (1 + 0.259359),
+    boost_up=1.18445,
+    step_down=0.000675 * (1 - 0.259359),
+    boost_down=0.081404 * 148.4131591,  # exp(5): written from the upper end
+    decay=5.0,
+    cycle_spread=5.0,
+    write_noise=75 * 0.000675,
+    device_spread=0.2,
+    asymmetry_spread=0.05,
+    bound_spread=0.15,
+    G_on=5 * uS,
+    G_off=0.1 * uS,
+)
+
+PCM = _preset(
+    "pcm",
+    "exponential",
+    "aihwkit's PCMLikeNoiseModel: programming error, drift and read noise of 25 uS devices of Nandakumar et al., ICECS "
+    "2019, and Joshi et al., Nature Communications 11:2473 (2020)",
+    {
+        "levels_up": "choice: smallest change that is programmed, near the programming error",
+        "levels_down": "choice: smallest change that is programmed, near the programming error",
+        "read_noise": "the source's 1/f noise, .0088 sqrt(log((t + 250 ns) / 500 ns)), at t = 20 s",
+    },
+    G_on=25 * uS,
+    G_off=0 * siemens,
+    levels_up=32.0,
+    levels_down=32.0,
+    programming_error=0.26348 / 25,
+    programming_error_linear=1.9650 / 25,
+    programming_error_square=-1.1731 / 25,
+    read_noise=0.0088 * 4.184,
+    read_noise_exponent=0.65,
+    drift_exponent=0.0244,
+    drift_slope=0.0155,
+    drift_least=0.049,
+    drift_most=0.1,
+    drift_spread=0.008,
+    drift_start=20 * second,
+)
+
+DEVICES: dict[str, Preset] = {preset.name: preset for preset in (IDEAL, LINEAR, ECRAM, RERAM_ES, AG_A_SI, PCM)}
+"""Device presets by name."""

@@ -1,0 +1,128 @@
+"""How programming pulses move the conductance of a synaptic device: closed forms of the published device models.
+
+A device has the state x, its conductance as a share of its nominal range::
+
+    G = G_off + x (G_on - G_off)
+
+A pulse moves x up (potentiation) or down (depression). Both directions obey the same law, each with parameters of its
+own, in the distance y from the end that the pulse starts from: y = x upwards, y = 1 - x downwards. Every law gives the
+distance covered by n pulses in closed form, so that n pulses at once equal n times one pulse.
+
+Soft bound
+    Each pulse covers step (1 - slope y). slope 0: a linear device. slope 1: steps shrink to nothing at the far end.
+    n pulses cover (1 - slope y) (1 - (1 - step slope)^n) / slope. Fusi & Abbott, Nature Neuroscience 10:485 (2007);
+    as "linear step" in Gokmen & Vlasov's line of models, Frontiers in Neuroscience 10:333 (2016).
+
+    NeuroSim's curve G(P) = B (1 - exp(-P/A)) + G_off is this law: see `soft_bound_of`.
+    Chen, Peng & Yu, IEEE TCAD 37:3067 (2018).
+
+Exponential step
+    dy/dn = step (1 + boost exp(-decay y)): large steps near the start, constant ones further on. With q = exp(decay y),
+    dq/dn = step decay (q + boost), so that q(n) = (q + boost) exp(step decay n) - boost.
+    Gong et al., Nature Communications 9:2102 (2018).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import brentq
+
+__all__ = ["ExponentialStep", "PulseResponse", "SoftBound", "curvature", "nonlinearity_label", "soft_bound_of"]
+
+
+@dataclass(frozen=True)
+class PulseResponse:
+    """Mean response of one direction, potentiation or depression; see the module for the laws.
+
+    Parameters
+    ----------
+    step : float
+        Distance that the first pulse covers at the start, as a share of the range.
+    """
+
+    step: float
+
+    def advance(self, distance: Any, pulses: Any, factor: Any = 1.0) -> Any:
+        """Return the distance that pulses cover.
+
+        Parameters
+        ----------
+        distance : ndarray
+            Distance y from the end that the pulses start from.
+        pulses : ndarray or int
+            Number of pulses, >= 0.
+        factor : ndarray or float
+            Factor of the step: how this device differs from the mean one.
+        """
+        raise NotImplementedError
+
+    def single(self, distance: Any, factor: Any = 1.0) -> Any:
+        """Return the distance that one pulse covers; the same as `advance` with one pulse."""
+        return self.advance(distance, 1, factor)
+
+
+@dataclass(frozen=True)
+class SoftBound(PulseResponse):
+    """Steps that shrink linearly with the distance; slope in [0, 1]."""
+
+    slope: float = 0.0
+
+    def advance(self, distance, pulses, factor=1.0):
+        if self.slope == 0.0:
+            return pulses * (self.step * factor)
+        kept = np.minimum(self.step * self.slope * factor, 1.0 - 1e-6)
+        return (1.0 - self.slope * distance) * (-np.expm1(pulses * np.log1p(-kept)) / self.slope)
+
+    def single(self, distance, factor=1.0):
+        if self.slope == 0.0:
+            return np.broadcast_to(self.step * factor, np.shape(distance))
+        return (1.0 - self.slope * distance) * (self.step * factor)
+
+
+@dataclass(frozen=True)
+class ExponentialStep(PulseResponse):
+    """Steps that start larger by the factor 1 + boost and fall exponentially with the distance."""
+
+    boost: float = 0.0
+    decay: float = 1.0
+
+    def advance(self, distance, pulses, factor=1.0):
+        start = np.exp(self.decay * distance)
+        grown = np.expm1(self.step * self.decay * factor * pulses)
+        return np.log1p((start + self.boost) / start * grown) / self.decay
+
+
+def soft_bound_of(levels: float, nonlinearity: float) -> SoftBound:
+    """Return NeuroSim's curve as a soft bound.
+
+    Parameters
+    ----------
+    levels : float
+        Pulses from one end of the range to the other.
+    nonlinearity : float
+        NeuroSim's label, of either sign; 0: linear. See `nonlinearity_label`.
+    """
+    if nonlinearity == 0.0:
+        return SoftBound(1.0 / levels)
+    width = curvature(abs(nonlinearity))  # A / P_max
+    span = -np.expm1(-1.0 / width)
+    return SoftBound(float(-np.expm1(-1.0 / (width * levels)) / span), float(span))
+
+
+def nonlinearity_label(width: float) -> float:
+    """Return NeuroSim's nonlinearity label of the curve with A / P_max = width.
+
+    The label is 10.102 times the largest deviation of the normalised curve g(p) = (1 - exp(-p/width)) /
+    (1 - exp(-1/width)) from the straight line g = p.
+    """
+    span = -np.expm1(-1.0 / width)
+    steepest = -width * np.log(width * span)  # where the slope of g is 1
+    return float(10.102 * (-np.expm1(-steepest / width) / span - steepest))
+
+
+def curvature(label: float) -> float:
+    """Return A / P_max of a nonlinearity label in (0, 10); the inverse of `nonlinearity_label`."""
+    if not 0.0 < label <= 9.5:
+        raise ValueError(f"the nonlinearity label is {label}; it must lie between -9.5 and 9.5")
+    return float(brentq(lambda width: nonlinearity_label(width) - label, 5e-3, 1e4, xtol=1e-12))

@@ -1,0 +1,40 @@
+"""What a protocol needs beside crossbars and neurons: named, so that a reader knows what hardware would have to add."""
+
+from brianff.protocols.configuration import Protocol
+from brianff.simulator import Simulator
+
+__all__ = ["digital_support"]
+
+_STEP_RULES = {
+    "momentum": "a running average of the change for each weight (momentum)",
+    "adam": "two running averages, a root and a division for each weight (Adam)",
+}
+
+
+def digital_support(protocol: Protocol, simulator: Simulator) -> list[str]:
+    """Return in words what learning needs beside analog crossbars and neurons; empty for a purely local rule.
+
+    The labels of images, the draw of wrong ones, and the comparison of goodness between labels at inference are part
+    of the task and not listed.
+
+    Parameters
+    ----------
+    protocol : Protocol
+    simulator : Simulator
+        The simulator of the protocol's network: its crossbars say what programming needs.
+    """
+    learning = protocol.learning
+    needs = []
+    if any(layer.device is None for layer in protocol.network.layers):
+        needs.append("weights as plain numbers (no synaptic device is simulated)")
+    if learning.step_rule in _STEP_RULES:
+        needs.append(_STEP_RULES[learning.step_rule])
+    if learning.batch > 1:
+        needs.append(f"the sum of the change over {learning.batch} images for each weight")
+    if learning.step_schedule != "constant":
+        needs.append("a global schedule of the step size")
+    if learning.negatives == "hardest" and learning.candidates > 1:
+        needs.append(f"comparing the goodness of {learning.candidates} wrong labels for each image")
+    for layer in simulator.layers:
+        needs += [text for text in layer.crossbar.digital_support if text not in needs]
+    return needs

@@ -34,6 +34,8 @@ data_app = typer.Typer(help="List the data sets, or fetch one.", rich_markup_mod
 app.add_typer(data_app, name="data")
 study_app = typer.Typer(help="Run a study: many small runs, one table and one figure.", rich_markup_mode=None)
 app.add_typer(study_app, name="study")
+reproduce_app = typer.Typer(help="Make the runs behind a table of results, and the table.", rich_markup_mode=None)
+app.add_typer(reproduce_app, name="reproduce")
 
 DataDirectory = Annotated[
     Path | None, typer.Option("--data-dir", help="Directory of the image sets (else BRIANFF_DATA or the cache).")
@@ -225,7 +227,7 @@ def robustness(
     """Measure what imperfect synaptic devices cost and what learning in place wins back, on MNIST."""
     from brianff.protocols.robustness import FULL, QUICK, run
 
-    with _study_resumable():
+    with _repeatable():
         table = run(QUICK if quick else FULL, out, data_dir)
     import pandas
 
@@ -235,9 +237,47 @@ def robustness(
     typer.echo(save_figure(robustness(pandas.read_csv(table)), out / "robustness.png"))
 
 
+@reproduce_app.callback()
+def reproduce() -> None:
+    """Make the runs behind a table of results, and the table. What is finished is not run again."""
+
+
+@reproduce_app.command()
+def msnn(
+    datasets: Annotated[
+        str, typer.Option("--datasets", metavar="NAME,...", help="Image sets.")
+    ] = "mnist,fashion-mnist,kmnist-7k",
+    devices: Annotated[str, typer.Option("--devices", metavar="NAME,...", help="Synaptic devices.")] = "ideal,ecram",
+    seeds: Annotated[str, typer.Option("--seeds", metavar="N,...", help="Seeds, one run each.")] = "1,2,3",
+    quick: Annotated[bool, typer.Option("--quick", help="One seed, small networks, few epochs: minutes.")] = False,
+    data_dir: DataDirectory = None,
+    out: Annotated[Path, typer.Option("--out", help="Directory of the runs and the table.")] = Path("runs/msnn"),
+) -> None:
+    """Train the fully memristive network on three data sets, with two kinds of synaptic devices."""
+    from brianff.analysis.msnn import reproduce_msnn
+
+    with _repeatable():
+        numbers = _whole_numbers("--seeds", seeds)
+        paths = reproduce_msnn(_names(datasets), _names(devices), numbers, quick, out, data_dir)
+    typer.echo(paths[-1].read_text(encoding="utf-8"))
+    for path in paths:
+        typer.echo(path)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _whole_numbers(option: str, text: str) -> list[int]:
+    names = _names(text)
+    if not names or not all(name.isdecimal() for name in names):
+        raise ConfigurationError(f"{option} is {text!r}; it takes whole numbers separated by commas, such as 1,2,3")
+    return [int(name) for name in names]
+
+
 @contextmanager
-def _study_resumable() -> Iterator[None]:
-    """Say how to go on when a study is stopped by Ctrl-C or SIGTERM."""
+def _repeatable() -> Iterator[None]:
+    """Say how to go on when several runs are stopped by Ctrl-C or SIGTERM."""
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         yield

@@ -153,6 +153,8 @@ def _run(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str,
     summary = _identity(trainer) | {
         _held_out_name(trainer): held_out,
         "train_accuracy": training,
+        "neurons": [layer.neurons for layer in protocol.network.layers],
+        "devices": [layer.device.preset if layer.device else "none" for layer in protocol.network.layers],
         "epochs": protocol.learning.epochs,
         "presentations": trainer.simulator.presentations,
         "neuron_steps": trainer.simulator.neuron_steps,

@@ -216,7 +216,9 @@ class Simulator:
         image = np.repeat(np.arange(len(images)), labels.size // max(len(images), 1))
         part = image_part(self.network, images)
         if isinstance(encoding, PulseEncoding):
-            return PulseInput(part, self.codes, image, labels.ravel(), encoding.steps, encoding.pulse_steps, self.workers)
+            return PulseInput(
+                part, self.codes, image, labels.ravel(), encoding.steps, encoding.pulse_steps, self.workers
+            )
         intensities = part[image] + self.codes[labels.ravel()]
         generator = self._evaluation_generator or self.streams["encoding"]
         return SpikeInput(encode_spikes(encoding, intensities, generator), self.workers)

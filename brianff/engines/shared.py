@@ -49,10 +49,7 @@ class SharedMemory:
                 os.ftruncate(self.descriptor, size)
             self._size = os.fstat(self.descriptor).st_size
             self._memory = mmap.mmap(self.descriptor, self._size)
-        return {
-            name: np.ndarray(shape, dtype, self._memory, offset)
-            for name, (offset, shape, dtype) in layout.items()
-        }
+        return {name: np.ndarray(shape, dtype, self._memory, offset) for name, (offset, shape, dtype) in layout.items()}
 
     def close(self) -> None:
         """Give the descriptor back; arrays that are still in use keep the memory."""

@@ -18,10 +18,10 @@ from pathlib import Path
 import brian2
 from brian2 import prefs
 
-__all__ = ["cache_directory", "compiler", "configure", "simd_exponential"]
+__all__ = ["BASE_FLAGS", "SIMD_FLAGS", "cache_directory", "compiler", "configure", "simd_exponential"]
 
-_BASE_FLAGS = ["-w", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native", "-std=c++11"]
-_SIMD_FLAGS = ["-D__FAST_MATH__", "--param=vect-max-version-for-alias-checks=1000"]
+BASE_FLAGS = ["-w", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native", "-std=c++11"]
+SIMD_FLAGS = ["-D__FAST_MATH__", "--param=vect-max-version-for-alias-checks=1000"]
 _PROBE = "#include <cmath>\nvoid f(double *x, int n) { for (int i = 0; i < n; i++) x[i] = 1.0 / (1.0 + exp(-x[i])); }\n"
 
 
@@ -37,7 +37,7 @@ def _vectorises(compiler_path: str) -> bool:
     with tempfile.TemporaryDirectory() as directory:
         source, compiled = Path(directory, "probe.cpp"), Path(directory, "probe.o")
         source.write_text(_PROBE)
-        command = [compiler_path, *_BASE_FLAGS, *_SIMD_FLAGS, "-fPIC", "-c", str(source), "-o", str(compiled)]
+        command = [compiler_path, *BASE_FLAGS, *SIMD_FLAGS, "-fPIC", "-c", str(source), "-o", str(compiled)]
         if subprocess.run(command, capture_output=True, check=False).returncode != 0:
             return False
         return b"_ZGV" in compiled.read_bytes()
@@ -66,7 +66,7 @@ def cache_directory() -> Path:
     base = os.environ.get("BRIANFF_CACHE") or Path(
         os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "brianff"
     )
-    flags = _BASE_FLAGS + _SIMD_FLAGS * simd_exponential()
+    flags = BASE_FLAGS + SIMD_FLAGS * simd_exponential()
     key = hashlib.sha256(repr((flags, _processor(), brian2.__version__)).encode()).hexdigest()[:12]
     return Path(base, "cython", key)
 
@@ -83,7 +83,7 @@ def configure() -> str:
     path = compiler()
     if path is not None:
         if simd_exponential():
-            prefs.codegen.cpp.extra_compile_args_gcc = _BASE_FLAGS + _SIMD_FLAGS
+            prefs.codegen.cpp.extra_compile_args_gcc = BASE_FLAGS + SIMD_FLAGS
             prefs.codegen.cpp.libraries = ["mvec", "m"]
         directory = cache_directory()
         directory.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -98,6 +99,7 @@ class BlockRunner:
             As in `LanesEngine.present`.
         """
         rows = plan.rows(block)
+        lanes = rows.stop - rows.start
         spikes: list[Spikes] = []
         for layer in range(plan.layers):
             separable = plan.separable and layer == 0
@@ -106,11 +108,10 @@ class BlockRunner:
             after_step = self._after_step(plan, layer, rows, group, emitted, results, observe)
             with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported by Population.check
                 if separable:
-                    drive = given["image drive"][given["image"][rows]] + given["label drive"][given["label"][rows]]
-                    group.present_drive(drive, after_step)
+                    group.present_drive(lanes, partial(_fill_drive, given, rows), after_step)
                 else:
                     steps = spikes if layer else map(np.nonzero, given["raster"][:, rows])
-                    group.present_spikes(rows.stop - rows.start, steps, given[f"weights {layer}"], after_step)
+                    group.present_spikes(lanes, steps, given[f"weights {layer}"], after_step)
             results[f"goodness_terms {layer}"][rows] = group.read("goodness")
             results[f"postsynaptic {layer}"][rows] = group.read("postsynaptic")
             spikes = emitted
@@ -144,3 +145,9 @@ class BlockRunner:
         if key not in self._groups:
             self._groups[key] = LaneGroup(self._populations[layer], self._lanes, separable, spiking)
         return self._groups[key]
+
+
+def _fill_drive(given: Arrays, rows: slice, drive: np.ndarray) -> None:
+    """Write the drive of some presentations: that of the image and that of the label."""
+    np.take(given["image drive"], given["image"][rows], axis=0, out=drive, mode="clip")  # other modes need a buffer
+    drive += given["label drive"][given["label"][rows]]

@@ -69,10 +69,10 @@ class LaneGroup:
         space = self._variable("_spikespace")
         return np.divmod(space[: space[self._lanes * neurons]], neurons)
 
-    def present_drive(self, drive: np.ndarray, after_step: AfterStep) -> None:
-        """Present a drive (lanes, neurons) with the time course of the encoding's pulses."""
-        self._begin(len(drive))
-        self.read("drive")[:] = drive
+    def present_drive(self, lanes: int, fill: Callable[[np.ndarray], None], after_step: AfterStep) -> None:
+        """Present a drive, which `fill` writes to an array (lanes, neurons), with the time course of the pulses."""
+        self._begin(lanes)
+        fill(self.read("drive"))
         shared = self._variable("time_course")
         for step, value in enumerate(self.population.pulse_train_response):
             shared[0] = value

@@ -209,7 +209,7 @@ class Population:
     def check(self, voltage: np.ndarray) -> None:
         """Raise a NumericalError if the membrane voltages (volt) show that the integration diverged."""
         limit = float(self.neuron.largest_voltage)
-        if voltage.size and not np.abs(voltage).max() <= limit:
+        if voltage.size and not (voltage.min() >= -limit and voltage.max() <= limit):  # NaN is neither
             largest = brian2.Quantity(eval(self.neuron.largest_explicit_step, {}, dict(self.parameters)))
             raise NumericalError(
                 f"the membrane voltage of a {self.neuron.name!r} neuron left +-{self.neuron.largest_voltage} with "

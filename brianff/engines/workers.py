@@ -2,8 +2,8 @@
 
 Workers are new interpreters: they work from any script or notebook, and need no ``if __name__ == "__main__"``. The
 numbers of the blocks lie in a pipe from which every process takes the next one; arrays are in shared memory, and one
-small message per batch goes through a connection. When its connection closes, because this process has ended in whatever
-way, a worker ends; until then it ignores Ctrl-C and SIGTERM, which are this process's to handle.
+small message per batch goes through a connection. When that closes, because this process has ended in whatever way, a
+worker ends; until then it ignores Ctrl-C and SIGTERM, which are for this process to handle.
 """
 
 from __future__ import annotations

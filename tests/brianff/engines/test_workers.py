@@ -80,7 +80,7 @@ def test_errors_reach_the_user_and_the_next_batch_works(numpy_target):
     made = simulator(2)
     weights = made.layers[0].crossbar.weights
     weights[:] = np.nan
-    with pytest.raises(NumericalError, match="integration|voltage"):
+    with pytest.raises(NumericalError, match="membrane voltage"):
         made.present(IMAGES, LABELS)
     weights[:] = 0.1
     assert np.isfinite(made.present(IMAGES, LABELS).goodness).all()
@@ -88,8 +88,7 @@ def test_errors_reach_the_user_and_the_next_batch_works(numpy_target):
     made = simulator(2)
     os.kill(team(made)[0]._process.pid, signal.SIGKILL)
     with pytest.raises(BrianffError, match="worker process ended with status -9"):
-        for _ in range(100):
-            made.present(IMAGES, LABELS)
+        made.present(IMAGES, LABELS)
 
 
 SCRIPT = """

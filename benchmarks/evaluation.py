@@ -1,0 +1,40 @@
+"""Evaluation with every label: the image's drive computed once against ten independent passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks.measuring import Row, compare, seconds
+from brianff import Simulator
+from brianff.engines.workers import processors
+from brianff.protocols.configuration import load_protocol
+
+IMAGES, BATCH, CLASSES = 500, 100, 10
+
+
+def rows(runs: int) -> Iterator[Row]:
+    """Measure the network of msnn-mnist."""
+    simulator = Simulator(load_protocol("msnn-mnist").network, seed=1, workers=processors())
+    batches = np.random.default_rng(1).random((IMAGES // BATCH, BATCH, simulator.network.pixels))
+
+    def together() -> None:
+        for images in batches:
+            simulator.present_every_label(images)
+
+    def one_by_one() -> None:
+        for images in batches:
+            for label in range(CLASSES):
+                simulator.present(images, np.full(BATCH, label))
+
+    milliseconds = 1e3 / IMAGES
+    yield compare(
+        "evaluation, ten labels each, MIF 784-512, 20 steps",
+        "ten independent passes that do not share the image's drive",
+        lambda: seconds(together) * milliseconds,
+        lambda: seconds(one_by_one) * milliseconds,
+        "ms/image",
+        ">= 2",
+        runs,
+    )

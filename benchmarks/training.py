@@ -1,0 +1,76 @@
+"""MNIST-sized training of one MIF layer against PyTorch and against plain Brian2: pairs of presentations per second.
+
+Each trains 784 - 512 on random images, batch 128, one wrong label for each image, 20 steps, Adam.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks import plain_brian2, pytorch
+from benchmarks.measuring import Row, compare
+from brianff.datasets import Dataset, Split
+from brianff.engines.workers import processors
+from brianff.protocols.configuration import Protocol, load_protocol
+from brianff.protocols.trainer import Trainer
+
+BATCH, BATCHES = 128, 10
+WHAT = "MNIST training, MIF 784-512, a pair of presentations per image, 20 steps, Adam"
+
+
+def protocol(workers: int | None) -> Protocol:
+    """Return the protocol: msnn-mnist with one random wrong label for each image."""
+    settings = ["learning.negatives=wrong-label", "evaluation.epoch_images=1"]
+    return load_protocol("msnn-mnist", settings + ([f"engine.workers={workers}"] if workers else []))
+
+
+def random_images(count: int) -> Dataset:
+    """Return images of random pixels, a fifth of them lit as in MNIST: speed does not depend on what they show."""
+    generator = np.random.default_rng(1)
+    pixels = generator.integers(0, 256, (count, 784)) * (generator.random((count, 784)) < 0.2)
+    split = Split(pixels.astype(np.uint8), generator.integers(0, 10, count))
+    return Dataset("random", split, split, (28, 28), 10, "none: random")
+
+
+class Training:
+    """A trainer whose speed can be measured again and again.
+
+    Parameters
+    ----------
+    description : Protocol
+    """
+
+    def __init__(self, description: Protocol):
+        self.trainer = Trainer(description, random_images(BATCH * BATCHES))
+
+    def images_per_second(self) -> float:
+        """Train for one epoch and return its speed, without the accuracy that follows each epoch."""
+        times = [time.perf_counter()]
+        self.trainer.epoch = 0
+        self.trainer.run_epoch(lambda images, figures: times.append(time.perf_counter()))
+        return BATCH * (len(times) - 2) / (times[-1] - times[1])
+
+
+def rows(runs: int) -> Iterator[Row]:
+    """Measure against each of the opponents."""
+    threads = processors()
+    ours = Training(protocol(threads))
+    opponents = [
+        ("PyTorch, autograd, input product at every step, state detached", pytorch.Autograd(threads), ">= 6"),
+        ("PyTorch without autograd, drive computed once", pytorch.ByHand(threads), ">= 2"),
+        ("PyTorch without autograd, drive computed once, torch.compile", pytorch.Compiled(threads), ""),
+        ("plain Brian2, one run() per presentation, Synapses (no learning)", plain_brian2.Network(), ">= 500"),
+    ]
+    for against, opponent, bar in opponents:
+        yield compare(
+            f"{WHAT}, {threads} workers",
+            f"{against}, {threads} threads" if "PyTorch" in against else against,
+            lambda: 1e6 / ours.images_per_second(),
+            lambda: 1e6 / opponent.images_per_second(),  # noqa: B023
+            "us/image",
+            bar,
+            runs,
+        )

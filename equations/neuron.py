@@ -36,6 +36,9 @@ class NeuronModel:
         Unit in which the activity is a number; empty: it has none.
     traces : tuple of str
         Variables worth recording, the membrane voltage first.
+    silent_decay : bool
+        Without input the membrane of a neuron below threshold decays in proportion to itself and stays below it: a
+        rest can be computed at once.
     largest_voltage : brian2.Quantity
         A membrane voltage beyond it shows that the integration diverged.
     largest_explicit_step : str
@@ -51,6 +54,7 @@ class NeuronModel:
     reset: str = ""
     activity_unit: str = ""
     traces: tuple[str, ...] = ("v",)
+    silent_decay: bool = False
     largest_voltage: Quantity = field(default_factory=lambda: 10 * volt)
     largest_explicit_step: str = "tau"
 

@@ -57,6 +57,11 @@ class Population:
 
     def __post_init__(self):
         _ = self.namespace, self.synapse  # wrong names and values are reported before anything is compiled
+        if self.synapse.immediate and "R" not in self.parameters:
+            raise ConfigurationError(
+                f"layers: synapse {self.synapse.name!r} acts through the membrane resistance R, which a "
+                f"{self.neuron.name!r} neuron has not; use synapse = 'alpha'"
+            )
 
     @property
     def neuron(self) -> NeuronModel:
@@ -94,7 +99,8 @@ class Population:
 
     def equations(self, current: str, time_course: str) -> Equations:
         """Return the equations of the neurons under the equations of a synaptic current and of its time course."""
-        return compose(self.neuron, current, self.goodness.equations, time_course)
+        equations = compose(self.neuron, current, self.goodness.equations, time_course)
+        return equations if self.layer.winners is None else equations + "winning_voltage : volt"
 
     def group(
         self, size: int, equations: Equations, spiking: bool, name: str, clock: brian2.Clock
@@ -105,7 +111,7 @@ class Population:
         """
         events = {}
         if spiking:
-            events = {"threshold": self.neuron.threshold, "reset": self.neuron.reset}
+            events = {"threshold": self.threshold, "reset": self.neuron.reset}
             if self.neuron.refractory is not None:
                 events["refractory"] = self.neuron.refractory
         return brian2.NeuronGroup(
@@ -118,6 +124,38 @@ class Population:
             name=name,
             **events,
         )
+
+    @property
+    def threshold(self) -> str:
+        """Condition of a spike; under competition only neurons at or above the `winning_voltage` fulfil it."""
+        if self.layer.winners is None:
+            return self.neuron.threshold
+        return f"({self.neuron.threshold}) and v >= winning_voltage"
+
+    @property
+    def carries(self) -> bool:
+        """Whether the membrane voltage is carried over from one presentation to the next."""
+        return self.layer.membrane == "carried"
+
+    @cached_property
+    def rest_factor(self) -> float | None:
+        """What the rest before a presentation leaves of the membrane voltage; None: it must be simulated.
+
+        The integration method's own statements are carried out in plain Python for one neuron without input.
+        """
+        if not self.neuron.silent_decay or self.layer.winners is not None:
+            return None
+        equations = Equations(self.synapse.equations + self.neuron.equations)
+        method, options = METHODS[self.network.method], self._method_options(equations)
+        statements = StateUpdateMethod.apply_stateupdater(equations, {}, method, method_options=options)
+        state: dict[str, Any] = dict.fromkeys(equations, 0.0)
+        state |= {name: float(value) for name, value in self.parameters.items()}
+        state |= {"exp": np.exp, "reciprocal": np.reciprocal, "dt": float(self.network.time_step)}
+        state |= {"amp": 1.0, "current": float(self.layer.current), "v": 1.0}
+        code = compile(statements, "rest", "exec")
+        for _ in range(self.network.rest_steps):
+            exec(code, state)
+        return float(state["v"])
 
     def _method_options(self, equations: Equations) -> dict | None:
         return {"order": tuple(equations)} if self.network.method == "semi_implicit" else None
@@ -138,9 +176,15 @@ class Population:
     def _measure_current(self, event_steps: tuple[int, ...]) -> np.ndarray:
         """Return the current that the membrane sees at each step for events of amplitude 1 and a weight of 1.
 
+        Immediate events have no time course: 1 at their own step.
+
         The integration method's own statements are carried out in plain Python, so that the separable current equals
         the current of the events to rounding.
         """
+        if self.synapse.immediate:
+            response = np.zeros(self.network.encoding.steps)
+            response[list(event_steps)] = 1.0
+            return response
         equations = Equations(self.synapse.equations + "dtransferred/dt = I/(current*dt) : 1")
         method = METHODS[self.network.method]
         options = self._method_options(equations)

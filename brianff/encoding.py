@@ -4,6 +4,7 @@ import numpy as np
 
 from brianff.description import LatencyEncoding, Network, RateEncoding
 from brianff.errors import ConfigurationError
+from brianff.inputs import SparseSpikes, SpikeInput
 
 __all__ = ["code_matrix", "encode_spikes", "image_part"]
 
@@ -70,7 +71,7 @@ def image_part(network: Network, images: np.ndarray) -> np.ndarray:
 
 def encode_spikes(
     encoding: RateEncoding | LatencyEncoding, intensities: np.ndarray, generator: np.random.Generator
-) -> np.ndarray:
+) -> SpikeInput:
     """Return the spikes of the input units.
 
     Parameters
@@ -81,14 +82,22 @@ def encode_spikes(
     intensities : ndarray, shape (presentations, inputs)
     generator : numpy.random.Generator
         Draws the spikes of the rate encoding; not used otherwise.
-
-    Returns
-    -------
-    ndarray of bool, shape (steps, presentations, inputs)
     """
-    shape = (encoding.steps, *intensities.shape)
     if isinstance(encoding, RateEncoding):
-        return generator.random(shape) < encoding.maximum_probability * intensities
+        return _rate_spikes(encoding, intensities, generator)
     last = encoding.steps - 1
     spike_step = np.rint((1.0 - np.minimum(intensities, 1.0)) * last)
-    return (np.arange(encoding.steps)[:, np.newaxis, np.newaxis] == spike_step) & (intensities > 0)
+    return SpikeInput((np.arange(encoding.steps)[:, np.newaxis, np.newaxis] == spike_step) & (intensities > 0))
+
+
+def _rate_spikes(encoding, intensities, generator) -> SpikeInput:
+    """Draw for the units of some intensity only: four of five pixels of a handwritten digit are black."""
+    presentations, inputs = intensities.shape
+    active = np.flatnonzero(intensities)
+    probability = (encoding.maximum_probability * intensities.ravel()[active]).astype(np.float32)
+    spikes = generator.random((encoding.steps, len(active)), dtype=np.float32) < probability
+    presentation, unit = np.divmod(active.astype(np.int32), np.int32(inputs))
+    step, which = np.nonzero(spikes)
+    slot = step.astype(np.int32) * np.int32(presentations) + presentation[which]
+    count = np.bincount(slot, minlength=encoding.steps * presentations)
+    return SparseSpikes(unit[which], count.reshape(encoding.steps, presentations), inputs)

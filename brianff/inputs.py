@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
-__all__ = ["Events", "PulseInput", "SpikeInput"]
+__all__ = ["Events", "PulseInput", "SparseSpikes", "SpikeInput"]
 
 Events = np.ndarray
 """Presynaptic events as an array (steps, presentations, units) of amplitudes; zero: no event."""
@@ -102,7 +103,58 @@ class SpikeInput:
         """Return the spikes as events of amplitude 1."""
         return self.raster.astype(float)
 
+    def at(self, step: int) -> csr_matrix:
+        """Return the spikes of one step as a sparse matrix (presentations, inputs) of ones."""
+        return csr_matrix(self.raster[step], dtype=float)
+
     @cached_property
     def spike_counts(self) -> np.ndarray:
         """Number of spikes, shape (presentations, inputs)."""
         return self.raster.sum(axis=0)
+
+
+class SparseSpikes(SpikeInput):
+    """Spikes of few units, kept as lists; the raster is made when it is asked for.
+
+    Parameters
+    ----------
+    unit : ndarray of int, shape (spikes,)
+        Units that spike, ordered by step and then by presentation.
+    count : ndarray of int, shape (steps, presentations)
+        Number of spikes of each step of each presentation.
+    inputs : int
+        Number of input units.
+    """
+
+    def __init__(self, unit: np.ndarray, count: np.ndarray, inputs: int):
+        steps, presentations = count.shape
+        start = np.concatenate([[0], np.cumsum(count)]).astype(np.int32)
+        rows = [start[step * presentations : (step + 1) * presentations + 1] for step in range(steps)]
+        ones, shape = np.ones(len(unit)), (presentations, inputs)
+        matrices = [
+            csr_matrix((ones[row[0] : row[-1]], unit[row[0] : row[-1]], row - row[0]), shape=shape) for row in rows
+        ]
+        self.__dict__["_at"] = matrices  # the dataclass is frozen
+
+    def __len__(self) -> int:
+        return self._at[0].shape[0]
+
+    @property
+    def steps(self) -> int:
+        """Length of a presentation in time steps."""
+        return len(self._at)
+
+    @cached_property
+    def raster(self) -> np.ndarray:  # type: ignore[override]
+        """Spikes as an array of bool, shape (steps, presentations, inputs)."""
+        return np.array([matrix.toarray().astype(bool) for matrix in self._at])
+
+    def select(self, presentations) -> SpikeInput:
+        """Return the input of some presentations."""
+        if isinstance(presentations, slice) and presentations.indices(len(self)) == (0, len(self), 1):
+            return self
+        return SpikeInput(self.raster[:, presentations])
+
+    def at(self, step: int) -> csr_matrix:
+        """Return the spikes of one step as a sparse matrix (presentations, inputs) of ones."""
+        return self._at[step]

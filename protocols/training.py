@@ -18,6 +18,7 @@ from brianff.datasets import load_dataset
 from brianff.errors import CheckpointError
 from brianff.progress import Progress
 from brianff.protocols.configuration import Protocol
+from brianff.protocols.polarity import RandomPolarityTrainer
 from brianff.protocols.trainer import Trainer
 from brianff.runs import RunDirectory
 
@@ -40,7 +41,8 @@ def prepare(protocol: Protocol, data_dir: Path | None = None) -> Trainer:
     BrianffError
         If the data are missing or damaged, or the protocol does not fit them.
     """
-    return Trainer(protocol, load_dataset(protocol.data.dataset, data_dir))
+    trainer = Trainer if protocol.learning.polarity == "both" else RandomPolarityTrainer
+    return trainer(protocol, load_dataset(protocol.data.dataset, data_dir))
 
 
 def train(trainer: Trainer, run: RunDirectory, progress: bool = True) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from functools import cached_property
 
 import brian2
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from brianff.codegeneration import configure
 from brianff.description import Network
@@ -172,7 +171,7 @@ class _Lanes:
     def prepare_input(self, inputs: PulseInput | SpikeInput, weights: np.ndarray) -> Callable:
         """Return the function that presents some rows of `inputs`: ``present(rows, raster, watch)``."""
         if isinstance(inputs, SpikeInput):
-            return lambda rows, raster, watch: self._present_spikes(inputs.raster[:, rows], weights, raster, watch)
+            return lambda rows, raster, watch: self._present_spikes(inputs.select(rows), weights, raster, watch)
         time_course = self.population.pulse_train_response
         image_drive, label_drive = inputs.image_part @ weights, inputs.codes @ weights
 
@@ -232,16 +231,16 @@ class _Lanes:
         self.population.check(self.read("v"))
 
     def _present_spikes(self, spikes, weights, raster, watch) -> None:
-        presentations = spikes.shape[1]
+        presentations = len(spikes)
         target = None if self._immediate else self.view(self.population.synapse.target)
-        for step in range(len(spikes)):
+        for step in range(spikes.steps):
             if target is None:
-                self._kick = csr_matrix(spikes[step], dtype=float) @ weights
+                self._kick = spikes.at(step) @ weights
                 self._kick *= self._gain
                 self._step(step, raster, watch)
             else:
                 self._step(step, raster, watch)
-                target[:presentations] += self._gain * (csr_matrix(spikes[step], dtype=float) @ weights)
+                target[:presentations] += self._gain * (spikes.at(step) @ weights)
         self.population.check(self.read("v"))
 
     def _step(self, step, raster, watch) -> None:

@@ -105,12 +105,12 @@ class Population:
     def group(
         self, size: int, equations: Equations, spiking: bool, name: str, clock: brian2.Clock
     ) -> brian2.NeuronGroup:
-        """Make the Brian2 group of `size` neurons; without `spiking` it has no threshold.
+        """Make the Brian2 group of `size` neurons; without `spiking` it has a threshold only if spikes reset something.
 
         Names are part of the generated code: the same names in every session let compiled code be found again.
         """
         events = {}
-        if spiking:
+        if spiking or self.neuron.reset:
             events = {"threshold": self.threshold, "reset": self.neuron.reset}
             if self.neuron.refractory is not None:
                 events["refractory"] = self.neuron.refractory

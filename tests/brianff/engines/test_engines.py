@@ -153,6 +153,18 @@ def test_kicked_neurons_follow_the_published_recurrence(numpy_target):
     np.testing.assert_allclose(result.postsynaptic, 2 * trace, atol=1e-14)
 
 
+@pytest.mark.parametrize("neuron", ["mif", "lif", "lif-leaky-trace"])
+def test_goodness_does_not_depend_on_whether_spikes_are_asked_for(neuron, numpy_target):
+    generator = np.random.default_rng(14)
+    network = make_network(neuron, 1)
+    inputs, weights = make_spikes(generator), make_weights(network, generator)
+    engine = LanesEngine(network, FINAL)
+    (silent,), (spiking,) = (engine.present(inputs, weights, spikes=spikes) for spikes in (False, True))
+    assert silent.raster is None
+    assert spiking.goodness_terms.any()
+    np.testing.assert_array_equal(silent.goodness_terms, spiking.goodness_terms)
+
+
 def test_the_relu_unit_is_a_rectified_linear_layer(numpy_target):
     generator = np.random.default_rng(13)
     network = make_network("relu", 1, encoding=PulseEncoding(steps=1))

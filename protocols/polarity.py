@@ -1,0 +1,114 @@
+"""Training in which each image is positive or negative with probability 1/2, as in arXiv 2406.16479."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import logit
+
+from brianff.datasets import Dataset
+from brianff.errors import ConfigurationError
+from brianff.protocols.augmentation import shift_images
+from brianff.protocols.configuration import Protocol
+from brianff.protocols.eligibility import EligibilityTrace
+from brianff.protocols.negatives import wrong_labels
+from brianff.protocols.trainer import Report, Trainer
+from brianff.responses import Responses
+
+__all__ = ["RandomPolarityTrainer"]
+
+
+class RandomPolarityTrainer(Trainer):
+    """Trainer of protocols with learning.polarity = "random".
+
+    Weights change after each batch by the step rule, or, with an eligibility trace, at some steps of the presentation.
+
+    Attributes
+    ----------
+    eligibility : EligibilityTrace or None
+    """
+
+    def __init__(self, protocol: Protocol, dataset: Dataset):
+        super().__init__(protocol, dataset)
+        described = protocol.learning.eligibility
+        shape = self.simulator.layers[0].crossbar.weights.shape
+        self.eligibility = None if described is None else EligibilityTrace(described, shape)
+
+    def run_epoch(self, report: Report = lambda images, figures: None) -> None:
+        """Train the active layer for one epoch and move the position on; see `Trainer.run_epoch`."""
+        sums, done = {"training_loss": 0.0, "right_polarity": 0.0}, 0
+        batches = self.training.batches(self.protocol.learning.batch, self.simulator.streams["batches"])
+        for batch in batches:
+            images, labels, positive = self.draw(batch.images, batch.labels)
+            responses = self._present_and_learn(images, labels, positive, done / len(self.training))
+            done += len(labels)
+            toward = np.where(positive, 1.0, -1.0) * self.modulator.log_odds(responses)
+            sums["training_loss"] += np.logaddexp(0.0, -toward).sum()
+            sums["right_polarity"] += (toward > 0).sum()
+            means = sums["training_loss"] / done, sums["right_polarity"] / done
+            report(len(labels), dict(zip(("loss", "right polarity"), means, strict=True)))
+        self.finish_epoch({quantity: total / done for quantity, total in sums.items()})
+
+    def draw(self, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return images, the labels to show with them, and whether each is positive."""
+        streams, shift = self.simulator.streams, self.protocol.data.shift
+        images = shift_images(images, self.dataset.image_shape, shift, streams["shifts"])
+        positive = streams["polarity"].random(len(labels)) < 0.5
+        wrong = wrong_labels(labels, streams["negatives"], self.protocol.network.classes)
+        return images, np.where(positive, labels, wrong), positive
+
+    def finish_epoch(self, quantities: dict[str, float]) -> None:
+        """Note the quantities of an epoch, measure the accuracy and move the position on."""
+        for quantity, value in quantities.items():
+            self._note(quantity, value)
+        self._note(*self._measure_accuracy())
+        weights = self.simulator.layers[self.layer].crossbar.weights
+        self._note("weight_deviation", float(weights.std()))
+        self._advance()
+
+    def _present_and_learn(self, images, labels, positive, share_of_epoch: float) -> Responses:
+        factor = self._step_factor(share_of_epoch)
+        if self.eligibility is not None:
+            return self.simulator.present(images, labels, observe=self._plasticity(positive, factor))
+        responses = self.simulator.present(images, labels, self.layer)
+        change = self._change(responses, responses.presynaptic, positive)
+        self.simulator.layers[self.layer].learn(self.step_rule(change, factor))
+        return responses
+
+    def _plasticity(self, positive: np.ndarray, factor: float):
+        """Return the observer that changes the weights at the steps of plasticity."""
+        described, eligibility = self.protocol.learning.eligibility, self.eligibility
+        layer, measure = self.simulator.layers[0], self.simulator.goodness
+        assert described is not None
+        assert eligibility is not None
+
+        def learn(inputs, number, presentations, step, read):
+            if not described.first_step <= step <= described.last_step:
+                return
+            if presentations != slice(0, len(positive)):
+                raise ConfigurationError(
+                    f"a batch of {len(positive)} does not run side by side: set engine.lanes = {len(positive)}"
+                )
+            responses = Responses(inputs, read("goodness"), read("postsynaptic"), measure, np.empty(0))
+            layer.learn(eligibility(self._change(responses, inputs.at(step), positive), factor))
+
+        return learn
+
+    def _change(self, responses: Responses, presynaptic, positive: np.ndarray) -> np.ndarray:
+        """Return modulator x presynaptic x postsynaptic, averaged over the batch."""
+        modulator = self.modulator.mixed(responses, positive)
+        if (clip := self.protocol.learning.clip) is not None:
+            modulator = modulator * (np.abs(self.modulator.log_odds(responses)) < -logit(clip))[:, np.newaxis]
+        return presynaptic.T @ (modulator * responses.postsynaptic / max(len(positive), 1))
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return everything that resuming needs; see `Trainer.state`."""
+        arrays, values = super().state()
+        return arrays | ({} if self.eligibility is None else {"eligibility": self.eligibility.value}), values
+
+    def restore(self, arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
+        """Put the trainer into a state that `state` returned."""
+        super().restore(arrays, values)
+        if self.eligibility is not None:
+            self.eligibility.value[:] = arrays["eligibility"]

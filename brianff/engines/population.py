@@ -118,7 +118,7 @@ class Population:
             size,
             equations,
             method=METHODS[self.network.method],
-            method_options=self._method_options(equations),
+            method_options=self.method_options(equations),
             namespace=self.namespace,
             clock=clock,
             name=name,
@@ -146,7 +146,7 @@ class Population:
         if not self.neuron.silent_decay or self.layer.winners is not None:
             return None
         equations = Equations(self.synapse.equations + self.neuron.equations)
-        method, options = METHODS[self.network.method], self._method_options(equations)
+        method, options = METHODS[self.network.method], self.method_options(equations)
         statements = StateUpdateMethod.apply_stateupdater(equations, {}, method, method_options=options)
         state: dict[str, Any] = dict.fromkeys(equations, 0.0)
         state |= {name: float(value) for name, value in self.parameters.items()}
@@ -157,7 +157,8 @@ class Population:
             exec(code, state)
         return float(state["v"])
 
-    def _method_options(self, equations: Equations) -> dict | None:
+    def method_options(self, equations: Equations) -> dict | None:
+        """Return the options of the integration method: the order of the equations."""
         return {"order": tuple(equations)} if self.network.method == "semi_implicit" else None
 
     @cached_property
@@ -187,7 +188,7 @@ class Population:
             return response
         equations = Equations(self.synapse.equations + "dtransferred/dt = I/(current*dt) : 1")
         method = METHODS[self.network.method]
-        options = self._method_options(equations)
+        options = self.method_options(equations)
         statements = StateUpdateMethod.apply_stateupdater(equations, {}, method, method_options=options)
         state: dict[str, Any] = dict.fromkeys(equations, 0.0)
         state |= {"exp": np.exp, "reciprocal": np.reciprocal, "dt": float(self.network.time_step)}

@@ -1,6 +1,7 @@
 """Images and labels as input: intensities of the input units, and spikes where the encoding makes them."""
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from brianff.description import LatencyEncoding, Network, RateEncoding
 from brianff.errors import ConfigurationError
@@ -97,7 +98,12 @@ def _rate_spikes(encoding, intensities, generator) -> SpikeInput:
     probability = (encoding.maximum_probability * intensities.ravel()[active]).astype(np.float32)
     spikes = generator.random((encoding.steps, len(active)), dtype=np.float32) < probability
     presentation, unit = np.divmod(active.astype(np.int32), np.int32(inputs))
-    step, which = np.nonzero(spikes)
-    slot = step.astype(np.int32) * np.int32(presentations) + presentation[which]
-    count = np.bincount(slot, minlength=encoding.steps * presentations)
-    return SparseSpikes(unit[which], count.reshape(encoding.steps, presentations), inputs)
+    at, which = np.nonzero(spikes)
+    slot = at.astype(np.int32) * np.int32(presentations) + presentation[which]
+    start = np.concatenate([[0], np.cumsum(np.bincount(slot, minlength=encoding.steps * presentations))])
+    matrices, unit, ones = [], unit[which], np.ones(len(which))
+    for step in range(encoding.steps):
+        rows = start[step * presentations : (step + 1) * presentations + 1].astype(np.int32)
+        part = slice(rows[0], rows[-1])
+        matrices.append(csr_matrix((ones[part], unit[part], rows - rows[0]), shape=intensities.shape))
+    return SparseSpikes(matrices)

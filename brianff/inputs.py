@@ -114,47 +114,36 @@ class SpikeInput:
 
 
 class SparseSpikes(SpikeInput):
-    """Spikes of few units, kept as lists; the raster is made when it is asked for.
+    """Spikes of few units, kept as one sparse matrix for each step; the raster is made when it is asked for.
 
     Parameters
     ----------
-    unit : ndarray of int, shape (spikes,)
-        Units that spike, ordered by step and then by presentation.
-    count : ndarray of int, shape (steps, presentations)
-        Number of spikes of each step of each presentation.
-    inputs : int
-        Number of input units.
+    matrices : list of csr_matrix, shape (presentations, inputs)
+        Ones where a unit spikes.
     """
 
-    def __init__(self, unit: np.ndarray, count: np.ndarray, inputs: int):
-        steps, presentations = count.shape
-        start = np.concatenate([[0], np.cumsum(count)]).astype(np.int32)
-        rows = [start[step * presentations : (step + 1) * presentations + 1] for step in range(steps)]
-        ones, shape = np.ones(len(unit)), (presentations, inputs)
-        matrices = [
-            csr_matrix((ones[row[0] : row[-1]], unit[row[0] : row[-1]], row - row[0]), shape=shape) for row in rows
-        ]
-        self.__dict__["_at"] = matrices  # the dataclass is frozen
+    def __init__(self, matrices: list[csr_matrix]):
+        self.__dict__["_matrices"] = matrices  # the dataclass is frozen
 
     def __len__(self) -> int:
-        return self._at[0].shape[0]
+        return self._matrices[0].shape[0]
 
     @property
     def steps(self) -> int:
         """Length of a presentation in time steps."""
-        return len(self._at)
+        return len(self._matrices)
 
     @cached_property
     def raster(self) -> np.ndarray:  # type: ignore[override]
         """Spikes as an array of bool, shape (steps, presentations, inputs)."""
-        return np.array([matrix.toarray().astype(bool) for matrix in self._at])
+        return np.array([matrix.toarray().astype(bool) for matrix in self._matrices])
 
     def select(self, presentations) -> SpikeInput:
         """Return the input of some presentations."""
         if isinstance(presentations, slice) and presentations.indices(len(self)) == (0, len(self), 1):
             return self
-        return SpikeInput(self.raster[:, presentations])
+        return SparseSpikes([matrix[presentations] for matrix in self._matrices])
 
     def at(self, step: int) -> csr_matrix:
         """Return the spikes of one step as a sparse matrix (presentations, inputs) of ones."""
-        return self._at[step]
+        return self._matrices[step]

@@ -163,7 +163,16 @@ class Simulator:
         observe: Observer | None = None,
     ) -> list[Responses]:
         """Present images with labels to the first `count` layers and return the responses of each; see `present`."""
-        inputs = self.inputs(images, labels)
+        return self.present_inputs(self.inputs(images, labels), count, spikes, observe)
+
+    def present_inputs(
+        self,
+        inputs: PulseInput | SpikeInput,
+        count: int | None = None,
+        spikes: bool = False,
+        observe: Observer | None = None,
+    ) -> list[Responses]:
+        """Present what `inputs` returned to the first `count` layers; see `present`."""
         weights = [layer.crossbar.weights for layer in self.layers[:count]]
         options: dict[str, Any] = {} if observe is None else {"observe": partial(observe, inputs)}
         if self.carries:

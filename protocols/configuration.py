@@ -163,10 +163,14 @@ class Engine(Description):
         `lanes`: many presentations side by side; `reference`: ordinary Brian2 objects, one after the other.
     lanes : int or None
         Number of presentations side by side; None: as many as the memory budget allows and speed wants.
+    online : {"fastest", "steps"}
+        Online learning (a batch of one with an eligibility trace) runs as one C++ program where that is possible, or
+        always step by step.
     """
 
     name: Literal["lanes", "reference"] = "lanes"
     lanes: int | None = Field(None, ge=1)
+    online: Literal["fastest", "steps"] = "fastest"
 
 
 class Protocol(Description):

@@ -13,6 +13,7 @@ from brianff.protocols.augmentation import shift_images
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.eligibility import EligibilityTrace
 from brianff.protocols.negatives import wrong_labels
+from brianff.protocols.online_program import PRESENTATIONS, OnlineProgram, OnlineState
 from brianff.protocols.trainer import Report, Trainer
 from brianff.responses import Responses
 
@@ -27,6 +28,10 @@ class RandomPolarityTrainer(Trainer):
     Attributes
     ----------
     eligibility : EligibilityTrace or None
+    online : bool
+        Whether plasticity acts inside the presentations of single images.
+    program : OnlineProgram or None
+        The C++ program that then simulates training; None: training runs step by step.
     """
 
     def __init__(self, protocol: Protocol, dataset: Dataset):
@@ -34,23 +39,38 @@ class RandomPolarityTrainer(Trainer):
         described = protocol.learning.eligibility
         shape = self.simulator.layers[0].crossbar.weights.shape
         self.eligibility = None if described is None else EligibilityTrace(described, shape)
+        self.online = self.eligibility is not None and protocol.learning.batch == 1
+        fast = self.online and protocol.engine.online == "fastest" and OnlineProgram.fits(protocol)
+        self.program = OnlineProgram(protocol) if fast else None
+
+    @property
+    def engine(self) -> str:
+        """Name of what simulates the training."""
+        return super().engine if self.program is None else "standalone"
+
+    def build(self) -> None:
+        """Compile what training needs."""
+        if self.program is not None:
+            self.program.build()
 
     def run_epoch(self, report: Report = lambda images, figures: None) -> None:
         """Train the active layer for one epoch and move the position on; see `Trainer.run_epoch`."""
         sums, done = {"training_loss": 0.0, "right_polarity": 0.0}, 0
-        batches = self.training.batches(self.protocol.learning.batch, self.simulator.streams["batches"])
-        for batch in batches:
-            images, labels, positive = self.draw(batch.images, batch.labels)
-            responses = self._present_and_learn(images, labels, positive, done / len(self.training))
+        # Online learning draws its input for many images at once, whatever then simulates it.
+        size = PRESENTATIONS if self.online else self.protocol.learning.batch
+        for batch in self.training.batches(size, self.simulator.streams["batches"]):
+            images, labels, positive = self._draw(batch.images, batch.labels)
+            factor = self._step_factor(done / len(self.training))
+            responses = self._present_and_learn(self.simulator.inputs(images, labels), positive, factor)
             done += len(labels)
             toward = np.where(positive, 1.0, -1.0) * self.modulator.log_odds(responses)
             sums["training_loss"] += np.logaddexp(0.0, -toward).sum()
             sums["right_polarity"] += (toward > 0).sum()
             means = sums["training_loss"] / done, sums["right_polarity"] / done
             report(len(labels), dict(zip(("loss", "right polarity"), means, strict=True)))
-        self.finish_epoch({quantity: total / done for quantity, total in sums.items()})
+        self._finish_epoch({quantity: total / done for quantity, total in sums.items()})
 
-    def draw(self, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _draw(self, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return images, the labels to show with them, and whether each is positive."""
         streams, shift = self.simulator.streams, self.protocol.data.shift
         images = shift_images(images, self.dataset.image_shape, shift, streams["shifts"])
@@ -58,7 +78,7 @@ class RandomPolarityTrainer(Trainer):
         wrong = wrong_labels(labels, streams["negatives"], self.protocol.network.classes)
         return images, np.where(positive, labels, wrong), positive
 
-    def finish_epoch(self, quantities: dict[str, float]) -> None:
+    def _finish_epoch(self, quantities: dict[str, float]) -> None:
         """Note the quantities of an epoch, measure the accuracy and move the position on."""
         for quantity, value in quantities.items():
             self._note(quantity, value)
@@ -67,11 +87,36 @@ class RandomPolarityTrainer(Trainer):
         self._note("weight_deviation", float(weights.std()))
         self._advance()
 
-    def _present_and_learn(self, images, labels, positive, share_of_epoch: float) -> Responses:
-        factor = self._step_factor(share_of_epoch)
+    def _present_and_learn(self, inputs, positive: np.ndarray, factor: float) -> Responses:
+        """Present inputs of given polarity and change the weights; `factor` scales the change."""
+        if self.program is not None:
+            return self._run_program(self.program, inputs, positive, factor)
+        if self.online:
+            parts = [slice(row, row + 1) for row in range(len(inputs))]
+            responses = [self._present_batch(inputs.select(part), positive[part], factor) for part in parts]
+            terms = np.concatenate([response.goodness_terms for response in responses])
+            return self._goodness(inputs, terms)
+        return self._present_batch(inputs, positive, factor)
+
+    def _run_program(self, program: OnlineProgram, inputs, positive, factor: float) -> Responses:
+        assert self.eligibility is not None
+        layer, simulator = self.simulator.layers[0], self.simulator
+        carried = layer.carried(1)
+        membrane = np.zeros(layer.crossbar.weights.shape[1]) if carried is None else carried[0]
+        state = OnlineState(layer.crossbar.weights, self.eligibility.value, membrane)
+        goodness = program.run(inputs, positive, state, factor * self.eligibility.gain)
+        simulator.presentations += len(inputs)
+        simulator.neuron_steps += len(inputs) * inputs.steps * len(membrane)
+        return self._goodness(inputs, goodness)
+
+    def _goodness(self, inputs, terms: np.ndarray) -> Responses:
+        """Return responses of which only the goodness is known."""
+        return Responses(inputs, terms, np.empty((len(terms), 0)), self.simulator.goodness, np.empty(0))
+
+    def _present_batch(self, inputs, positive, factor: float) -> Responses:
         if self.eligibility is not None:
-            return self.simulator.present(images, labels, observe=self._plasticity(positive, factor))
-        responses = self.simulator.present(images, labels, self.layer)
+            return self.simulator.present_inputs(inputs, observe=self._plasticity(positive, factor))[0]
+        responses = self.simulator.present_inputs(inputs, self.layer + 1)[self.layer]
         change = self._change(responses, responses.presynaptic, positive)
         self.simulator.layers[self.layer].learn(self.step_rule(change, factor))
         return responses

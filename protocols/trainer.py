@@ -63,6 +63,14 @@ class Trainer:
         self.history: list[tuple[int, int, str, float]] = []
 
     @property
+    def engine(self) -> str:
+        """Name of what simulates the training."""
+        return self.protocol.engine.name
+
+    def build(self) -> None:
+        """Compile what training needs beside the simulator."""
+
+    @property
     def score(self) -> Score:
         """What inference compares between labels."""
         modulator = self.modulator

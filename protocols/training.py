@@ -163,7 +163,7 @@ def _run(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str,
         "neuron_steps": trainer.simulator.neuron_steps,
         "wall_seconds": {name: round(value, 3) for name, value in seconds.items()},
         "peak_memory_bytes": _peak_memory(),
-        "engine": protocol.engine.name,
+        "engine": trainer.engine,
         "weights_digest": digest(trainer.weights()),
         "packages": {package: version(package) for package in _PACKAGES},
         "python": platform.python_version(),
@@ -180,6 +180,7 @@ def _warm_up(trainer: Trainer) -> None:
     with simulator.evaluation():
         simulator.present(np.zeros((1, simulator.network.pixels)), np.zeros(1, dtype=int))
     simulator.presentations, simulator.neuron_steps = counters
+    trainer.build()
 
 
 def _identity(trainer: Trainer) -> dict[str, Any]:

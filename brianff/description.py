@@ -51,11 +51,21 @@ class PulseEncoding(Description):
 
 
 class RateEncoding(Description):
-    """Bernoulli rate coding: an input unit spikes at each step with probability `maximum_probability` x intensity."""
+    """Bernoulli rate coding: an input unit spikes at each step with probability `maximum_probability` x intensity.
+
+    Parameters
+    ----------
+    steps : int
+        Length of a presentation in time steps.
+    maximum_probability : float
+    rest_steps : int
+        Steps of silence before each presentation; they matter where a layer's membrane is carried over.
+    """
 
     kind: Literal["rate"] = "rate"
     steps: int = Field(23, ge=1)
     maximum_probability: Probability = 0.25
+    rest_steps: int = Field(0, ge=0)
 
 
 class LatencyEncoding(Description):
@@ -108,8 +118,8 @@ class Layer(Description):
         once from a log-normal distribution whose mean is the parameter, so that they keep their sign.
     current : quantity
         Current of one input unit of intensity 1 through a weight of 1, at the height of an alpha pulse's `a`.
-    synapse : {"alpha", "alpha-as-published"}
-        Model of the synaptic current.
+    synapse : {"alpha", "alpha-as-published", "delta"}
+        Model of the synaptic current; `delta`: an event moves the membrane by R x `current` x weight at once.
     synapse_time_constant : quantity
         Time constant of the alpha current.
     initial_weight_deviation : float
@@ -119,6 +129,10 @@ class Layer(Description):
     device : Device or None
         What the synapses are made of: each weight is the difference of two such devices, weight_bound at their full
         range. None: ideal weights, plain numbers without devices.
+    membrane : {"reset", "carried"}
+        Whether a presentation starts from the initial membrane voltage or from that at the end of the one before it.
+    winners : int or None
+        Only so many neurons with the highest membrane voltage may spike in a step; None: all.
     """
 
     neurons: int = Field(512, ge=1)
@@ -127,11 +141,19 @@ class Layer(Description):
     parameters: dict[str, str] = Field(default_factory=dict)
     neuron_spread: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     current: Current = 32 * brian2.uA
-    synapse: Literal["alpha", "alpha-as-published"] = "alpha"
+    synapse: Literal["alpha", "alpha-as-published", "delta"] = "alpha"
     synapse_time_constant: Time = 4 * brian2.us
     initial_weight_deviation: Positive = 0.02
     weight_bound: Positive | None = None
     device: Device | None = None
+    membrane: Literal["reset", "carried"] = "reset"
+    winners: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _few_winners(self) -> Self:
+        if self.winners is not None and self.winners > self.neurons:
+            raise ValueError(f"winners is {self.winners}; there are only {self.neurons} neurons")
+        return self
 
 
 class Network(Description):
@@ -178,3 +200,8 @@ class Network(Description):
         """Number of input units: pixels and appended label units."""
         extra = {"append": self.classes, "pixels": 0, "code": self.label.bits}
         return self.pixels + extra[self.label.placement]
+
+    @property
+    def rest_steps(self) -> int:
+        """Steps of silence before each presentation."""
+        return self.encoding.rest_steps if isinstance(self.encoding, RateEncoding) else 0

@@ -1,9 +1,11 @@
 """Images and labels as input: intensities of the input units, and spikes where the encoding makes them."""
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from brianff.description import LatencyEncoding, Network, RateEncoding
 from brianff.errors import ConfigurationError
+from brianff.inputs import SparseSpikes, SpikeInput
 
 __all__ = ["code_matrix", "encode_spikes", "image_part"]
 
@@ -69,8 +71,11 @@ def image_part(network: Network, images: np.ndarray) -> np.ndarray:
 
 
 def encode_spikes(
-    encoding: RateEncoding | LatencyEncoding, intensities: np.ndarray, generator: np.random.Generator
-) -> np.ndarray:
+    encoding: RateEncoding | LatencyEncoding,
+    intensities: np.ndarray,
+    generator: np.random.Generator,
+    threads: int = 1,
+) -> SpikeInput:
     """Return the spikes of the input units.
 
     Parameters
@@ -81,14 +86,25 @@ def encode_spikes(
     intensities : ndarray, shape (presentations, inputs)
     generator : numpy.random.Generator
         Draws the spikes of the rate encoding; not used otherwise.
-
-    Returns
-    -------
-    ndarray of bool, shape (steps, presentations, inputs)
+    threads : int
+        Threads for matrix products with the spikes.
     """
-    shape = (encoding.steps, *intensities.shape)
     if isinstance(encoding, RateEncoding):
-        return generator.random(shape) < encoding.maximum_probability * intensities
+        return SparseSpikes(_rate_spikes(encoding, intensities, generator), encoding.steps, threads)
     last = encoding.steps - 1
     spike_step = np.rint((1.0 - np.minimum(intensities, 1.0)) * last)
-    return (np.arange(encoding.steps)[:, np.newaxis, np.newaxis] == spike_step) & (intensities > 0)
+    return SpikeInput((np.arange(encoding.steps)[:, np.newaxis, np.newaxis] == spike_step) & (intensities > 0), threads)
+
+
+def _rate_spikes(encoding: RateEncoding, intensities: np.ndarray, generator: np.random.Generator) -> csr_matrix:
+    """Draw for the units of some intensity only: four of five pixels of a handwritten digit are black."""
+    presentations, inputs = intensities.shape
+    active = np.flatnonzero(intensities)
+    probability = (encoding.maximum_probability * intensities.ravel()[active]).astype(np.float32)
+    spikes = generator.random((encoding.steps, len(active)), dtype=np.float32) < probability
+    presentation, unit = np.divmod(active.astype(np.int32), np.int32(inputs))
+    step, which = np.nonzero(spikes)
+    row = step.astype(np.int32) * np.int32(presentations) + presentation[which]
+    rows = encoding.steps * presentations
+    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))])
+    return csr_matrix((np.ones(len(which)), unit[which], starts), shape=(rows, inputs))

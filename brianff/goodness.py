@@ -24,12 +24,15 @@ class Goodness:
         Its derivative with respect to `activity`.
     pooling : {"sum", "mean"}
         How the terms of a layer's neurons make the goodness of the layer.
+    readout : {"average", "final"}
+        The time average over the presentation, or the value at its end.
     """
 
     name: str = "mean-square"
     density: str = "activity**2"
     slope: str = "2*activity"
     pooling: Literal["sum", "mean"] = "mean"
+    readout: Literal["average", "final"] = "average"
 
     def total(self, terms: np.ndarray) -> np.ndarray:
         """Return the goodness (presentations,) of goodness terms (presentations, neurons)."""
@@ -41,7 +44,12 @@ class Goodness:
 
     @property
     def equations(self) -> str:
-        """Brian2 equations of the two integrals; they need the constant `duration`."""
+        """Brian2 equations of the two measurements; integrals need the constant `duration`."""
+        if self.readout == "final":
+            return f"""
+goodness = {self.density} : 1
+postsynaptic = ({self.slope})*sensitivity : 1
+"""
         return f"""
 dgoodness/dt = ({self.density})/duration : 1
 dpostsynaptic/dt = ({self.slope})*sensitivity/duration : 1

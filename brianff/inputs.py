@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from brianff.products import product
 
-__all__ = ["Events", "Input", "PulseInput", "SpikeAverages", "SpikeInput", "average_after"]
+__all__ = ["Events", "Input", "PulseInput", "SparseSpikes", "SpikeAverages", "SpikeInput", "average_after"]
 
 Events = np.ndarray
 """Presynaptic events as an array (steps, presentations, units) of amplitudes; zero: no event."""
@@ -173,9 +173,62 @@ class SpikeInput(Input):
         return self.raster.astype(float)
 
     @cached_property
+    def matrix(self) -> csr_matrix:
+        """The spikes as a sparse matrix of ones, shape (steps x presentations, inputs), step after step."""
+        return csr_matrix(self.raster.reshape(-1, self.raster.shape[2]), dtype=float)
+
+    def at(self, step: int) -> csr_matrix:
+        """Return the spikes of one step as a sparse matrix (presentations, inputs) of ones."""
+        return self.matrix[step * len(self) : (step + 1) * len(self)]
+
+    @cached_property
     def spike_counts(self) -> np.ndarray:
         """Number of spikes, shape (presentations, inputs)."""
         return self.raster.sum(axis=0)
+
+
+class SparseSpikes(SpikeInput):
+    """Spikes of few units, kept as a sparse matrix; the raster is made when it is asked for.
+
+    Parameters
+    ----------
+    matrix : csr_matrix, shape (steps x presentations, inputs)
+        Ones where a unit spikes, step after step.
+    steps : int
+    threads : int
+        Threads for matrix products.
+    """
+
+    def __init__(self, matrix: csr_matrix, steps: int, threads: int = 1):
+        self.__dict__.update(matrix=matrix, _steps=steps, threads=threads)  # the dataclass is frozen
+
+    def __len__(self) -> int:
+        return self.matrix.shape[0] // self.steps
+
+    @property
+    def steps(self) -> int:
+        """Length of a presentation in time steps."""
+        return self._steps
+
+    @cached_property
+    def raster(self) -> np.ndarray:  # type: ignore[override]
+        """Spikes as an array of bool, shape (steps, presentations, inputs)."""
+        return self.matrix.toarray().astype(bool).reshape(self.steps, len(self), self.matrix.shape[1])
+
+    def select(self, presentations) -> SpikeInput:
+        """Return the input of some presentations."""
+        rows = np.arange(self.matrix.shape[0]).reshape(self.steps, len(self))[:, presentations]
+        return SparseSpikes(self.matrix[rows.ravel()], self.steps, self.threads)
+
+    def followed_by(self, other: SpikeInput) -> SpikeInput:
+        """Return these presentations and then those of `other`."""
+        parts = [matrix for step in range(self.steps) for matrix in (self.at(step), other.at(step))]
+        return SparseSpikes(vstack(parts, format="csr"), self.steps, self.threads)
+
+    def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
+        """Return the presynaptic factor (presentations, inputs): the time average of the unit's alpha current."""
+        averages = average_after(pulse_response)
+        return sum(average * self.at(step) for step, average in enumerate(averages)).toarray()
 
 
 @dataclass(frozen=True)

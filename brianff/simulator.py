@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -23,12 +25,29 @@ from brianff.responses import Recording, Responses
 
 __all__ = ["SimulatedLayer", "Simulator"]
 
+Observer = Callable[[PulseInput | SpikeInput, int, slice, int, Callable[[str], np.ndarray]], None]
+
 
 @dataclass
 class SimulatedLayer:
-    """One layer of a simulator: the crossbar that drives it."""
+    """One layer of a simulator: the crossbar that drives it, and the membranes where they are carried over.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+    membrane : ndarray, shape (presentations, neurons), or None
+        Membrane voltages (volt) that the n-th presentation of the next batch starts from; None: not carried over.
+    """
 
     crossbar: Crossbar
+    membrane: np.ndarray | None = None
+
+    def carried(self, presentations: int) -> np.ndarray | None:
+        """Return the membrane voltages of so many presentations, to be changed in place; new ones start at 0."""
+        if self.membrane is not None and len(self.membrane) < presentations:
+            missing = ((0, presentations - len(self.membrane)), (0, 0))
+            self.membrane = np.pad(self.membrane, missing)
+        return None if self.membrane is None else self.membrane[:presentations]
 
     def learn(self, change: np.ndarray) -> None:
         """Program a change of the weights, shape (inputs, neurons)."""
@@ -91,7 +110,10 @@ class Simulator:
         self.codes = code_matrix(network, self.streams["label code"])
         sizes = [network.inputs, *(layer.neurons for layer in network.layers)]
         self.layers = tuple(
-            SimulatedLayer(make_crossbar(layer, shape, self.streams, number))
+            SimulatedLayer(
+                make_crossbar(layer, shape, self.streams, number),
+                np.zeros((0, layer.neurons)) if layer.membrane == "carried" else None,
+            )
             for number, (layer, *shape) in enumerate(zip(network.layers, sizes, sizes[1:], strict=False))
         )
         options = {"lanes": lanes, "memory": memory, "workers": workers} if engine == "lanes" else {}
@@ -101,7 +123,19 @@ class Simulator:
         self.presentations = 0
         self.neuron_steps = 0
 
-    def present(self, images: np.ndarray, labels: np.ndarray, layer: int = -1, spikes: bool = False) -> Responses:
+    @property
+    def carries(self) -> bool:
+        """Whether any layer carries its membrane over from one presentation to the next."""
+        return any(layer.membrane is not None for layer in self.layers)
+
+    def present(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        layer: int = -1,
+        spikes: bool = False,
+        observe: Observer | None = None,
+    ) -> Responses:
         """Present images with labels and return the responses of one layer.
 
         Parameters
@@ -114,6 +148,9 @@ class Simulator:
             Layer whose responses are wanted; layers above it are not simulated.
         spikes : bool
             Keep the spikes of this layer and those below.
+        observe : callable, optional
+            Called as ``observe(inputs, layer, presentations, step, read)`` after each step of the lanes engine, where
+            ``read(name)`` gives a variable as an array (presentations, neurons). It may change the weights.
 
         Raises
         ------
@@ -123,15 +160,32 @@ class Simulator:
             If the integration diverged.
         """
         number = range(len(self.layers))[layer]
-        return self.present_layers(images, labels, number + 1, spikes)[number]
+        return self.present_layers(images, labels, number + 1, spikes, observe)[number]
 
     def present_layers(
-        self, images: np.ndarray, labels: np.ndarray, count: int | None = None, spikes: bool = False
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        count: int | None = None,
+        spikes: bool = False,
+        observe: Observer | None = None,
     ) -> list[Responses]:
         """Present images with labels to the first `count` layers and return the responses of each; see `present`."""
-        inputs = self.inputs(images, labels)
+        return self.present_inputs(self.inputs(images, labels), count, spikes, observe)
+
+    def present_inputs(
+        self,
+        inputs: PulseInput | SpikeInput,
+        count: int | None = None,
+        spikes: bool = False,
+        observe: Observer | None = None,
+    ) -> list[Responses]:
+        """Present what `inputs` returned to the first `count` layers; see `present`."""
         weights = self.read_weights(count)
-        responses = self._responses(inputs, self._engine.present(inputs, weights, spikes=spikes))
+        options: dict[str, Any] = {} if observe is None else {"observe": partial(observe, inputs)}
+        if self.carries:
+            options["membranes"] = [layer.carried(len(inputs)) for layer in self.layers[:count]]
+        responses = self._responses(inputs, self._engine.present(inputs, weights, spikes=spikes, **options))
         self.presentations += len(inputs)
         self.neuron_steps += len(inputs) * inputs.steps * sum(matrix.shape[1] for matrix in weights)
         return responses
@@ -176,12 +230,21 @@ class Simulator:
 
     @contextmanager
     def evaluation(self) -> Iterator[None]:
-        """Present without a trace: inside, random encodings come from a stream of their own, the same every time."""
+        """Present without a trace.
+
+        Inside, random encodings come from a stream of their own, the same every time, and membranes that are carried
+        over start at 0; those of training come back afterwards.
+        """
+        membranes = [layer.membrane for layer in self.layers]
         self._evaluation_generator = RandomStreams(self.streams.seed)["evaluation"]
+        for layer in self.layers:
+            layer.membrane = None if layer.membrane is None else layer.membrane[:0]
         try:
             yield
         finally:
             self._evaluation_generator = None
+            for layer, membrane in zip(self.layers, membranes, strict=True):
+                layer.membrane = membrane
 
     def peak_memory(self) -> int | None:
         """Return the largest resident memory so far of this process and its workers, in bytes; None: not known."""
@@ -221,7 +284,7 @@ class Simulator:
             )
         intensities = part[image] + self.codes[labels.ravel()]
         generator = self._evaluation_generator or self.streams["encoding"]
-        return SpikeInput(encode_spikes(encoding, intensities, generator), self.workers)
+        return encode_spikes(encoding, intensities, generator, self.workers)
 
     def _checked(self, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         images, labels = np.asarray(images, dtype=float), np.asarray(labels)

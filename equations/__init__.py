@@ -1,12 +1,13 @@
 """The physics: Brian2 equations with units and cited parameter presets, nothing else."""
 
-from brianff.equations.lif import LIF
+from brianff.equations.lif import LIF, LIF_HARD_LEAKY_TRACE, LIF_LEAKY_TRACE, LIF_RELU_TRACE
 from brianff.equations.mif import MIF
 from brianff.equations.neuron import NeuronModel
 from brianff.equations.parameters import Parameter, Preset
+from brianff.equations.relu import RELU
 from brianff.equations.synapse import SYNAPSES, SynapseModel
 
-__all__ = ["LIF", "MIF", "NEURONS", "SYNAPSES", "NeuronModel", "Parameter", "Preset", "SynapseModel"]
+__all__ = ["LIF", "MIF", "NEURONS", "RELU", "SYNAPSES", "NeuronModel", "Parameter", "Preset", "SynapseModel"]
 
-NEURONS = {model.name: model for model in (MIF, LIF)}
+NEURONS = {model.name: model for model in (MIF, LIF, LIF_RELU_TRACE, LIF_LEAKY_TRACE, LIF_HARD_LEAKY_TRACE, RELU)}
 """Neuron models by name."""

@@ -27,7 +27,7 @@ def compose(neuron: NeuronModel, current: str, measurement: str, time_course: st
 
 def state_variables(equations: Equations) -> tuple[str, ...]:
     """Return the names of the variables that a presentation changes and the next one must find at their start."""
-    given_from_outside = ("drive", "time_course")
+    given_from_outside = ("drive", "time_course", "winning_voltage")
     return tuple(
         name
         for name, equation in equations.items()

@@ -42,6 +42,9 @@ class NeuronModel:
         Expression of the power (watt) that the synaptic current and batteries deliver to it.
     stored_energy : str
         Expression of the energy (joule) that it stores, of the membrane voltage v and parameters.
+    silent_decay : bool
+        Without input the membrane of a neuron below threshold decays in proportion to itself and stays below it: a
+        rest can be computed at once.
     largest_voltage : brian2.Quantity
         A membrane voltage beyond it shows that the integration diverged.
     largest_explicit_step : str
@@ -60,6 +63,7 @@ class NeuronModel:
     dissipated_power: str = ""
     delivered_power: str = ""
     stored_energy: str = ""
+    silent_decay: bool = False
     largest_voltage: Quantity = field(default_factory=lambda: 10 * volt)
     largest_explicit_step: str = "tau"
 

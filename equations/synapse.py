@@ -7,6 +7,10 @@ True alpha current: a presynaptic event adds `current` x weight to `a`, and::
 so that one event gives I(t) = current x weight x (t / tau_s) exp(-t / tau_s). All synapses of a neuron share one
 pair (a, I), because the equations are linear.
 
+Delta: a presynaptic event moves the membrane at once by R x `current` x weight, before the threshold of the same step::
+
+    v <- v + R current w amplitude
+
 "As published": the public code of the fully memristive network steps a <- -a / tau + input instead of
 a <- a - a / tau + input, which makes I nearly a single exponential. It is kept under that name for comparison.
 """
@@ -27,14 +31,25 @@ class SynapseModel:
         Equations of `a` and `I` (ampere); the time constant is `tau_s`.
     update : str
         Statements carried out at the start of each step, for models that are maps; empty for differential equations.
-    on_pre : str
-        What a presynaptic event does: it reads `current`, `w` and `amplitude_pre`.
+    target : str
+        Variable of the neuron that a presynaptic event moves.
+    gain : str
+        By how much for a weight and an amplitude of 1.
+    immediate : bool
+        Events act after the integration and before the threshold of their own step, instead of after it.
     """
 
     name: str
     equations: str
     update: str = ""
-    on_pre: str = "a_post += current*w*amplitude_pre"
+    target: str = "a"
+    gain: str = "current"
+    immediate: bool = False
+
+    @property
+    def on_pre(self) -> str:
+        """What a presynaptic event does, as a Brian2 statement; it reads `w` and `amplitude_pre`."""
+        return f"{self.target}_post += {self.gain}*w*amplitude_pre"
 
 
 ALPHA = SynapseModel(
@@ -57,7 +72,9 @@ a = -a*dt/tau_s
 """,
 )
 
-SYNAPSES = {model.name: model for model in (ALPHA, ALPHA_AS_PUBLISHED)}
+DELTA = SynapseModel("delta", "I = 0*amp : amp\n", target="v", gain="R*current", immediate=True)
+
+SYNAPSES = {model.name: model for model in (ALPHA, ALPHA_AS_PUBLISHED, DELTA)}
 """Synaptic currents by name."""
 
 SEPARABLE = """

@@ -13,7 +13,7 @@ from brianff.description import Description, Network
 from brianff.errors import ConfigurationError
 from brianff.memory import parse_bytes
 
-__all__ = ["Data", "Engine", "Evaluation", "Learning", "Protocol", "load_protocol", "named_protocols"]
+__all__ = ["Data", "Eligibility", "Engine", "Evaluation", "Learning", "Protocol", "load_protocol", "named_protocols"]
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -39,8 +39,37 @@ class Data(Description):
     shift: int = Field(0, ge=0)
 
 
+class Eligibility(Description):
+    """Plasticity inside the presentation, through an eligibility trace E that is never reset.
+
+    At each of its steps, with D the modulated Hebbian change of this step (presynaptic spikes now, activity now)::
+
+        E <- (1 - rate) E + rate D          W <- W + gain E
+
+    Parameters
+    ----------
+    first_step, last_step : int
+        Steps of a presentation, counted from 0, at which weights change.
+    rate : float
+        Rate of the trace, in (0, 0.9].
+    gain : float
+        Size of the change of the weights.
+    """
+
+    first_step: int = Field(16, ge=0)
+    last_step: int = Field(22, ge=0)
+    rate: float = Field(0.1, gt=0, le=0.9)
+    gain: Positive = 1.0
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last_step < self.first_step:
+            raise ValueError(f"last_step is {self.last_step}, before first_step {self.first_step}")
+        return self
+
+
 class Learning(Description):
-    """How weights change between presentations.
+    """How weights change, between presentations or inside them.
 
     Parameters
     ----------
@@ -52,6 +81,12 @@ class Learning(Description):
         Factor of the goodness in the probability.
     threshold : float
         Goodness threshold of the sigmoid form; margin of the pair form.
+    polarity : {"both", "random"}
+        Each image of a batch is presented as positive and as negative, or as one of the two with probability 1/2.
+    clip : float or None
+        Probabilities outside [clip, 1 - clip] change nothing, as with a loss of the clipped probability.
+    eligibility : Eligibility or None
+        Plasticity inside the presentation; it takes the place of the step rule and needs polarity = "random".
     negatives : {"wrong-label", "hardest"}
         One random wrong label, or the one with the highest goodness of several.
     candidates : int
@@ -72,6 +107,9 @@ class Learning(Description):
     probability: Literal["pair", "sigmoid", "symmetric"] = "pair"
     sharpness: Positive = 0.1
     threshold: float = 1.0
+    polarity: Literal["both", "random"] = "both"
+    clip: float | None = Field(None, gt=0, lt=0.5)
+    eligibility: Eligibility | None = None
     negatives: Literal["wrong-label", "hardest"] = "hardest"
     candidates: int = Field(4, ge=1)
     step_rule: Literal["plain", "momentum", "adam"] = "adam"
@@ -79,6 +117,17 @@ class Learning(Description):
     step_schedule: Literal["constant", "cosine"] = "cosine"
     epochs: int = Field(10, ge=1)
     batch: int = Field(128, ge=1)
+
+    @model_validator(mode="after")
+    def _polarity_fits(self) -> Self:
+        if self.polarity == "random":
+            if self.probability == "pair":
+                raise ValueError("polarity 'random' has no pairs: use probability = 'sigmoid' or 'symmetric'")
+            if self.negatives == "hardest":
+                raise ValueError("polarity 'random' draws its negatives: use negatives = 'wrong-label'")
+        elif self.eligibility is not None or self.clip is not None:
+            raise ValueError("eligibility and clip need polarity = 'random'")
+        return self
 
 
 class Evaluation(Description):
@@ -88,6 +137,9 @@ class Evaluation(Description):
     ----------
     layers : tuple of int or None
         Layers whose goodness is summed; None: all.
+    decision : {"log-odds", "probability"}
+        What is compared between labels: log-odds, or the probability in single precision, which saturates, so that
+        labels tie and the first of them is taken (as published in arXiv 2406.16479).
     batch : int
         Images presented together, each with every label.
     training_images : int
@@ -97,6 +149,7 @@ class Evaluation(Description):
     """
 
     layers: tuple[int, ...] | None = None
+    decision: Literal["log-odds", "probability"] = "log-odds"
     batch: int = Field(100, ge=1)
     training_images: int = Field(10_000, ge=1)
     epoch_images: int = Field(1_000, ge=1)
@@ -117,12 +170,16 @@ class Engine(Description):
     workers : int or None
         Processes that share the work; None: one for each processor that this process may use. Results do not
         depend on it.
+    online : {"fastest", "steps"}
+        Online learning (a batch of one with an eligibility trace) runs as one C++ program where that is possible, or
+        always step by step.
     """
 
     name: Literal["lanes", "reference"] = "lanes"
     lanes: int | None = Field(None, ge=1)
     memory: Annotated[int, BeforeValidator(parse_bytes)] = 2**20
     workers: int | None = Field(None, ge=1)
+    online: Literal["fastest", "steps"] = "fastest"
 
 
 class Protocol(Description):
@@ -146,6 +203,14 @@ class Protocol(Description):
         for layer in self.evaluation.layers or ():
             if not 0 <= layer < len(self.network.layers):
                 raise ValueError(f"evaluation.layers names layer {layer}; there are {len(self.network.layers)}")
+        if self.learning.eligibility is not None:
+            if len(self.network.layers) > 1:
+                raise ValueError("learning.eligibility is for networks of one layer")
+            if self.learning.eligibility.last_step >= self.network.encoding.steps:
+                raise ValueError(
+                    f"learning.eligibility.last_step is {self.learning.eligibility.last_step}; the last step of a "
+                    f"presentation is {self.network.encoding.steps - 1}"
+                )
         return self
 
 

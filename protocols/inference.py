@@ -8,7 +8,7 @@ from brianff.datasets import Split
 from brianff.responses import Responses
 from brianff.simulator import Simulator
 
-__all__ = ["accuracy", "predict", "total_goodness"]
+__all__ = ["Score", "accuracy", "label_scores", "predict", "total_goodness"]
 
 
 Score = Callable[[Responses], np.ndarray]
@@ -38,10 +38,31 @@ def predict(
     -------
     ndarray of int, shape (images,)
     """
+    return np.argmax(label_scores(simulator, images, layers, [score])[0], axis=1)
+
+
+def label_scores(
+    simulator: Simulator,
+    images: np.ndarray,
+    layers: Sequence[int] | None = None,
+    scores: Sequence[Score] = (total_goodness,),
+) -> list[np.ndarray]:
+    """Return scores of each image with each label, an array (images, classes) for each kind of score; see `predict`.
+
+    Where a membrane is carried over, the labels of an image come one after the other on the same membrane, as in
+    arXiv 2406.16479; otherwise all are presented side by side.
+    """
+
+    def total(responses: list[Responses], score: Score) -> np.ndarray:
+        chosen = responses if layers is None else [responses[layer] for layer in layers]
+        return np.sum([score(response) for response in chosen], axis=0)
+
+    if simulator.carries:
+        shown = (np.full(len(images), label) for label in range(simulator.network.classes))
+        by_label = [simulator.present_layers(images, labels) for labels in shown]
+        return [np.stack([total(responses, score) for responses in by_label], axis=1) for score in scores]
     responses = simulator.present_every_label(images)
-    chosen = responses if layers is None else [responses[layer] for layer in layers]
-    scores = np.sum([score(response) for response in chosen], axis=0)
-    return np.argmax(scores.reshape(len(images), -1), axis=1)
+    return [total(responses, score).reshape(len(images), -1) for score in scores]
 
 
 def accuracy(

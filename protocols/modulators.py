@@ -35,9 +35,22 @@ class Modulator:
         """Return -dL/dg of each goodness term for both passes, broadcastable to (presentations, neurons)."""
         raise NotImplementedError
 
+    def mixed(self, responses: Responses, positive: np.ndarray) -> np.ndarray:
+        """Return -dL/dg of each goodness term where `positive` (presentations,) tells the polarity of each."""
+        up, down = self(responses, responses)
+        return np.where(positive[:, np.newaxis], up, down)
+
     def loss(self, positive: Responses, negative: Responses) -> np.ndarray:
         """Return the loss of each pair of presentations, shape (presentations,)."""
         raise NotImplementedError
+
+    def log_odds(self, responses: Responses) -> np.ndarray:
+        """Return log P / (1 - P), shape (presentations,)."""
+        raise NotImplementedError
+
+    def probability(self, responses: Responses) -> np.ndarray:
+        """Return P in single precision, shape (presentations,): it saturates at 0 and 1."""
+        return expit(self.log_odds(responses).astype(np.float32))
 
     def score(self, responses: Responses) -> np.ndarray:
         """Return what inference compares between labels, shape (presentations,): it rises with the log-odds."""
@@ -54,13 +67,16 @@ class Sigmoid(Modulator):
         return self._signed(positive, 1.0), self._signed(negative, -1.0)
 
     def loss(self, positive, negative):
-        return np.logaddexp(0.0, -self._log_odds(positive)) + np.logaddexp(0.0, self._log_odds(negative))
+        return np.logaddexp(0.0, -self.log_odds(positive)) + np.logaddexp(0.0, self.log_odds(negative))
 
-    def _log_odds(self, responses):
+    def log_odds(self, responses):
         return self.sharpness * (responses.goodness - self.threshold)
 
+    def mixed(self, responses, positive):
+        return self._signed(responses, np.where(positive, 1.0, -1.0))
+
     def _signed(self, responses, sign):
-        modulator = sign * self.sharpness * expit(-sign * self._log_odds(responses))
+        modulator = sign * self.sharpness * expit(-sign * self.log_odds(responses))
         return modulator[:, np.newaxis] * responses.measure.share(responses.goodness_terms)
 
 
@@ -108,6 +124,24 @@ class Symmetric(Modulator):
     def score(self, responses):
         plus, minus = self._halves(responses)
         return np.log(plus) - np.log(minus)
+
+    log_odds = score
+
+    def probability(self, responses):
+        plus, minus = (half.astype(np.float32) for half in self._halves(responses))
+        return plus / (plus + minus)
+
+    def mixed(self, responses, positive):
+        plus, minus = self._halves(responses)
+        total = plus + minus
+        own, other = np.where(positive, (plus, minus), (minus, plus))
+        up, down = (other / own / total)[:, np.newaxis], (-1.0 / total)[:, np.newaxis]
+        neurons = responses.goodness_terms.shape[1]
+        modulator = np.empty((len(positive), neurons))
+        in_plus = positive[:, np.newaxis]
+        modulator[:, : neurons // 2] = np.where(in_plus, up, down)
+        modulator[:, neurons // 2 :] = np.where(in_plus, down, up)
+        return modulator * responses.measure.share(responses.goodness_terms)
 
     def _halves(self, responses):
         terms = responses.goodness_terms * responses.measure.share(responses.goodness_terms)

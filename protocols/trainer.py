@@ -13,7 +13,7 @@ from brianff.errors import ConfigurationError
 from brianff.protocols.augmentation import shift_images
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.goodness import GOODNESS
-from brianff.protocols.inference import accuracy
+from brianff.protocols.inference import Score, accuracy
 from brianff.protocols.modulators import MODULATORS
 from brianff.protocols.negatives import hardest, wrong_labels
 from brianff.protocols.plasticity import modulated_hebbian
@@ -66,6 +66,20 @@ class Trainer:
         self.history: list[tuple[int, int, str, float]] = []
 
     @property
+    def engine(self) -> str:
+        """Name of what simulates the training."""
+        return self.protocol.engine.name
+
+    def build(self) -> None:
+        """Compile what training needs beside the simulator."""
+
+    @property
+    def score(self) -> Score:
+        """What inference compares between labels."""
+        modulator = self.modulator
+        return modulator.score if self.protocol.evaluation.decision == "log-odds" else modulator.probability
+
+    @property
     def finished(self) -> bool:
         """Whether every layer has learned for all its epochs."""
         return self.layer == len(self.simulator.layers)
@@ -105,7 +119,7 @@ class Trainer:
     def evaluate(self, split: Split, report: Callable[[int], None] = lambda images: None) -> float:
         """Return the accuracy on a split; nothing but counters changes."""
         evaluation = self.protocol.evaluation
-        return accuracy(self.simulator, split, evaluation.layers, self.modulator.score, evaluation.batch, report)
+        return accuracy(self.simulator, split, evaluation.layers, self.score, evaluation.batch, report)
 
     def _contrast(self, batch: Batch) -> tuple[Responses, Responses]:
         """Present a batch with right and wrong labels; return the positive and the negative responses."""
@@ -121,11 +135,14 @@ class Trainer:
         return responses.select(first), responses.select(first + 1 + hardest(scores[:, 1:]))
 
     def _learn(self, positive: Responses, negative: Responses, share_of_epoch: float) -> None:
+        change = modulated_hebbian(positive, negative, self.modulator)
+        self.simulator.layers[self.layer].learn(self.step_rule(change, self._step_factor(share_of_epoch)))
+
+    def _step_factor(self, share_of_epoch: float) -> float:
+        """Return what the schedule makes of the step size."""
         learning = self.protocol.learning
         progress = (self.epoch + share_of_epoch) / learning.epochs
-        factor = cosine(progress) if learning.step_schedule == "cosine" else 1.0
-        change = modulated_hebbian(positive, negative, self.modulator)
-        self.simulator.layers[self.layer].learn(self.step_rule(change, factor))
+        return cosine(progress) if learning.step_schedule == "cosine" else 1.0
 
     def _measure_accuracy(self) -> tuple[str, float]:
         """Measure after an epoch, on the layers trained so far; never on test images."""
@@ -136,7 +153,7 @@ class Trainer:
         wanted = self.protocol.evaluation.layers
         trained = [layer for layer in range(self.layer + 1) if wanted is None or layer in wanted]
         batch = self.protocol.evaluation.batch
-        return quantity, accuracy(self.simulator, split, trained or [self.layer], self.modulator.score, batch)
+        return quantity, accuracy(self.simulator, split, trained or [self.layer], self.score, batch)
 
     def _note(self, quantity: str, value: float) -> None:
         self.history.append((self.epoch + 1, self.layer, quantity, float(value)))
@@ -161,9 +178,15 @@ class Trainer:
         }
         return weights | {"codes": self.simulator.codes}
 
+    def _membranes(self) -> dict[str, np.ndarray]:
+        """Return the membranes that are carried over by name."""
+        layers = enumerate(self.simulator.layers)
+        return {f"membrane_{number}": layer.membrane for number, layer in layers if layer.membrane is not None}
+
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return everything that resuming needs: arrays and JSON-able values."""
-        arrays = self.weights() | {f"step_rule.{name}": array for name, array in self.step_rule.state.items()}
+        arrays = self.weights() | self._membranes()
+        arrays |= {f"step_rule.{name}": array for name, array in self.step_rule.state.items()}
         return arrays, {
             "layer": self.layer,
             "epoch": self.epoch,
@@ -177,6 +200,7 @@ class Trainer:
         """Put the trainer into a state that `state` returned; training then continues bit for bit."""
         for number, layer in enumerate(self.simulator.layers):
             layer.crossbar.restore({name: arrays[f"{name}_{number}"] for name in layer.crossbar.state()})
+            layer.membrane = arrays.get(f"membrane_{number}")
         self.simulator.codes[:] = arrays["codes"]
         prefix = "step_rule."
         self.step_rule.state = {

@@ -16,6 +16,7 @@ from brianff.errors import CheckpointError
 from brianff.progress import Progress
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.digital_support import digital_support
+from brianff.protocols.polarity import RandomPolarityTrainer
 from brianff.protocols.trainer import Trainer
 from brianff.provenance import provenance
 from brianff.runs import RunDirectory
@@ -37,7 +38,8 @@ def prepare(protocol: Protocol, data_dir: Path | None = None) -> Trainer:
     BrianffError
         If the data are missing or damaged, or the protocol does not fit them.
     """
-    return Trainer(protocol, load_dataset(protocol.data.dataset, data_dir))
+    trainer = Trainer if protocol.learning.polarity == "both" else RandomPolarityTrainer
+    return trainer(protocol, load_dataset(protocol.data.dataset, data_dir))
 
 
 def train(trainer: Trainer, run: RunDirectory, progress: bool = True) -> dict[str, Any]:
@@ -160,7 +162,7 @@ def _run(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str,
         "neuron_steps": trainer.simulator.neuron_steps,
         "wall_seconds": {name: round(value, 3) for name, value in seconds.items()},
         "peak_memory_bytes": trainer.simulator.peak_memory(),
-        "engine": protocol.engine.name,
+        "engine": trainer.engine,
         "workers": trainer.simulator.workers,
         "digital_support": digital_support(protocol, trainer.simulator),
         "weights_digest": digest(trainer.weights()),
@@ -178,6 +180,7 @@ def _warm_up(trainer: Trainer) -> None:
     with simulator.evaluation():
         simulator.present(np.zeros((1, simulator.network.pixels)), np.zeros(1, dtype=int))
     simulator.presentations, simulator.neuron_steps = counters
+    trainer.build()
 
 
 def _identity(trainer: Trainer) -> dict[str, Any]:

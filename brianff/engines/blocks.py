@@ -7,7 +7,7 @@ bit of the results (vectorised loops round their remainders differently): it dep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -34,18 +34,21 @@ class Plan:
         Presentations of each block but the last.
     layers : int
         Layers that run.
-    separable : bool
+    pulses : bool
         Whether the first layer is given a drive with a common time course, or spikes.
     spikes : bool
         Whether the spikes of all layers are wanted.
+    carried : tuple of int
+        Layers whose membrane voltages are carried over.
     """
 
     presentations: int
     steps: int
     lanes: int
     layers: int
-    separable: bool
+    pulses: bool
     spikes: bool
+    carried: tuple[int, ...] = ()
 
     @property
     def blocks(self) -> range:
@@ -66,6 +69,8 @@ class Plan:
                 arrays[f"averages {layer}"] = shape, float
             if self.spikes:
                 arrays[f"raster {layer}"] = (self.steps, *shape), bool
+            if layer in self.carried:
+                arrays[f"membrane {layer}"] = shape, float
         return arrays
 
 
@@ -92,7 +97,9 @@ class BlockRunner:
         block : int
         given : mapping of str to ndarray
             "image drive" (images, neurons), "label drive" (classes, neurons), "image" and "label" (presentations,); or
-            "raster" (steps, presentations, inputs); "weights N" (inputs, neurons) of each layer that spikes enter.
+            "event starts" and "event units", the spikes of each presentation at each step as rows of a sparse matrix
+            (steps x presentations, inputs); "weights N" (inputs, neurons) of each layer that spikes enter; "membrane N"
+            (presentations, neurons) of each layer that carries them over.
         results : mapping of str to ndarray
             The arrays named by `plan.results`.
         observe : callable, optional
@@ -102,18 +109,22 @@ class BlockRunner:
         lanes = rows.stop - rows.start
         spikes: list[Spikes] = []
         for layer in range(plan.layers):
-            separable = plan.separable and layer == 0
-            group = self._group(layer, separable, plan.spikes or layer < plan.layers - 1)
+            pulses = plan.pulses and layer == 0
+            group = self._group(layer, pulses, plan.spikes or layer < plan.layers - 1)
             emitted: list[Spikes] = []
             after_step = self._after_step(plan, layer, rows, group, emitted, results, observe)
             with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported by Population.check
-                if separable:
-                    group.present_drive(lanes, partial(_fill_drive, given, rows), after_step)
+                membrane = given.get(f"membrane {layer}")
+                group.begin(lanes, None if membrane is None else membrane[rows])
+                if pulses:
+                    group.present_drive(partial(_fill_drive, given, rows), after_step)
                 else:
-                    steps = spikes if layer else map(np.nonzero, given["raster"][:, rows])
-                    group.present_spikes(lanes, steps, given[f"weights {layer}"], after_step)
+                    steps = spikes if layer else _given_spikes(plan, given, rows)
+                    group.present_spikes(steps, given[f"weights {layer}"], after_step)
             results[f"goodness_terms {layer}"][rows] = group.read("goodness")
             results[f"postsynaptic {layer}"][rows] = group.read("postsynaptic")
+            if membrane is not None:
+                results[f"membrane {layer}"][rows] = group.read("v")
             spikes = emitted
 
     def _after_step(self, plan, layer, rows, group, emitted, results, observe) -> Callable[[int], None]:
@@ -122,6 +133,7 @@ class BlockRunner:
         if raster is not None:
             raster[:] = False
         passed_on = layer < plan.layers - 1
+        lanes = np.arange(rows.stop - rows.start + 1)
         if passed_on:
             averages = results[f"averages {layer}"][rows]
             averages[:] = 0.0
@@ -129,22 +141,31 @@ class BlockRunner:
 
         def after_step(step: int) -> None:
             if passed_on or raster is not None:
-                spikes = group.spikes()
+                lane, neuron = group.spikes()
                 if passed_on:
-                    emitted.append(spikes)
-                    averages[spikes] += average[step]
+                    emitted.append((np.searchsorted(lane, lanes), neuron))
+                    averages[lane, neuron] += average[step]
                 if raster is not None:
-                    raster[step][spikes] = True
+                    raster[step, lane, neuron] = True
             if observe is not None:
                 observe(layer, rows, step, group.read)
 
         return after_step
 
-    def _group(self, layer: int, separable: bool, spiking: bool) -> LaneGroup:
-        key = layer, separable, spiking
+    def _group(self, layer: int, pulses: bool, spiking: bool) -> LaneGroup:
+        key = layer, pulses, spiking
         if key not in self._groups:
-            self._groups[key] = LaneGroup(self._populations[layer], self._lanes, separable, spiking)
+            self._groups[key] = LaneGroup(self._populations[layer], self._lanes, pulses, spiking)
         return self._groups[key]
+
+
+def _given_spikes(plan: Plan, given: Arrays, rows: slice) -> Iterator[Spikes]:
+    """Yield the spikes that some presentations are given at each step."""
+    starts, units = given["event starts"], given["event units"]
+    for step in range(plan.steps):
+        first = step * plan.presentations
+        part = starts[first + rows.start : first + rows.stop + 1]
+        yield part - part[0], units[part[0] : part[-1]]
 
 
 def _fill_drive(given: Arrays, rows: slice, drive: np.ndarray) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable
+from functools import cached_property
 
 import brian2
 import numpy as np
+from brian2.core.variables import Subexpression
 from scipy.sparse import csr_matrix
 
+from brianff.engines.expressions import evaluator
 from brianff.engines.population import Population
 from brianff.equations.composition import state_variables
 from brianff.equations.synapse import SEPARABLE
@@ -17,7 +20,7 @@ from brianff.stepping import PreparedNetwork
 __all__ = ["LaneGroup", "Spikes"]
 
 Spikes = tuple[np.ndarray, np.ndarray]
-"""Spikes of one step: the lane, in rising order, and the neuron of each."""
+"""Spikes of one step as rows of a sparse matrix: where those of each lane start, and the unit of each."""
 
 AfterStep = Callable[[int], None]
 
@@ -30,79 +33,137 @@ class LaneGroup:
     population : Population
     lanes : int
         Room for so many presentations; only those in use cost time.
-    separable : bool
+    pulses : bool
         Whether the input is a drive with a common time course, or spikes.
     spiking : bool
         Whether the neurons spike; without, they have no threshold.
     """
 
-    def __init__(self, population: Population, lanes: int, separable: bool, spiking: bool):
-        self.population, self.separable = population, separable
-        equations = population.equations(
-            SEPARABLE if separable else population.synapse.equations,
-            "time_course : 1 (shared)" if separable else "time_course = 1 : 1",
+    def __init__(self, population: Population, lanes: int, pulses: bool, spiking: bool):
+        self.population = population
+        self._immediate = population.synapse.immediate
+        self._separable = pulses and not self._immediate
+        self._equations = population.equations(
+            SEPARABLE if self._separable else population.synapse.equations,
+            "time_course : 1 (shared)" if self._separable else "time_course = 1 : 1",
         )
         clock = brian2.Clock(population.network.time_step, name="lanes_clock")
-        self._group = population.group(lanes * population.layer.neurons, equations, spiking, "lanes", clock)
+        self._group = population.group(lanes * population.layer.neurons, self._equations, spiking, "lanes", clock)
         self._network = PreparedNetwork(self._group)
-        if not separable and population.synapse.update:
+        if not self._separable and population.synapse.update:
             self._network.add(self._group.run_regularly(population.synapse.update, when="start"))
+        if self._immediate or population.layer.winners is not None:
+            self._network.add(brian2.NetworkOperation(self._before_threshold, clock=clock, when="after_groups"))
+        self._kick: np.ndarray | None = None
+        self._lanes = lanes
         self._network.prepare()
         self._use = self._network.restrict(self._group)
         gc.collect()
         gc.freeze()  # Brian2's many objects would slow every later garbage collection
-        self._start = {name: population.start(name) for name in state_variables(equations)}
+        self._start = {name: population.start(name) for name in state_variables(self._equations)}
         if "not_refractory" in self._group.variables:
             self._start["not_refractory"] = True
-        self._current = float(population.layer.current)
+        self._evaluators: dict[str, Callable] = {}
         self._lanes = 0
 
+    @cached_property
+    def _gain(self) -> float:
+        """What an event of amplitude 1 through a weight of 1 adds, in SI units."""
+        quantities = self.population.parameters | {"current": self.population.layer.current}
+        return float(eval(self.population.synapse.gain, {}, quantities))
+
     def read(self, name: str) -> np.ndarray:
-        """Return a variable, or the current "I", of the lanes in use, shape (lanes, neurons); no copy of variables."""
-        if name == "I" and self.separable:
-            return self._current * self._variable("time_course")[0] * self.read("drive")
+        """Return a variable of the lanes in use, shape (lanes, neurons); no copy of state variables."""
+        if name == "I" and self._separable:
+            return float(self.population.layer.current) * self._variable("time_course")[0] * self.read("drive")
+        if isinstance(self._group.variables[name], Subexpression):
+            return self._evaluate(name)
         return self._variable(name).reshape(-1, self.population.layer.neurons)[: self._lanes]
 
-    def spikes(self) -> Spikes:
-        """Return the spikes of the step just made."""
+    def _evaluate(self, name: str) -> np.ndarray:
+        """Return a subexpression of the lanes in use."""
+        if name not in self._evaluators:
+            self._evaluators[name] = evaluator(self._equations, name, self.population.namespace)
+        return np.broadcast_to(self._evaluators[name](self.read), (self._lanes, self.population.layer.neurons))
+
+    def spikes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return lane, in rising order, and neuron of each spike of the step just made."""
         neurons = self.population.layer.neurons
         space = self._variable("_spikespace")
         return np.divmod(space[: space[self._lanes * neurons]], neurons)
 
-    def present_drive(self, lanes: int, fill: Callable[[np.ndarray], None], after_step: AfterStep) -> None:
-        """Present a drive, which `fill` writes to an array (lanes, neurons), with the time course of the pulses."""
-        self._begin(lanes)
-        fill(self.read("drive"))
-        shared = self._variable("time_course")
-        for step, value in enumerate(self.population.pulse_train_response):
-            shared[0] = value
-            self._network.step()
-            after_step(step)
-        self._end()
+    def begin(self, lanes: int, membrane: np.ndarray | None = None) -> None:
+        """Put the state to its start, for so many presentations.
 
-    def present_spikes(self, lanes: int, steps: Iterable[Spikes], weights: np.ndarray, after_step: AfterStep) -> None:
-        """Present the spikes of each step, which arrive at its end, through `weights` (inputs, neurons)."""
-        self._begin(lanes)
-        a = self.read("a")
-        for step, (lane, unit) in enumerate(steps):
+        With `membrane`, the voltages (lanes, neurons) that are carried over, they start from these after their rest.
+        """
+        if lanes != self._lanes:
+            self._use(lanes * self.population.layer.neurons)
+        self._lanes = lanes
+        self._reset()
+        if membrane is None:
+            return
+        voltage = self.read("v")
+        voltage[:] = membrane
+        if self.population.rest_factor is not None:
+            voltage *= self.population.rest_factor
+        else:
+            for _ in range(self.population.network.rest_steps):
+                self._network.step()
+            rested = voltage.copy()
+            self._reset()
+            voltage[:] = rested
+
+    def present_drive(self, fill: Callable[[np.ndarray], None], after_step: AfterStep) -> None:
+        """Present a drive, which `fill` writes to an array (lanes, neurons), with the time course of the pulses."""
+        if self._immediate:
+            drive = np.empty((self._lanes, self.population.layer.neurons))
+            fill(drive)
+            drive *= self._gain
+        else:
+            fill(self.read("drive"))
+            shared = self._variable("time_course")
+        for step, value in enumerate(self.population.pulse_train_response):
+            if self._immediate:
+                self._kick = value * drive if value else None
+            else:
+                shared[0] = value
             self._network.step()
             after_step(step)
-            if len(lane):
-                starts = np.searchsorted(lane, np.arange(lanes + 1))
-                events = csr_matrix((np.full(len(lane), self._current), unit, starts), (lanes, len(weights)))
-                a += events @ weights
-        self._end()
+        self.population.check(self.read("v"))
+
+    def present_spikes(self, steps: Iterable[Spikes], weights: np.ndarray, after_step: AfterStep) -> None:
+        """Present the spikes of each step through `weights` (inputs, neurons), which `after_step` may change."""
+        for step, (starts, units) in enumerate(steps):
+            if self._immediate:
+                self._kick = self._events(starts, units, len(weights)) @ weights if len(units) else None
+                self._network.step()
+                after_step(step)
+            else:
+                self._network.step()
+                after_step(step)
+                if len(units):
+                    target = self.read(self.population.synapse.target)
+                    target += self._events(starts, units, len(weights)) @ weights
+        self.population.check(self.read("v"))
+
+    def _events(self, starts: np.ndarray, units: np.ndarray, inputs: int) -> csr_matrix:
+        return csr_matrix((np.full(len(units), self._gain), units, starts), (self._lanes, inputs))
+
+    def _before_threshold(self) -> None:
+        """Let events act that act at once, and hold the competition."""
+        voltage, winners = self.read("v"), self.population.layer.winners
+        if self._kick is not None:
+            voltage += self._kick
+        if winners is not None:
+            weakest = np.partition(voltage, -winners, axis=1)[:, -winners]
+            self.read("winning_voltage")[:] = weakest[:, np.newaxis]
 
     def _variable(self, name: str) -> np.ndarray:
         return self._group.variables[name].get_value()
 
-    def _begin(self, lanes: int) -> None:
-        if lanes != self._lanes:
-            self._use(lanes * self.population.layer.neurons)
-        self._lanes = lanes
+    def _reset(self) -> None:
+        self._kick = None
         self._network.rewind()
         for name, value in self._start.items():
             self.read(name)[:] = value
-
-    def _end(self) -> None:
-        self.population.check(self.read("v"))

@@ -66,6 +66,7 @@ class LanesEngine:
         *,
         spikes: bool = False,
         observe: Observe | None = None,
+        membranes: Sequence[np.ndarray | None] = (),
     ) -> list[LayerResult]:
         """Present a batch to the first `len(weights)` layers.
 
@@ -78,11 +79,16 @@ class LanesEngine:
             Return the spikes of all these layers too.
         observe : callable, optional
             Called as ``observe(layer, presentations, step, read)`` after each step, where ``read(name)`` gives the
-            variable `name` as an array (presentations, neurons).
+            variable `name` as an array (presentations, neurons). It may change the weights.
+        membranes : sequence of ndarray, shape (presentations, neurons), or None
+            Membrane voltages (volt) from which layers that carry them over start; they receive those at the end.
         """
-        presentations, separable = len(inputs), isinstance(inputs, PulseInput)
-        plan = Plan(presentations, inputs.steps, self._block(presentations), len(weights), separable, spikes)
-        given = self._given(inputs, weights)
+        presentations, pulses = len(inputs), isinstance(inputs, PulseInput)
+        carried = {layer: membrane for layer, membrane in enumerate(membranes) if membrane is not None}
+        plan = Plan(
+            presentations, inputs.steps, self._block(presentations), len(weights), pulses, spikes, tuple(carried)
+        )
+        given = self._given(inputs, weights) | {f"membrane {layer}": membrane for layer, membrane in carried.items()}
         shapes = plan.results([matrix.shape[1] for matrix in weights])
         if self._workers is not None:
             self._workers.start()
@@ -92,6 +98,8 @@ class LanesEngine:
             results = {name: np.empty(*shape_and_type) for name, shape_and_type in shapes.items()}
             for block in plan.blocks:
                 self._runner.run(plan, block, given, results, observe)
+        for layer, membrane in carried.items():
+            membrane[:] = results[f"membrane {layer}"]
         return [
             LayerResult(
                 results[f"goodness_terms {layer}"],
@@ -116,7 +124,7 @@ class LanesEngine:
     def _given(inputs: PulseInput | SpikeInput, weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         given = {f"weights {layer}": matrix for layer, matrix in enumerate(weights)}
         if isinstance(inputs, SpikeInput):
-            return given | {"raster": inputs.raster}
+            return given | {"event starts": inputs.matrix.indptr, "event units": inputs.matrix.indices}
         matrix = given.pop("weights 0")
         image_drive, label_drive = inputs.drives(matrix)
         drives = {"image drive": image_drive, "label drive": label_drive}

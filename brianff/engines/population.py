@@ -75,6 +75,11 @@ class Population:
     def __post_init__(self):
         # Wrong names and values are reported before anything is compiled.
         _ = self.namespace, self.synapse, self.spread
+        if self.synapse.immediate and "R" not in self.parameters:
+            raise ConfigurationError(
+                f"layers: synapse {self.synapse.name!r} acts through the membrane resistance R, which a "
+                f"{self.neuron.name!r} neuron has not; use synapse = 'alpha'"
+            )
 
     @property
     def neuron(self) -> NeuronModel:
@@ -129,7 +134,8 @@ class Population:
         measurement = self.goodness.equations + (self.neuron.energy if self.energy else "")
         equations = compose(self.neuron, current, measurement, time_course)
         units = ((name, brian2.get_unit(get_dimensions(self.parameters[name]))) for name in self.spread)
-        return equations + "\n".join(f"{name} : {unit!r} (constant)" for name, unit in units)
+        equations += "\n".join(f"{name} : {unit!r} (constant)" for name, unit in units)
+        return equations if self.layer.winners is None else equations + "winning_voltage : volt"
 
     @cached_property
     def lane_bytes(self) -> int:
@@ -140,20 +146,20 @@ class Population:
     def group(
         self, size: int, equations: Equations, spiking: bool, name: str, clock: brian2.Clock
     ) -> brian2.NeuronGroup:
-        """Make the Brian2 group of `size` neurons; without `spiking` it has no threshold.
+        """Make the Brian2 group of `size` neurons; without `spiking` it has a threshold only if spikes reset something.
 
         Names are part of the generated code: the same names in every session let compiled code be found again.
         """
         events = {}
-        if spiking:
-            events = {"threshold": self.neuron.threshold, "reset": self.neuron.reset}
+        if spiking or self.neuron.reset:
+            events = {"threshold": self.threshold, "reset": self.neuron.reset}
             if self.neuron.refractory is not None:
                 events["refractory"] = self.neuron.refractory
         group = brian2.NeuronGroup(
             size,
             equations,
             method=METHODS[self.network.method],
-            method_options=self._method_options(equations),
+            method_options=self.method_options(equations),
             namespace=self.namespace,
             clock=clock,
             name=name,
@@ -169,7 +175,40 @@ class Population:
         name = self.neuron.initial.get(variable)
         return 0.0 if name is None else self.spread.get(name, float(self.parameters[name]))
 
-    def _method_options(self, equations: Equations) -> dict | None:
+    @property
+    def threshold(self) -> str:
+        """Condition of a spike; under competition only neurons at or above the `winning_voltage` fulfil it."""
+        if self.layer.winners is None:
+            return self.neuron.threshold
+        return f"({self.neuron.threshold}) and v >= winning_voltage"
+
+    @property
+    def carries(self) -> bool:
+        """Whether the membrane voltage is carried over from one presentation to the next."""
+        return self.layer.membrane == "carried"
+
+    @cached_property
+    def rest_factor(self) -> float | None:
+        """What the rest before a presentation leaves of the membrane voltage; None: it must be simulated.
+
+        The integration method's own statements are carried out in plain Python for one neuron without input.
+        """
+        if not self.neuron.silent_decay or self.layer.winners is not None or self.spread:
+            return None
+        equations = Equations(self.synapse.equations + self.neuron.equations)
+        method, options = METHODS[self.network.method], self.method_options(equations)
+        statements = StateUpdateMethod.apply_stateupdater(equations, {}, method, method_options=options)
+        state: dict[str, Any] = dict.fromkeys(equations, 0.0)
+        state |= {name: float(value) for name, value in self.parameters.items()}
+        state |= {"exp": np.exp, "reciprocal": np.reciprocal, "dt": float(self.network.time_step)}
+        state |= {"amp": 1.0, "current": float(self.layer.current), "v": 1.0}
+        code = compile(statements, "rest", "exec")
+        for _ in range(self.network.rest_steps):
+            exec(code, state)
+        return float(state["v"])
+
+    def method_options(self, equations: Equations) -> dict | None:
+        """Return the options of the integration method: the order of the equations."""
         return {"order": tuple(equations)} if self.network.method == "semi_implicit" else None
 
     @cached_property
@@ -188,12 +227,18 @@ class Population:
     def _measure_current(self, event_steps: tuple[int, ...]) -> np.ndarray:
         """Return the current that the membrane sees at each step for events of amplitude 1 and a weight of 1.
 
+        Immediate events have no time course: 1 at their own step.
+
         The integration method's own statements are carried out in plain Python, so that the separable current equals
         the current of the events to rounding.
         """
+        if self.synapse.immediate:
+            response = np.zeros(self.network.encoding.steps)
+            response[list(event_steps)] = 1.0
+            return response
         equations = Equations(self.synapse.equations + "dtransferred/dt = I/(current*dt) : 1")
         method = METHODS[self.network.method]
-        options = self._method_options(equations)
+        options = self.method_options(equations)
         statements = StateUpdateMethod.apply_stateupdater(equations, {}, method, method_options=options)
         state: dict[str, Any] = dict.fromkeys(equations, 0.0)
         state |= {"exp": np.exp, "reciprocal": np.reciprocal, "dt": float(self.network.time_step)}

@@ -68,7 +68,12 @@ class ReferenceEngine:
         self._standalone_directory = standalone_directory
 
     def present(
-        self, inputs: PulseInput | SpikeInput, weights: Sequence[np.ndarray], *, spikes: bool = True
+        self,
+        inputs: PulseInput | SpikeInput,
+        weights: Sequence[np.ndarray],
+        *,
+        spikes: bool = True,
+        membranes: Sequence[np.ndarray | None] = (),
     ) -> list[LayerResult]:
         """Present a batch to the first `len(weights)` layers; spikes are always returned.
 
@@ -79,29 +84,40 @@ class ReferenceEngine:
             Weights (inputs, neurons) of each layer to run.
         spikes : bool
             For the same call as `LanesEngine.present`.
+        membranes : sequence of ndarray, shape (presentations, neurons), or None
+            Membrane voltages (volt) from which layers that carry them over start; they receive those at the end.
         """
-        objects = self.build(inputs, weights)
+        objects = self.build(inputs, weights, membranes)
         objects.network.run(objects.duration, namespace={})
         if self._standalone_directory is not None:
             brian2.get_device().build(directory=self._standalone_directory, compile=True, run=True)
+        for membrane, result, group in zip(membranes, objects.results, objects.layers, strict=False):
+            if membrane is not None:
+                membrane[:] = _at_end(group, result, "v")
         return [self._result(objects, number, inputs) for number in range(len(weights))]
 
-    def build(self, inputs: PulseInput | SpikeInput, weights: Sequence[np.ndarray]) -> BrianObjects:
-        """Return the Brian2 objects that present a batch, one presentation after the other."""
-        duration = inputs.steps * self.network.time_step
+    def build(
+        self,
+        inputs: PulseInput | SpikeInput,
+        weights: Sequence[np.ndarray],
+        membranes: Sequence[np.ndarray | None] = (),
+    ) -> BrianObjects:
+        """Return the Brian2 objects that present a batch, one presentation after the other, each after its rest."""
+        duration = (self.network.rest_steps + inputs.steps) * self.network.time_step
         clock = brian2.Clock(self.network.time_step, name="step_clock")
         presentation_clock = brian2.Clock(duration, name="presentation_clock")
         source = self._input_group(inputs, clock)
         emit = source.run_regularly("amplitude = input_events(t, i)", when="start", clock=clock)
         objects = BrianObjects(brian2.Network(source, emit), source, [], [], [], [], len(inputs) * duration)
         for number, (population, matrix) in enumerate(zip(self.populations, weights, strict=False), 1):
-            separable = number == 1 and isinstance(inputs, PulseInput)
+            immediate = population.synapse.immediate
+            separable = number == 1 and isinstance(inputs, PulseInput) and not immediate
             time_course = "pulse_train_response(t)" if separable else "1"
             equations = population.equations(population.synapse.equations, f"time_course = {time_course} : 1")
             # Hidden layers send events of amplitude 1, as the input group sends events with amplitudes of its own.
             group = population.group(matrix.shape[1], equations + "amplitude = 1 : 1", True, f"layer_{number}", clock)
             if separable:
-                response = np.tile(population.pulse_train_response, len(inputs))
+                response = np.tile(population.pulse_train_response, len(inputs))  # pulses have no rest
                 group.namespace["pulse_train_response"] = brian2.TimedArray(
                     response, dt=self.network.time_step, name="pulse_train_response"
                 )
@@ -109,7 +125,17 @@ class ReferenceEngine:
                 objects.network.add(group.run_regularly(population.synapse.update, when="start"))
             start = presentation_start(population.neuron, equations)
             objects.network.add(group.run_regularly(start, clock=presentation_clock, when="start", order=-1))
+            if self.network.rest_steps:
+                objects.network.add(self._start_after_rest(group, population, equations, clock))
+            if len(membranes) >= number and membranes[number - 1] is not None:
+                objects.network.add(_carry_over(group, membranes[number - 1], presentation_clock))
             synapses = self._connect(source, group, population, matrix, f"synapses_{number}", clock)
+            # In the slot of the thresholds, layer after layer: immediate events, competition, threshold.
+            group.thresholder["spike"].order = 3 * number
+            if immediate:
+                synapses.pre.when, synapses.pre.order = "thresholds", 3 * number - 2
+            if population.layer.winners is not None:
+                objects.network.add(_competition(group, population.layer.winners, 3 * number - 1, clock))
             # Monitored just before the next presentation starts.
             result = brian2.StateMonitor(
                 group,
@@ -131,6 +157,7 @@ class ReferenceEngine:
 
     def _input_group(self, inputs: PulseInput | SpikeInput, clock: brian2.Clock) -> brian2.NeuronGroup:
         events = inputs.events().transpose(1, 0, 2)  # presentation after presentation
+        events = np.pad(events, ((0, 0), (self.network.rest_steps, 0), (0, 0)))
         table = brian2.TimedArray(events.reshape(-1, events.shape[2]), dt=self.network.time_step, name="input_events")
         return brian2.NeuronGroup(
             events.shape[2],
@@ -148,7 +175,7 @@ class ReferenceEngine:
             target,
             "w : 1",
             on_pre=population.synapse.on_pre,
-            namespace={"current": population.layer.current},
+            namespace=population.namespace,
             clock=clock,
             name=name,
         )
@@ -157,16 +184,49 @@ class ReferenceEngine:
         synapses.w = matrix.ravel()
         return synapses
 
+    def _start_after_rest(self, group, population: Population, equations, clock):
+        """Put everything that is not carried over to its start at the end of each rest."""
+        rest, period = self.network.rest_steps, self.network.rest_steps + self.network.encoding.steps
+        rest_ends = f"int(timestep(t, dt) % {period} == {rest})"
+        assignments = [line.split(" = ") for line in presentation_start(population.neuron, equations).splitlines()]
+        code = "\n".join(
+            f"{name} += {rest_ends}*({value} - {name})"
+            for name, value in assignments
+            if not (name == "v" and population.carries)
+        )
+        return group.run_regularly(code, clock=clock, when="start", order=1)
+
     def _result(self, objects: BrianObjects, number: int, inputs: PulseInput | SpikeInput) -> LayerResult:
         group, monitor, result = objects.layers[number], objects.spikes[number], objects.results[number]
-
-        def at_end(name: str) -> np.ndarray:
-            before_last = np.asarray(getattr(result, name)).T[1:]
-            return np.vstack([before_last, np.asarray(getattr(group, name))])
-
-        self.populations[number].check(at_end("v"))
+        self.populations[number].check(_at_end(group, result, "v"))
         raster = np.zeros((inputs.steps, len(inputs), len(group)), dtype=bool)
         step = np.rint(np.asarray(monitor.t) / float(self.network.time_step)).astype(int)
-        presentation, step = np.divmod(step, inputs.steps)
-        raster[step, presentation, np.asarray(monitor.i)] = True
-        return LayerResult(at_end("goodness"), at_end("postsynaptic"), raster)
+        presentation, step = np.divmod(step, self.network.rest_steps + inputs.steps)
+        step -= self.network.rest_steps
+        shown = step >= 0
+        raster[step[shown], presentation[shown], np.asarray(monitor.i)[shown]] = True
+        return LayerResult(_at_end(group, result, "goodness"), _at_end(group, result, "postsynaptic"), raster)
+
+
+def _at_end(group, result, name: str) -> np.ndarray:
+    """Return a variable at the end of each presentation, shape (presentations, neurons)."""
+    before_last = np.asarray(getattr(result, name)).T[1:]
+    return np.vstack([before_last, np.asarray(getattr(group, name))])
+
+
+def _carry_over(group, membrane: np.ndarray, presentation_clock):
+    """Start each presentation from a membrane voltage that is given for it."""
+    group.namespace["carried_voltage"] = brian2.TimedArray(
+        membrane * brian2.volt, dt=presentation_clock.dt, name=f"carried_voltage_{group.name}"
+    )
+    return group.run_regularly("v = carried_voltage(t, i)", clock=presentation_clock, when="start")
+
+
+def _competition(group, winners: int, order: int, clock) -> brian2.NetworkOperation:
+    """Let only the neurons with the highest membrane voltage spike; not in C++ standalone."""
+
+    def compete():
+        voltage = group.variables["v"].get_value()
+        group.variables["winning_voltage"].get_value()[:] = np.partition(voltage, -winners)[-winners]
+
+    return brian2.NetworkOperation(compete, clock=clock, when="thresholds", order=order)

@@ -44,13 +44,27 @@ def test_too_few_bits_are_refused():
 
 def test_rate_code_has_the_probability_of_the_intensity():
     encoding = RateEncoding(steps=20_000, maximum_probability=0.25)
-    spikes = encode_spikes(encoding, np.array([[0.0, 0.5, 1.0, 8.0]]), np.random.default_rng(1))
+    spikes = encode_spikes(encoding, np.array([[0.0, 0.5, 1.0, 8.0]]), np.random.default_rng(1)).raster
     assert spikes.shape == (20_000, 1, 4)
     # standard deviations: 0.0023 and 0.0031
     np.testing.assert_allclose(spikes.mean(axis=0)[0], [0.0, 0.125, 0.25, 1.0], atol=0.012)
 
 
+def test_drawn_spikes_are_the_same_step_by_step_and_as_a_raster():
+    intensities = np.array([[0.0, 0.9, 0.4], [0.0, 0.0, 0.0], [1.0, 0.0, 0.7]])
+    spikes = encode_spikes(RateEncoding(steps=7, maximum_probability=0.8), intensities, np.random.default_rng(1))
+    assert (spikes.steps, len(spikes), spikes.raster.shape) == (7, 3, (7, 3, 3))
+    assert spikes.raster.any(axis=0).tolist() == (intensities > 0).tolist()
+    for step in range(7):
+        np.testing.assert_array_equal(spikes.at(step).toarray(), spikes.raster[step])
+    part = spikes.select([2, 0])
+    np.testing.assert_array_equal(part.at(3).toarray(), spikes.raster[3, [2, 0]])
+    empty = encode_spikes(RateEncoding(steps=7), intensities[:0], np.random.default_rng(1))
+    assert (len(empty), empty.raster.shape) == (0, (7, 0, 3))
+
+
 def test_latency_code_spikes_once_and_the_brighter_the_earlier():
-    spikes = encode_spikes(LatencyEncoding(steps=11), np.array([[1.0, 0.5, 0.01, 0.0, 4.0]]), np.random.default_rng(1))
+    intensities = np.array([[1.0, 0.5, 0.01, 0.0, 4.0]])
+    spikes = encode_spikes(LatencyEncoding(steps=11), intensities, np.random.default_rng(1)).raster
     assert spikes.sum(axis=0).tolist() == [[1, 1, 1, 0, 1]]
     assert spikes.argmax(axis=0)[0, [0, 1, 2, 4]].tolist() == [0, 5, 10, 0]

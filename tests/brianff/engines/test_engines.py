@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from brian2 import ms, nA, uA, us
 
-from brianff import Goodness, LabelCode, Layer, Network, PulseEncoding
+from brianff import Goodness, LabelCode, Layer, Network, PulseEncoding, RateEncoding
 from brianff.codegeneration import configure
 from brianff.engines import LanesEngine, ReferenceEngine
 from brianff.errors import ConfigurationError, NumericalError
@@ -28,7 +28,15 @@ LAYERS = {
         Layer(neurons=6, neuron="lif", current=9 * nA, synapse_time_constant=4 * ms),
     ],
 }
-TIME_STEP = {"mif": 1 * us, "lif": 1 * ms}
+KICKED = {"synapse": "delta", "current": 1 * nA}
+for trace in ("relu", "leaky", "hard-leaky"):
+    LAYERS[f"lif-{trace}-trace"] = [
+        Layer(neurons=9, neuron=f"lif-{trace}-trace", **KICKED),
+        Layer(neurons=6, neuron=f"lif-{trace}-trace", **KICKED, preset="arxiv-2406.16479-as-published"),
+    ]
+LAYERS["relu"] = [Layer(neurons=9, neuron="relu", **KICKED)]
+TIME_STEP = {"mif": 1 * us}
+FINAL = Goodness("final", "activity**2", "2*activity", "sum", "final")
 
 
 def make_network(neuron, layers, **changes):
@@ -38,7 +46,7 @@ def make_network(neuron, layers, **changes):
         encoding=PulseEncoding(steps=STEPS, pulse_steps=PULSES),
         label=LabelCode(),
         layers=LAYERS[neuron][:layers],
-        time_step=TIME_STEP[neuron],
+        time_step=TIME_STEP.get(neuron, 1 * ms),
     )
     return network.replace(**changes)
 
@@ -94,8 +102,96 @@ def test_lanes_equal_reference_in_other_forms(changes, numpy_target):
 SPREAD = {"mif": {"R_on": 0.1, "v_on": 0.05, "tau": 0.2, "C": 0.1, "x_initial": 0.1}, "lif": {"tau": 0.1, "R": 0.2}}
 
 
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("make_input", [make_pulses, make_spikes])
+@pytest.mark.parametrize("trace", ["relu", "leaky", "hard-leaky"])
+def test_lanes_equal_reference_with_immediate_events(trace, make_input, layers, numpy_target):
+    generator = np.random.default_rng(10)
+    network = make_network(f"lif-{trace}-trace", layers)
+    inputs, weights = make_input(generator), make_weights(network, generator)
+    lanes = LanesEngine(network, FINAL, lanes=3).present(inputs, weights, spikes=True)
+    assert_same(lanes, ReferenceEngine(network, FINAL).present(inputs, weights))
+
+
+def carried_network(**changes):
+    """One layer whose membrane is carried over through rests."""
+    network = make_network("lif-leaky-trace", 1, encoding=RateEncoding(steps=STEPS, rest_steps=7))
+    return network.replace(layers=[network.layers[0].replace(membrane="carried", **changes)])
+
+
+@pytest.mark.parametrize("changes", [{}, {"winners": 2}])
+def test_lanes_equal_reference_when_membranes_are_carried_over(changes, numpy_target):
+    """The reference simulates every step of the rest; lanes take the closed form where it is exact."""
+    generator = np.random.default_rng(11)
+    network = carried_network(**changes)
+    weights = make_weights(network, generator)
+    membranes = [generator.normal(0, 5e-3, (7, 9)).clip(None, 1e-3)]
+    others = [membranes[0].copy()]
+    lanes, reference = LanesEngine(network, FINAL, lanes=3), ReferenceEngine(network, FINAL)
+    for _ in range(2):
+        inputs = make_spikes(generator)
+        result = lanes.present(inputs, weights, spikes=True, membranes=membranes)
+        assert_same(result, reference.present(inputs, weights, membranes=others))
+        np.testing.assert_allclose(membranes[0], others[0], rtol=1e-12, atol=1e-18)
+    assert np.abs(membranes[0]).max() > 1e-4
+    if changes:
+        assert result[0].raster.sum(axis=2).max() == changes["winners"]
+
+
+def test_kicked_neurons_follow_the_published_recurrence(numpy_target):
+    """v <- 0.85 v + s W, spike and v <- 0 above the threshold, z <- 0.85 z + 0.15 s; written out in numpy."""
+    generator = np.random.default_rng(12)
+    network = carried_network()
+    inputs, (weights,) = make_spikes(generator), make_weights(network, generator)
+    membranes = [np.zeros((7, 9))]
+    (result,) = LanesEngine(network, FINAL).present(inputs, [weights], spikes=True, membranes=membranes)
+    voltage, trace = np.zeros((2, 7, 9))
+    for events, spikes in zip(inputs.raster, result.raster, strict=True):
+        voltage = 0.85 * voltage + events @ weights
+        np.testing.assert_array_equal(voltage > 2.0, spikes)
+        voltage[spikes] = 0.0
+        trace = 0.85 * trace + 0.15 * spikes
+    np.testing.assert_allclose(membranes[0], 1e-3 * voltage, atol=1e-16)
+    np.testing.assert_allclose(result.goodness_terms, trace**2, atol=1e-14)
+    np.testing.assert_allclose(result.postsynaptic, 2 * trace, atol=1e-14)
+
+
+@pytest.mark.parametrize("neuron", ["mif", "lif", "lif-leaky-trace"])
+def test_goodness_does_not_depend_on_whether_spikes_are_asked_for(neuron, numpy_target):
+    generator = np.random.default_rng(14)
+    network = make_network(neuron, 1)
+    inputs, weights = make_spikes(generator), make_weights(network, generator)
+    engine = LanesEngine(network, FINAL)
+    (silent,), (spiking,) = (engine.present(inputs, weights, spikes=spikes) for spikes in (False, True))
+    assert silent.raster is None
+    assert spiking.goodness_terms.any()
+    np.testing.assert_array_equal(silent.goodness_terms, spiking.goodness_terms)
+
+
+def test_the_relu_unit_is_a_rectified_linear_layer(numpy_target):
+    generator = np.random.default_rng(13)
+    network = make_network("relu", 1, encoding=PulseEncoding(steps=1))
+    pulses, (weights,) = make_pulses(generator), make_weights(network, generator)
+    inputs = PulseInput(pulses.image_part, pulses.codes, pulses.image, pulses.label, 1, (0,))
+    lanes = LanesEngine(network, FINAL).present(inputs, [weights])
+    reference = ReferenceEngine(network, FINAL).present(inputs, [weights])
+    activity = np.maximum(pulses.amplitudes @ (weights - 0.2), 0)
+    assert 0 < (activity > 0).mean() < 1
+    shifted = LanesEngine(network, FINAL).present(inputs, [weights - 0.2])[0]
+    np.testing.assert_allclose(shifted.goodness_terms, activity**2, atol=1e-12)
+    np.testing.assert_allclose(shifted.postsynaptic, 2 * activity, atol=1e-12)
+    np.testing.assert_allclose(lanes[0].goodness_terms, reference[0].goodness_terms, atol=1e-12)
+
+
+def test_immediate_events_need_a_membrane_resistance():
+    with pytest.raises(ConfigurationError, match="'delta' acts through the membrane resistance R.*'mif'"):
+        LanesEngine(Network(layers=[Layer(synapse="delta")]), Goodness())
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("neuron", "spread"), [("mif", {}), ("lif", {}), ("mif", SPREAD["mif"])])
+@pytest.mark.parametrize(
+    ("neuron", "spread"), [("mif", {}), ("lif", {}), ("lif-leaky-trace", {}), ("mif", SPREAD["mif"])]
+)
 def test_compiled_lanes_equal_reference(neuron, spread, numpy_target):
     """The vectorised C++ code against Brian2's numpy target."""
     generator = np.random.default_rng(5)

@@ -1,0 +1,159 @@
+"""Training in which each image is positive or negative with probability 1/2, as in arXiv 2406.16479."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import logit
+
+from brianff.datasets import Dataset
+from brianff.errors import ConfigurationError
+from brianff.protocols.augmentation import shift_images
+from brianff.protocols.configuration import Protocol
+from brianff.protocols.eligibility import EligibilityTrace
+from brianff.protocols.negatives import wrong_labels
+from brianff.protocols.online_program import PRESENTATIONS, OnlineProgram, OnlineState
+from brianff.protocols.trainer import Report, Trainer
+from brianff.responses import Responses
+
+__all__ = ["RandomPolarityTrainer"]
+
+
+class RandomPolarityTrainer(Trainer):
+    """Trainer of protocols with learning.polarity = "random".
+
+    Weights change after each batch by the step rule, or, with an eligibility trace, at some steps of the presentation.
+
+    Attributes
+    ----------
+    eligibility : EligibilityTrace or None
+    online : bool
+        Whether plasticity acts inside the presentations of single images.
+    program : OnlineProgram or None
+        The C++ program that then simulates training; None: training runs step by step.
+    """
+
+    def __init__(self, protocol: Protocol, dataset: Dataset):
+        super().__init__(protocol, dataset)
+        described = protocol.learning.eligibility
+        shape = self.simulator.layers[0].crossbar.weights.shape
+        self.eligibility = None if described is None else EligibilityTrace(described, shape)
+        self.online = self.eligibility is not None and protocol.learning.batch == 1
+        fast = self.online and protocol.engine.online == "fastest" and OnlineProgram.fits(protocol)
+        self.program = OnlineProgram(protocol) if fast else None
+
+    @property
+    def engine(self) -> str:
+        """Name of what simulates the training."""
+        return super().engine if self.program is None else "standalone"
+
+    def build(self) -> None:
+        """Compile what training needs."""
+        if self.program is not None:
+            self.program.build()
+
+    def run_epoch(self, report: Report = lambda images, figures: None) -> None:
+        """Train the active layer for one epoch and move the position on; see `Trainer.run_epoch`."""
+        sums, done = {"training_loss": 0.0, "right_polarity": 0.0}, 0
+        # Online learning draws its input for many images at once, whatever then simulates it.
+        size = PRESENTATIONS if self.online else self.protocol.learning.batch
+        for batch in self.training.batches(size, self.simulator.streams["batches"]):
+            images, labels, positive = self._draw(batch.images, batch.labels)
+            factor = self._step_factor(done / len(self.training))
+            responses = self._present_and_learn(self.simulator.inputs(images, labels), positive, factor)
+            done += len(labels)
+            toward = np.where(positive, 1.0, -1.0) * self.modulator.log_odds(responses)
+            sums["training_loss"] += np.logaddexp(0.0, -toward).sum()
+            sums["right_polarity"] += (toward > 0).sum()
+            means = sums["training_loss"] / done, sums["right_polarity"] / done
+            report(len(labels), dict(zip(("loss", "right polarity"), means, strict=True)))
+        self._finish_epoch({quantity: total / done for quantity, total in sums.items()})
+
+    def _draw(self, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return images, the labels to show with them, and whether each is positive."""
+        streams, shift = self.simulator.streams, self.protocol.data.shift
+        images = shift_images(images, self.dataset.image_shape, shift, streams["shifts"])
+        positive = streams["polarity"].random(len(labels)) < 0.5
+        wrong = wrong_labels(labels, streams["negatives"], self.protocol.network.classes)
+        return images, np.where(positive, labels, wrong), positive
+
+    def _finish_epoch(self, quantities: dict[str, float]) -> None:
+        """Note the quantities of an epoch, measure the accuracy and move the position on."""
+        for quantity, value in quantities.items():
+            self._note(quantity, value)
+        self._note(*self._measure_accuracy())
+        weights = self.simulator.layers[self.layer].crossbar.weights
+        self._note("weight_deviation", float(weights.std()))
+        self._advance()
+
+    def _present_and_learn(self, inputs, positive: np.ndarray, factor: float) -> Responses:
+        """Present inputs of given polarity and change the weights; `factor` scales the change."""
+        if self.program is not None:
+            return self._run_program(self.program, inputs, positive, factor)
+        if self.online:
+            parts = [slice(row, row + 1) for row in range(len(inputs))]
+            responses = [self._present_batch(inputs.select(part), positive[part], factor) for part in parts]
+            terms = np.concatenate([response.goodness_terms for response in responses])
+            return self._goodness(inputs, terms)
+        return self._present_batch(inputs, positive, factor)
+
+    def _run_program(self, program: OnlineProgram, inputs, positive, factor: float) -> Responses:
+        assert self.eligibility is not None
+        layer, simulator = self.simulator.layers[0], self.simulator
+        carried = layer.carried(1)
+        membrane = np.zeros(layer.crossbar.weights.shape[1]) if carried is None else carried[0]
+        state = OnlineState(layer.crossbar.weights, self.eligibility.value, membrane)
+        goodness = program.run(inputs, positive, state, factor * self.eligibility.gain)
+        simulator.presentations += len(inputs)
+        simulator.neuron_steps += len(inputs) * inputs.steps * len(membrane)
+        return self._goodness(inputs, goodness)
+
+    def _goodness(self, inputs, terms: np.ndarray) -> Responses:
+        """Return responses of which only the goodness is known."""
+        return Responses(inputs, terms, np.empty((len(terms), 0)), self.simulator.goodness, np.empty(0))
+
+    def _present_batch(self, inputs, positive, factor: float) -> Responses:
+        if self.eligibility is not None:
+            return self.simulator.present_inputs(inputs, observe=self._plasticity(positive, factor))[0]
+        responses = self.simulator.present_inputs(inputs, self.layer + 1)[self.layer]
+        change = self._change(responses, responses.presynaptic, positive)
+        self.simulator.layers[self.layer].learn(self.step_rule(change, factor))
+        return responses
+
+    def _plasticity(self, positive: np.ndarray, factor: float):
+        """Return the observer that changes the weights at the steps of plasticity."""
+        described, eligibility = self.protocol.learning.eligibility, self.eligibility
+        layer, measure = self.simulator.layers[0], self.simulator.goodness
+        assert described is not None
+        assert eligibility is not None
+
+        def learn(inputs, number, presentations, step, read):
+            if not described.first_step <= step <= described.last_step:
+                return
+            if presentations != slice(0, len(positive)):
+                raise ConfigurationError(
+                    f"a batch of {len(positive)} does not run side by side: set engine.lanes = {len(positive)}"
+                )
+            responses = Responses(inputs, read("goodness"), read("postsynaptic"), measure, np.empty(0))
+            layer.learn(eligibility(self._change(responses, inputs.at(step), positive), factor))
+
+        return learn
+
+    def _change(self, responses: Responses, presynaptic, positive: np.ndarray) -> np.ndarray:
+        """Return modulator x presynaptic x postsynaptic, averaged over the batch."""
+        modulator = self.modulator.mixed(responses, positive)
+        if (clip := self.protocol.learning.clip) is not None:
+            modulator = modulator * (np.abs(self.modulator.log_odds(responses)) < -logit(clip))[:, np.newaxis]
+        return presynaptic.T @ (modulator * responses.postsynaptic / max(len(positive), 1))
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return everything that resuming needs; see `Trainer.state`."""
+        arrays, values = super().state()
+        return arrays | ({} if self.eligibility is None else {"eligibility": self.eligibility.value}), values
+
+    def restore(self, arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
+        """Put the trainer into a state that `state` returned."""
+        super().restore(arrays, values)
+        if self.eligibility is not None:
+            self.eligibility.value[:] = arrays["eligibility"]

@@ -1,16 +1,37 @@
 """What the engines measure during a presentation: goodness terms and the derivative that plasticity needs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-__all__ = ["Goodness"]
+__all__ = ["MEAN", "SUM", "Goodness", "Pooling"]
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """How the goodness terms of a layer's neurons make the goodness of the layer.
+
+    Parameters
+    ----------
+    total : callable
+        Goodness (presentations,) of terms (presentations, neurons).
+    share : callable
+        Derivative of the goodness with respect to each term, broadcastable to (presentations, neurons).
+    """
+
+    total: Callable[[np.ndarray], np.ndarray]
+    share: Callable[[np.ndarray], np.ndarray]
+
+
+SUM = Pooling(lambda terms: terms.sum(axis=1), lambda terms: np.ones((1, 1)))
+MEAN = Pooling(lambda terms: terms.mean(axis=1), lambda terms: np.full((1, 1), 1.0 / terms.shape[1]))
+_BY_NAME = {"sum": SUM, "mean": MEAN}
 
 
 @dataclass(frozen=True)
 class Goodness:
-    """A goodness that is a sum or mean over neurons of a time-averaged function of the activity.
+    """A goodness of a layer: terms of the single neurons, time averages of a function of the activity, and their pooling.
 
     The engines integrate, per neuron, `density` (giving the goodness term g) and `slope` x sensitivity (giving the
     postsynaptic factor dg/d(drive)) over a presentation and divide both by its duration.
@@ -22,22 +43,30 @@ class Goodness:
         Brian2 expression of `activity`.
     slope : str
         Its derivative with respect to `activity`.
-    pooling : {"sum", "mean"}
+    pooling : Pooling or {"sum", "mean"}
         How the terms of a layer's neurons make the goodness of the layer.
+    counts_spikes : bool
+        The terms are spike counts instead. A count has no derivative; the count itself takes the place of the
+        postsynaptic factor, and `density` and `slope` are not used.
     """
 
     name: str = "mean-square"
     density: str = "activity**2"
     slope: str = "2*activity"
-    pooling: Literal["sum", "mean"] = "mean"
+    pooling: Pooling | str = MEAN
+    counts_spikes: bool = False
+
+    def __post_init__(self):
+        if isinstance(self.pooling, str):
+            object.__setattr__(self, "pooling", _BY_NAME[self.pooling])
 
     def total(self, terms: np.ndarray) -> np.ndarray:
         """Return the goodness (presentations,) of goodness terms (presentations, neurons)."""
-        return terms.sum(axis=1) if self.pooling == "sum" else terms.mean(axis=1)
+        return self.pooling.total(terms)
 
     def share(self, terms: np.ndarray) -> np.ndarray:
-        """Return the derivative of the goodness with respect to each term, shape (presentations or 1, neurons or 1)."""
-        return np.full((1, 1), 1.0 if self.pooling == "sum" else 1.0 / terms.shape[1])
+        """Return the derivative of the goodness with respect to each term, broadcastable to (presentations, neurons)."""
+        return self.pooling.share(terms)
 
     @property
     def equations(self) -> str:

@@ -125,6 +125,7 @@ class Simulator:
         """Present images with labels to the first `count` layers and return the responses of each; see `present`."""
         inputs = self.inputs(images, labels)
         weights = [layer.crossbar.weights for layer in self.layers[:count]]
+        spikes = spikes or self.goodness.counts_spikes
         responses = self._responses(inputs, self._engine.present(inputs, weights, spikes=spikes))
         self.presentations += len(inputs)
         self.neuron_steps += len(inputs) * inputs.steps * sum(matrix.shape[1] for matrix in weights)
@@ -175,11 +176,12 @@ class Simulator:
     def _responses(self, inputs: PulseInput | SpikeInput, results: list[LayerResult]) -> list[Responses]:
         responses = []
         for population, result in zip(self._engine.populations, results, strict=False):
+            terms, postsynaptic = result.measured(self.goodness)
             responses.append(
                 Responses(
                     inputs,
-                    result.goodness_terms,
-                    result.postsynaptic,
+                    terms,
+                    postsynaptic,
                     self.goodness,
                     population.pulse_response,
                     result.raster,

@@ -141,9 +141,7 @@ def _follow_training(
     network: Network, neuron: str, split: Split, goodness: Goodness, probability: str, settings: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Train one layer by the local rule and compare the changes with the gradient at some points of the training."""
-    make: Callable[[Goodness], LayerFunction] = (
-        analog_layer if neuron == "relu" else partial(simulated_layer, network)
-    )
+    make: Callable[[Goodness], LayerFunction] = analog_layer if neuron == "relu" else partial(simulated_layer, network)
     respond = make(goodness)
     streams = RandomStreams(SEED)
     simulator = Simulator(network, seed=SEED)  # makes inputs and initial weights; it presents nothing

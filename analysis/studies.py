@@ -45,7 +45,9 @@ class Study:
             message = f"cannot make the directory {directory}: {error.strerror}; name another with --out"
             raise ConfigurationError(message) from None
         if path.exists() and path.read_text(encoding="utf-8") != text:
-            raise ConfigurationError(f"{directory} holds a study with other settings; name another directory with --out")
+            raise ConfigurationError(
+                f"{directory} holds a study with other settings; name another directory with --out"
+            )
         write_atomically(path, text.encode())
 
     def table(self, name: str) -> pandas.DataFrame:

@@ -216,6 +216,14 @@ def study_equivalence(quick: Quick = False, data_dir: DataDirectory = None, out:
     _study("equivalence", equivalence_study, quick, data_dir, out)
 
 
+@study_app.command("stdp")
+def study_stdp(quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None) -> None:
+    """Compare Forward-Forward with pair-based STDP on MNIST and on orders of events, with the same readouts."""
+    from brianff.analysis import stdp_study
+
+    _study("stdp", stdp_study, quick, data_dir, out)
+
+
 def _study(name: str, module: Any, quick: bool, data_dir: Path | None, out: Path | None) -> None:
     """Run a study: `module.run_study` writes its files, `module.summarise` makes its short table of the first one."""
     import pandas

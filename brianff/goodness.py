@@ -31,7 +31,7 @@ _BY_NAME = {"sum": SUM, "mean": MEAN}
 
 @dataclass(frozen=True)
 class Goodness:
-    """A goodness of a layer: terms of the single neurons, time averages of a function of the activity, and their pooling.
+    """A goodness of a layer: terms of its neurons, time averages of a function of the activity, and their pooling.
 
     The engines integrate, per neuron, `density` (giving the goodness term g) and `slope` x sensitivity (giving the
     postsynaptic factor dg/d(drive)) over a presentation and divide both by its duration.
@@ -65,7 +65,7 @@ class Goodness:
         return self.pooling.total(terms)
 
     def share(self, terms: np.ndarray) -> np.ndarray:
-        """Return the derivative of the goodness with respect to each term, broadcastable to (presentations, neurons)."""
+        """Return the derivative of the goodness with respect to each term, broadcastable to the terms' shape."""
         return self.pooling.share(terms)
 
     @property

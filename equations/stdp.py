@@ -20,7 +20,16 @@ from brian2 import ms, mV
 
 from brianff.equations.parameters import Parameter, Preset
 
-__all__ = ["DIEHL_COOK_2015", "INHIBITION", "NEURON", "NEURON_RESET", "NEURON_THRESHOLD", "STDP", "STDP_POST", "STDP_PRE"]
+__all__ = [
+    "DIEHL_COOK_2015",
+    "INHIBITION",
+    "NEURON",
+    "NEURON_RESET",
+    "NEURON_THRESHOLD",
+    "STDP",
+    "STDP_POST",
+    "STDP_PRE",
+]
 
 NEURON = """
 dv/dt = ((v_rest - v) + g_e*(E_e - v) + g_i*(E_i - v))/tau : volt (unless refractory)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brianff.datasets import Split
 from brianff.simulator import Simulator
 
 if TYPE_CHECKING:
@@ -87,9 +86,7 @@ def readout_accuracies(trainer: Trainer, report: Callable[[int], None] = lambda 
     return accuracies | {"pixel_readout_accuracy": accuracy(lambda part: part)}
 
 
-def linear_readout(
-    training: np.ndarray, training_labels: np.ndarray, latents: np.ndarray, labels: np.ndarray
-) -> float:
+def linear_readout(training: np.ndarray, training_labels: np.ndarray, latents: np.ndarray, labels: np.ndarray) -> float:
     """Return the accuracy of a logistic regression on latents.
 
     All latents are divided by one number, the standard deviation of the training latents, and scikit-learn's default

@@ -1,4 +1,4 @@
-"""A layer that learns by pair-based STDP, as ordinary Brian2 objects: the rule that Forward-Forward is compared with."""
+"""A layer that learns by pair-based STDP, as ordinary Brian2 objects: what Forward-Forward is compared with."""
 
 from collections.abc import Callable
 
@@ -116,7 +116,7 @@ class StdpLayer:
     def _run(self, raster: np.ndarray, report: Callable[[int], None]) -> np.ndarray:
         presentations, length = raster.shape[1], self.steps + self.rest_steps
         step, presentation, unit = np.nonzero(raster)
-        first_step = int(round(float(self._network.t / self.time_step)))
+        first_step = round(float(self._network.t / self.time_step))
         order = np.lexsort((unit, step, presentation))
         times = (first_step + presentation * length + step)[order] * self.time_step
         self._source.set_spikes(unit[order], times)

@@ -13,7 +13,8 @@ How the gradient is measured depends on the input:
 
 - Pulses with a common time course: the drive is linear in the weights, so dL/dW_ij = sum of x_i dL/d(drive_j). Central
   differences over the drive, through the whole simulation, memristors included, give every weight.
-- Spikes: central differences over single weights, for a random sample of them, with the same spikes on both sides.
+- Spikes: central differences over single weights, for a random sample of them, with the same spikes on both sides. The
+  differences are small where the goodness is smooth: memristive neurons, also above another layer.
 
 A neuron with a reset (LIF) has no derivative: for given input spikes its goodness is piecewise constant in the weights,
 so its gradient is zero almost everywhere. What learning can descend is the *expected* loss over the input noise, which
@@ -26,22 +27,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from brianff.analysis.layers import ACTIVITY, LayerFunction
+from brianff.analysis.layers import ACTIVITY, LayerFunction, simulated_layer
+from brianff.equations import NEURONS
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
 from brianff.protocols.modulators import Modulator
 from brianff.protocols.plasticity import modulated_hebbian
 from brianff.responses import Responses
+from brianff.simulator import Simulator
 
-__all__ = ["Comparison", "compare", "equivalence", "hebbian_change", "numerical_gradient"]
+__all__ = ["Comparison", "compare", "compare_layers", "equivalence", "hebbian_change", "numerical_gradient"]
 
 Inputs = PulseInput | SpikeInput
 
 SMALL_STEP = 1e-6
 """Difference of the drive, per root mean square of it, where the goodness is smooth."""
+
+SMALL_WEIGHT_STEP = 1e-4
+"""Difference of a weight, per standard deviation of the weights, where the goodness is smooth."""
 
 WEIGHT_STEP = 1.0
 """Difference of a weight, per standard deviation of the weights, where only an average over noise is smooth.
@@ -148,7 +155,7 @@ def numerical_gradient(
     weights: np.ndarray,
     modulator: Modulator,
     generator: np.random.Generator | None = None,
-    weight_step: float = WEIGHT_STEP,
+    weight_step: float | None = None,
     sampled_weights: int = SAMPLED_WEIGHTS,
 ) -> np.ndarray:
     """Return -dL/dW of the mean loss, from losses and goodness terms at shifted weights alone.
@@ -157,21 +164,22 @@ def numerical_gradient(
     ----------
     respond : LayerFunction
     positive, negative : PulseInput or SpikeInput
-        For spikes: the first half of the presentations and the second give the two measurements.
     weights : ndarray, shape (inputs, neurons)
     modulator : Modulator
         Its loss is differentiated.
     generator : numpy.random.Generator, optional
         Draws the sample of weights; needed for spikes only.
-    weight_step : float
-        Difference of a weight per standard deviation of the weights, for spikes.
+    weight_step : float, optional
+        For spikes: difference of a weight per standard deviation of the weights, for a goodness that only its average
+        over noisy presentations makes smooth, such as WEIGHT_STEP; None: the goodness is smooth.
     sampled_weights : int
         Weights of each neuron that are differentiated, for spikes.
 
     Returns
     -------
-    ndarray, shape (inputs, neurons), or (2, inputs, neurons) for spikes
-        Entries that were not sampled are nan.
+    ndarray, shape (inputs, neurons), or (2, inputs, neurons) with a `weight_step`
+        Then the first half of the presentations and the second give two measurements. Entries that were not sampled
+        are nan.
     """
     responses = respond(positive, weights), respond(negative, weights)
     slopes = _loss_slopes(modulator, *responses)
@@ -188,7 +196,7 @@ def numerical_gradient(
     rows = np.array([generator.permutation(used)[:count] for _ in range(neurons)]).T
     gradient = np.full((2, *weights.shape), np.nan)
     middle = len(positive) // 2
-    step = weight_step * weights.std()
+    step = (weight_step or SMALL_WEIGHT_STEP) * weights.std()
     for row in rows:  # neurons do not interact: one weight of each is shifted at a time
         shift = np.zeros_like(weights)
         shift[row, np.arange(neurons)] = step
@@ -196,8 +204,10 @@ def numerical_gradient(
         for inputs, slope in zip((positive, negative), slopes, strict=True):
             above, below = (respond(inputs, weights + sign * shift).goodness_terms for sign in (1, -1))
             per_pair += slope * (above - below) / (2 * step)
-        gradient[:, row, np.arange(neurons)] = -per_pair[:middle].mean(axis=0), -per_pair[middle:].mean(axis=0)
-    return gradient
+        gradient[:, row, np.arange(neurons)] = -per_pair[:middle].sum(axis=0), -per_pair[middle:].sum(axis=0)
+    if weight_step is None:
+        return gradient.sum(axis=0) / max(len(positive), 1)
+    return gradient / np.array([middle, len(positive) - middle])[:, np.newaxis, np.newaxis]
 
 
 def _drive_derivative(respond: LayerFunction, inputs: PulseInput, weights: np.ndarray) -> np.ndarray:
@@ -240,6 +250,7 @@ def equivalence(
     weights: np.ndarray,
     draw_inputs: Callable[[], tuple[Inputs, Inputs]],
     generator: np.random.Generator | None = None,
+    weight_step: float | None = None,
 ) -> dict[str, Comparison]:
     """Compare the neo-Hebbian change and the local rule of one layer with the gradient.
 
@@ -255,6 +266,8 @@ def equivalence(
         changes and the gradient have independent noise.
     generator : numpy.random.Generator, optional
         Draws the sample of weights that are differentiated under spikes.
+    weight_step : float, optional
+        As in `numerical_gradient`.
 
     Returns
     -------
@@ -269,5 +282,48 @@ def equivalence(
         "hebbian": hebbian_change(positive, negative, modulator, (first, second)),
         "local rule": modulated_hebbian(positive, negative, modulator),
     }
-    gradient = numerical_gradient(respond, *draw_inputs(), weights, modulator, generator)
+    gradient = numerical_gradient(respond, *draw_inputs(), weights, modulator, generator, weight_step)
     return {name: compare(change, gradient) for name, change in changes.items()}
+
+
+def compare_layers(
+    simulator: Simulator, images: np.ndarray, labels: np.ndarray, wrong: np.ndarray, modulator: Modulator
+) -> list[dict[str, Comparison]]:
+    """Compare the changes of every layer of a simulator with its own local gradient.
+
+    The layers below are as they are: a layer's gradient is that of its own loss with respect to its own weights.
+
+    Parameters
+    ----------
+    simulator : Simulator
+    images : ndarray, shape (images, pixels)
+        Repeat images for neurons with a reset: half of the presentations against the other half tells the noise.
+    labels, wrong : ndarray of int, shape (images,)
+        Labels of the positive and of the negative passes.
+    modulator : Modulator
+
+    Returns
+    -------
+    list of dict of str to Comparison
+        For each layer "hebbian" and "local rule".
+    """
+    compared = []
+    for number, layer in enumerate(simulator.layers):
+
+        def draw_inputs(number: int = number) -> tuple[Inputs, Inputs]:
+            inputs = []
+            for shown in (labels, wrong):
+                if number == 0:
+                    inputs.append(simulator.inputs(images, shown))
+                else:
+                    below = simulator.present(images, shown, number - 1, spikes=True)
+                    inputs.append(SpikeInput(below.raster))
+            return inputs[0], inputs[1]
+
+        make_layer = partial(simulated_layer, simulator.network, layer=number)
+        weight_step = WEIGHT_STEP if NEURONS[simulator.network.layers[number].neuron].reset else None
+        weights = layer.crossbar.weights
+        compared.append(
+            equivalence(make_layer, simulator.goodness, modulator, weights, draw_inputs, weight_step=weight_step)
+        )
+    return compared

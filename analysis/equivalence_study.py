@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from brian2 import ms, nA
 
-from brianff.analysis.equivalence import Comparison, equivalence
+from brianff.analysis.equivalence import WEIGHT_STEP, Comparison, equivalence
 from brianff.analysis.layers import LayerFunction, analog_layer, simulated_layer
 from brianff.analysis.rate_limit import measure_rate_limit, plot_rate_limit, rate_limit_cells
 from brianff.analysis.studies import Study
@@ -150,7 +150,7 @@ def _follow_training(
 
     # The pairs on which changes and gradient are compared are held out of the training.
     held_out, training = split.last(settings["pairs"]), split.without_last(settings["pairs"])
-    draws = settings["draws"] if neuron == "lif" else 1
+    draws, weight_step = (settings["draws"], WEIGHT_STEP) if neuron == "lif" else (1, None)
     images = np.tile(held_out.intensities(slice(None)), (draws, 1))
     labels = np.tile(held_out.labels, draws)
     wrong = np.tile(wrong_labels(held_out.labels, streams["negatives"]), draws)
@@ -162,7 +162,8 @@ def _follow_training(
     batches = training.batches(BATCH, streams["batches"])
     for count in range(max(settings["batches"]) + 1):
         if count in settings["batches"]:
-            compared = equivalence(make, goodness, modulator, weights, draw_inputs, streams["sampled weights"])
+            generator = streams["sampled weights"]
+            compared = equivalence(make, goodness, modulator, weights, draw_inputs, generator, weight_step)
             for rule, comparison in compared.items():
                 yield {"batches": count, "rule": rule, **_columns(comparison)}
         batch = next(batches)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from brianff import Layer, Network, PulseEncoding, RateEncoding, Simulator, load_dataset
-from brianff.analysis.equivalence import compare, equivalence, numerical_gradient
+from brianff.analysis.equivalence import compare, compare_layers, equivalence, numerical_gradient
 from brianff.analysis.layers import analog_layer, simulated_layer
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.modulators import MODULATORS, Pair
@@ -60,15 +60,30 @@ def test_gradient_of_single_weights_under_spikes_equals_brute_force(numpy_target
     weights, inputs = passes(network)
     respond = simulated_layer(network, GOODNESS["squared-norm"])
     modulator = modulator_for(respond, inputs, weights)
-    halves = numerical_gradient(
-        respond, *inputs, weights, modulator, np.random.default_rng(1), weight_step=1e-5, sampled_weights=3
-    )
-    assert (np.isfinite(halves[0]).sum(axis=0) == 3).all()
-    sizes = np.array([2, 3]) / 5  # the halves of five pairs
-    gradient = np.tensordot(sizes, halves, axes=1)
+    sample = np.random.default_rng(1)
+    gradient = numerical_gradient(respond, *inputs, weights, modulator, sample, sampled_weights=3)
+    assert (np.isfinite(gradient).sum(axis=0) == 3).all()
     measured = np.isfinite(gradient)
     expected = brute_force(respond, inputs, weights, modulator)
     np.testing.assert_allclose(gradient[measured], expected[measured], rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+    sample = np.random.default_rng(1)
+    halves = numerical_gradient(respond, *inputs, weights, modulator, sample, weight_step=1e-4, sampled_weights=3)
+    sizes = np.array([2, 3]) / 5  # the halves of five pairs
+    np.testing.assert_allclose(np.tensordot(sizes, halves, axes=1), gradient, rtol=1e-9)
+
+
+def test_every_layer_is_compared_with_its_own_gradient(numpy_target):
+    network = SMALL.replace(layers=[SMALL.layers[0], Layer(neurons=5, initial_weight_deviation=1.0)])
+    simulator = Simulator(network, GOODNESS["squared-norm"], seed=1)
+    generator = np.random.default_rng(1)
+    images, labels = generator.random((8, 6)), generator.integers(0, 3, 8)
+    modulator = Pair(1e-4, 1.0)
+    compared = compare_layers(simulator, images, labels, (labels + 1) % 3, modulator)
+    assert [set(layer) for layer in compared] == [{"hebbian", "local rule"}] * 2
+    assert [len(layer["hebbian"].neuron_cosine) for layer in compared] == [4, 5]
+    assert compared[0]["local rule"].cosine > 0.9
+    assert compared[1]["local rule"].reliability == 1
+    assert -1 <= compared[1]["hebbian"].cosine <= 1
 
 
 @pytest.mark.parametrize("probability", MODULATORS)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from brian2 import ms, nA
 
-from brianff.analysis.equivalence import WEIGHT_STEP, Comparison, equivalence
-from brianff.analysis.layers import LayerFunction, analog_layer, simulated_layer
+from brianff.analysis.equivalence import WEIGHT_STEP, Comparison, equivalence, hebbian_change
+from brianff.analysis.layers import ACTIVITY, LayerFunction, analog_layer, simulated_layer
 from brianff.analysis.rate_limit import measure_rate_limit, plot_rate_limit, rate_limit_cells
 from brianff.analysis.studies import Study
 from brianff.analysis.style import COLOURS, GREY, save_figure
@@ -68,15 +68,23 @@ SEED = 1
 def _settings(quick: bool) -> dict[str, Any]:
     """Return the size of the study."""
     if quick:
-        return {"pairs": 32, "draws": 2, "batches": [0, 10], "goodness": ["squared-norm", "l1-norm", "log-sum"]}
-    return {"pairs": 64, "draws": 6, "batches": [0, 10, 50, 200], "goodness": list(GOODNESS)}
+        names = ["squared-norm", "l1-norm", "log-sum"]
+        return {"pairs": 32, "draws": 2, "batches": [0, 10], "goodness": names, "trained": 50, "judged": 200}
+    return {
+        "pairs": 64,
+        "draws": 4,
+        "batches": [0, 10, 50, 200],
+        "goodness": list(GOODNESS),
+        "trained": 400,
+        "judged": 1000,
+    }
 
 
 def _cells(quick: bool) -> list[dict[str, str]]:
     """Return the cells: the whole grid for analog units; for spiking ones the pair form everywhere, others on MNIST.
 
-    LIF cells cost most: `mean-square` and `mean` are left out there, which are `squared-norm` and `l1-norm` (traces are
-    not negative) up to a factor, and the other forms are measured for two goodness functions.
+    LIF cells cost most. `mean-square` and `mean` are left out there: they are `squared-norm` and `l1-norm` (traces are
+    not negative) up to a factor. The other forms are measured for two goodness functions, Fashion-MNIST for four.
     """
     names = _settings(quick)["goodness"]
     if quick:
@@ -86,15 +94,30 @@ def _cells(quick: bool) -> list[dict[str, str]]:
         ]
     cells = []
     for neuron, dataset, goodness, probability in product(NETWORKS, ("mnist", "fashion-mnist"), names, MODULATORS):
-        other_form = probability != "pair" and neuron != "relu"
-        if other_form and (dataset != "mnist" or (neuron == "lif" and goodness not in ("squared-norm", "l1-norm"))):
+        if neuron != "relu" and probability != "pair" and dataset != "mnist":
             continue
-        if neuron == "lif" and goodness in ("mean-square", "mean"):
+        if neuron == "lif" and goodness not in _LIF_GOODNESS[dataset, probability == "pair"]:
             continue
         if neuron == "mif" and goodness == "spike-count":
             continue  # pulses carry no noise: a count has no gradient, not even on average
         cells.append({"neuron": neuron, "dataset": dataset, "goodness": goodness, "probability": probability})
     return cells
+
+
+_LIF_GOODNESS = {
+    ("mnist", True): tuple(name for name in GOODNESS if name not in ("mean-square", "mean")),
+    ("mnist", False): ("squared-norm", "l1-norm"),
+    ("fashion-mnist", True): ("squared-norm", "l1-norm", "log-sum", "spike-count"),
+}
+
+
+def _training_cells(quick: bool) -> list[dict[str, str]]:
+    """Return the cells of the training by each change: pair form on MNIST, neurons that are quick to simulate."""
+    return [
+        {"neuron": neuron, "goodness": goodness, "rule": rule}
+        for neuron, goodness, rule in product(("relu", "mif"), _settings(quick)["goodness"], ("local rule", "hebbian"))
+        if (neuron, goodness) != ("mif", "spike-count")
+    ]
 
 
 def run_study(out: Path, quick: bool = False, data_dir: Path | None = None, progress: bool = True) -> list[Path]:
@@ -113,7 +136,7 @@ def run_study(out: Path, quick: bool = False, data_dir: Path | None = None, prog
     Returns
     -------
     list of Path
-        equivalence.csv, rate-limit.csv, cosine.png, rate-limit.png.
+        equivalence.csv, training.csv, rate-limit.csv, cosine.png, rate-limit.png.
     """
     settings = _settings(quick)
     study = Study(out, {"study": "equivalence", "seed": SEED, **settings})
@@ -125,12 +148,17 @@ def run_study(out: Path, quick: bool = False, data_dir: Path | None = None, prog
         return datasets[name]
 
     def measure(neuron: str, dataset: str, goodness: str, probability: str) -> Iterator[dict[str, Any]]:
-        return _follow_training(NETWORKS[neuron], neuron, split(dataset), GOODNESS[goodness], probability, settings)
+        return _follow_training(neuron, split(dataset), GOODNESS[goodness], probability, settings)
+
+    def judge(neuron: str, goodness: str, rule: str) -> Iterator[dict[str, Any]]:
+        yield {"accuracy": _accuracy_after_training(neuron, split("mnist"), GOODNESS[goodness], rule, settings)}
 
     cosines = study.fill("equivalence", _cells(quick), measure, progress)
+    study.fill("training", _training_cells(quick), judge, progress)
     rates = study.fill("rate-limit", rate_limit_cells(quick), measure_rate_limit, progress)
     return [
         study.directory / "equivalence.csv",
+        study.directory / "training.csv",
         study.directory / "rate-limit.csv",
         save_figure(plot_cosines(cosines), study.directory / "cosine.png"),
         save_figure(plot_rate_limit(rates), study.directory / "rate-limit.png"),
@@ -138,13 +166,13 @@ def run_study(out: Path, quick: bool = False, data_dir: Path | None = None, prog
 
 
 def _follow_training(
-    network: Network, neuron: str, split: Split, goodness: Goodness, probability: str, settings: dict[str, Any]
+    neuron: str, split: Split, goodness: Goodness, probability: str, settings: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Train one layer by the local rule and compare the changes with the gradient at some points of the training."""
-    make: Callable[[Goodness], LayerFunction] = analog_layer if neuron == "relu" else partial(simulated_layer, network)
+    make = _layer_maker(neuron)
     respond = make(goodness)
     streams = RandomStreams(SEED)
-    simulator = Simulator(network, seed=SEED)  # makes inputs and initial weights; it presents nothing
+    simulator = Simulator(NETWORKS[neuron], seed=SEED)  # makes inputs and initial weights; it presents nothing
     weights = simulator.layers[0].crossbar.weights
     step = Adam(STEP_SIZES[neuron])
 
@@ -172,6 +200,36 @@ def _follow_training(
             for shown in (batch.labels, wrong_labels(batch.labels, streams["negatives"]))
         )
         weights += step(modulated_hebbian(positive, negative, modulator))
+
+
+def _layer_maker(neuron: str) -> Callable[[Goodness], LayerFunction]:
+    return analog_layer if neuron == "relu" else partial(simulated_layer, NETWORKS[neuron])
+
+
+def _accuracy_after_training(
+    neuron: str, split: Split, goodness: Goodness, rule: str, settings: dict[str, Any]
+) -> float:
+    """Train one layer by a change, pair form, and return the accuracy on training images that were held out."""
+    respond, respond_activity = (_layer_maker(neuron)(measure) for measure in (goodness, ACTIVITY))
+    streams = RandomStreams(SEED)
+    simulator = Simulator(NETWORKS[neuron], seed=SEED)
+    weights, step = simulator.layers[0].crossbar.weights, Adam(STEP_SIZES[neuron])
+    held_out, training = split.last(settings["judged"]), split.without_last(settings["judged"])
+    modulator = None
+    for batch in islice(training.batches(BATCH, streams["batches"]), settings["trained"]):
+        shown = batch.labels, wrong_labels(batch.labels, streams["negatives"])
+        inputs = [simulator.inputs(batch.images, labels) for labels in shown]
+        positive, negative = (respond(part, weights) for part in inputs)
+        modulator = modulator or _scaled("pair", positive.goodness)
+        if rule == "hebbian":
+            first, second = (respond_activity(part, weights).goodness_terms for part in inputs)
+            change = hebbian_change(positive, negative, modulator, (first, second))
+        else:
+            change = modulated_hebbian(positive, negative, modulator)
+        weights += step(change)
+    every_label = np.broadcast_to(np.arange(10), (len(held_out), 10))
+    responses = respond(simulator.inputs(held_out.intensities(slice(None)), every_label), weights)
+    return float(np.mean(np.argmax(responses.goodness.reshape(-1, 10), axis=1) == held_out.labels))
 
 
 def _scaled(probability: str, goodness: np.ndarray) -> Modulator:

@@ -93,15 +93,24 @@ def test_figure_and_summary_of_cosines(cosines):
 
 
 def test_training_is_followed(numpy_target):
-    network = equivalence_study.NETWORKS["relu"]
     split = _tiny_images()
     settings = {"pairs": 6, "draws": 1, "batches": [0, 2]}
     goodness = equivalence_study.GOODNESS["squared-norm"]
-    rows = list(equivalence_study._follow_training(network, "relu", split, goodness, "pair", settings))
+    rows = list(equivalence_study._follow_training("relu", split, goodness, "pair", settings))
     assert [(row["batches"], row["rule"]) for row in rows] == [
         (batches, rule) for batches in (0, 2) for rule in ("hebbian", "local rule")
     ]
     assert max(row["relative_error"] for row in rows) < 1e-6
+
+
+@pytest.mark.parametrize("rule", ["local rule", "hebbian"])
+def test_both_changes_learn(rule, data_directory):
+    split = equivalence_study.load_dataset("mnist", data_directory).train.first(4200)
+    goodness = equivalence_study.GOODNESS["squared-norm"]
+    settings = {"trained": 30, "judged": 200}
+    assert equivalence_study._accuracy_after_training("relu", split, goodness, rule, settings) > 0.5
+    settings["trained"] = 1
+    assert equivalence_study._accuracy_after_training("relu", split, goodness, rule, settings) < 0.5
 
 
 def _tiny_images():

@@ -1,32 +1,45 @@
 """What the engines measure during a presentation: goodness terms and the derivative that plasticity needs."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["MEAN", "SUM", "Goodness", "Pooling"]
+__all__ = ["Goodness", "MeanOfTerms", "Pooling", "SumOfTerms"]
 
 
-@dataclass(frozen=True)
 class Pooling:
-    """How the goodness terms of a layer's neurons make the goodness of the layer.
+    """How the goodness terms of a layer's neurons make the goodness of the layer."""
 
-    Parameters
-    ----------
-    total : callable
-        Goodness (presentations,) of terms (presentations, neurons).
-    share : callable
-        Derivative of the goodness with respect to each term, broadcastable to (presentations, neurons).
-    """
+    def total(self, terms: np.ndarray) -> np.ndarray:
+        """Return the goodness (presentations,) of goodness terms (presentations, neurons)."""
+        raise NotImplementedError
 
-    total: Callable[[np.ndarray], np.ndarray]
-    share: Callable[[np.ndarray], np.ndarray]
+    def share(self, terms: np.ndarray) -> np.ndarray:
+        """Return the derivative of the goodness with respect to each term, broadcastable to the terms' shape."""
+        raise NotImplementedError
 
 
-SUM = Pooling(lambda terms: terms.sum(axis=1), lambda terms: np.ones((1, 1)))
-MEAN = Pooling(lambda terms: terms.mean(axis=1), lambda terms: np.full((1, 1), 1.0 / terms.shape[1]))
-_BY_NAME = {"sum": SUM, "mean": MEAN}
+class SumOfTerms(Pooling):
+    """The sum of the terms."""
+
+    def total(self, terms):
+        return terms.sum(axis=1)
+
+    def share(self, terms):
+        return np.ones((1, 1))
+
+
+class MeanOfTerms(Pooling):
+    """The mean of the terms."""
+
+    def total(self, terms):
+        return terms.mean(axis=1)
+
+    def share(self, terms):
+        return np.full((1, 1), 1.0 / terms.shape[1])
+
+
+_BY_NAME = {"sum": SumOfTerms(), "mean": MeanOfTerms()}
 
 
 @dataclass(frozen=True)
@@ -53,20 +66,20 @@ class Goodness:
     name: str = "mean-square"
     density: str = "activity**2"
     slope: str = "2*activity"
-    pooling: Pooling | str = MEAN
+    pooling: Pooling | str = "mean"
     counts_spikes: bool = False
-
-    def __post_init__(self):
-        if isinstance(self.pooling, str):
-            object.__setattr__(self, "pooling", _BY_NAME[self.pooling])
 
     def total(self, terms: np.ndarray) -> np.ndarray:
         """Return the goodness (presentations,) of goodness terms (presentations, neurons)."""
-        return self.pooling.total(terms)
+        return self._pooling.total(terms)
 
     def share(self, terms: np.ndarray) -> np.ndarray:
         """Return the derivative of the goodness with respect to each term, broadcastable to the terms' shape."""
-        return self.pooling.share(terms)
+        return self._pooling.share(terms)
+
+    @property
+    def _pooling(self) -> Pooling:
+        return self.pooling if isinstance(self.pooling, Pooling) else _BY_NAME[self.pooling]
 
     @property
     def equations(self) -> str:

@@ -5,52 +5,59 @@ with respect to a neuron's drive is the pooling's share of the term times its po
 norm this is 2 z; how far other goodness functions are from z, `brianff.analysis.equivalence` measures.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from brianff.goodness import Goodness, Pooling
 
-__all__ = ["GOODNESS", "top"]
+__all__ = ["GOODNESS", "LargestTerms", "LogOfSum", "Negentropy"]
 
 
-def top(count: int) -> Pooling:
-    """Return the pooling that adds the `count` largest terms; all, if there are fewer neurons."""
+class LogOfSum(Pooling):
+    """log(1 + sum of the terms)."""
 
-    def winners(terms: np.ndarray) -> np.ndarray:
-        first = max(terms.shape[1] - count, 0)
-        chosen = np.ones(terms.shape)
-        if first:
-            losers = np.argpartition(terms, first, axis=1)[:, :first]
-            np.put_along_axis(chosen, losers, 0.0, axis=1)
-        return chosen
+    def total(self, terms):
+        return np.log1p(terms.sum(axis=1))
 
-    return Pooling(lambda terms: (winners(terms) * terms).sum(axis=1), winners)
+    def share(self, terms):
+        return 1.0 / (1.0 + terms.sum(axis=1, keepdims=True))
 
 
-def _log_share(terms: np.ndarray) -> np.ndarray:
-    return 1.0 / (1.0 + terms.sum(axis=1, keepdims=True))
+@dataclass(frozen=True)
+class LargestTerms(Pooling):
+    """The sum of the `count` largest terms; of all, if there are fewer neurons."""
+
+    count: int
+
+    def total(self, terms):
+        return (self.share(terms) * terms).sum(axis=1)
+
+    def share(self, terms):
+        losers = max(terms.shape[1] - self.count, 0)
+        share = np.ones(terms.shape)
+        if losers:
+            np.put_along_axis(share, np.argpartition(terms, losers, axis=1)[:, :losers], 0.0, axis=1)
+        return share
 
 
-LOG_SUM = Pooling(lambda terms: np.log1p(terms.sum(axis=1)), _log_share)
+class Negentropy(Pooling):
+    """log N minus the entropy of the terms' shares p of their sum: the mean over neurons of N p log(N p)."""
 
-_LEAST_TERM = 1e-6  # keeps the logarithm of silent neurons finite
+    least_term = 1e-6  # keeps the logarithm of silent neurons finite
 
+    def total(self, terms):
+        ratio = self._ratio(terms)
+        return (ratio * np.log(ratio)).mean(axis=1)
 
-def _log_ratio(terms: np.ndarray) -> np.ndarray:
-    """Return log(N p) of each neuron's share p of the activity."""
-    shifted = np.maximum(terms, 0.0) + _LEAST_TERM
-    return np.log(shifted / shifted.mean(axis=1, keepdims=True))
+    def share(self, terms):
+        summed = (terms + self.least_term).sum(axis=1, keepdims=True)
+        return (np.log(self._ratio(terms)) - self.total(terms)[:, np.newaxis]) / summed
 
+    def _ratio(self, terms):
+        shifted = np.maximum(terms, 0.0) + self.least_term
+        return shifted / shifted.mean(axis=1, keepdims=True)
 
-def _negentropy(terms: np.ndarray) -> np.ndarray:
-    return (np.exp(_log_ratio(terms)) * _log_ratio(terms)).mean(axis=1)
-
-
-def _negentropy_share(terms: np.ndarray) -> np.ndarray:
-    total = (terms + _LEAST_TERM).sum(axis=1, keepdims=True)
-    return (_log_ratio(terms) - _negentropy(terms)[:, np.newaxis]) / total
-
-
-NEGENTROPY = Pooling(_negentropy, _negentropy_share)
 
 GOODNESS = {
     goodness.name: goodness
@@ -60,10 +67,10 @@ GOODNESS = {
         Goodness("l1-norm", "abs(activity)", "sign(activity)", "sum"),
         Goodness("mean", "activity", "1", "mean"),
         Goodness("l4-norm", "activity**4", "4*activity**3", "sum"),
-        Goodness("log-sum", "activity**2", "2*activity", LOG_SUM),
-        Goodness("max", "activity**2", "2*activity", top(1)),
-        Goodness("top-20", "activity**2", "2*activity", top(20)),
-        Goodness("negentropy", "activity**2", "2*activity", NEGENTROPY),
+        Goodness("log-sum", "activity**2", "2*activity", LogOfSum()),
+        Goodness("max", "activity**2", "2*activity", LargestTerms(1)),
+        Goodness("top-20", "activity**2", "2*activity", LargestTerms(20)),
+        Goodness("negentropy", "activity**2", "2*activity", Negentropy()),
         Goodness("spike-count", pooling="sum", counts_spikes=True),
     )
 }

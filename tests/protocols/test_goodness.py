@@ -1,11 +1,13 @@
 """Goodness functions: hand-computed values, derivatives by finite differences, and what the engines integrate."""
 
+import pickle
+
 import numpy as np
 import pytest
 from brian2 import ms, nA
 
 from brianff import Layer, Network, PulseEncoding, RateEncoding, Simulator
-from brianff.protocols.goodness import GOODNESS, top
+from brianff.protocols.goodness import GOODNESS, LargestTerms
 
 TERMS = np.array([[4.0, 1.0, 0.0, 3.0], [1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 9.0, 0.0]])
 
@@ -29,8 +31,8 @@ def test_goodness_of_terms(name, expected):
 
 
 def test_the_largest_terms_win():
-    np.testing.assert_allclose(top(2).total(TERMS), [7, 2, 9])
-    np.testing.assert_array_equal(top(2).share(TERMS)[0], [1, 0, 0, 1])
+    np.testing.assert_allclose(LargestTerms(2).total(TERMS), [7, 2, 9])
+    np.testing.assert_array_equal(LargestTerms(2).share(TERMS)[0], [1, 0, 0, 1])
 
 
 @pytest.mark.parametrize("name", GOODNESS)
@@ -42,6 +44,12 @@ def test_share_is_the_derivative_of_the_goodness(name):
         shift = step * (np.arange(terms.shape[1]) == neuron)
         slope = (goodness.total(terms + shift) - goodness.total(terms - shift)) / (2 * step)
         np.testing.assert_allclose(share[:, neuron], slope, rtol=1e-6, atol=1e-9)
+
+
+def test_goodness_travels_between_processes():
+    for goodness in GOODNESS.values():
+        again = pickle.loads(pickle.dumps(goodness))
+        np.testing.assert_array_equal(again.total(TERMS), goodness.total(TERMS))
 
 
 DENSITIES = {"squared-norm": np.square, "l1-norm": np.abs, "l4-norm": lambda z: z**4, "mean": lambda z: z}

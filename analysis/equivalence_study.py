@@ -93,7 +93,8 @@ def _cells(quick: bool) -> list[dict[str, str]]:
             for neuron, goodness in product(NETWORKS, names)
         ]
     cells = []
-    for neuron, dataset, goodness, probability in product(NETWORKS, ("mnist", "fashion-mnist"), names, MODULATORS):
+    # What matters most comes first.
+    for dataset, probability, neuron, goodness in product(("mnist", "fashion-mnist"), MODULATORS, NETWORKS, names):
         if neuron != "relu" and probability != "pair" and dataset != "mnist":
             continue
         if neuron == "lif" and goodness not in _LIF_GOODNESS[dataset, probability == "pair"]:

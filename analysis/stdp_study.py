@@ -273,7 +273,7 @@ def run_study(out: Path, quick: bool = False, data_dir: Path | None = None, prog
     list of Path
         stdp.csv, stdp.png.
     """
-    training, fit, test, seeds = (400, 400, 200, 1) if quick else (3000, 2000, 1000, 3)
+    training, fit, test, seeds = (400, 400, 200, 1) if quick else (2000, 1000, 1000, 3)
     study = Study(out, {"study": "stdp", "training": training, "fit": fit, "test": test, "seeds": seeds})
     dataset = load_dataset("mnist", data_dir)
 

@@ -33,6 +33,7 @@ import numpy as np
 
 from brianff.analysis.layers import ACTIVITY, LayerFunction, simulated_layer
 from brianff.equations import NEURONS
+from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
 from brianff.protocols.modulators import Modulator
@@ -145,7 +146,7 @@ def hebbian_change(
     """
     passes = zip((positive, negative), modulator.broadcast(positive, negative), activities, strict=True)
     change = sum(2 * responses.presynaptic.T @ (factor * activity) for responses, factor, activity in passes)
-    return change / max(len(positive), 1)
+    return np.asarray(change) / max(len(positive), 1)
 
 
 def numerical_gradient(
@@ -180,34 +181,60 @@ def numerical_gradient(
     ndarray, shape (inputs, neurons), or (2, inputs, neurons) with a `weight_step`
         Then the first half of the presentations and the second give two measurements. Entries that were not sampled
         are nan.
-    """
-    responses = respond(positive, weights), respond(negative, weights)
-    slopes = _loss_slopes(modulator, *responses)
-    if isinstance(positive, PulseInput):
-        passes = zip((positive, negative), slopes, strict=True)
-        gradient = sum(
-            inputs.amplitudes.T @ (slope * _drive_derivative(respond, inputs, weights)) for inputs, slope in passes
-        )
-        return -gradient / max(len(positive), 1)
 
+    Raises
+    ------
+    ConfigurationError
+        If one pass has pulses and the other spikes.
+    """
+    if isinstance(positive, PulseInput) and isinstance(negative, PulseInput):
+        return _gradient_of_pulses(respond, (positive, negative), weights, modulator)
+    if not (isinstance(positive, SpikeInput) and isinstance(negative, SpikeInput)):
+        raise ConfigurationError("one pass has pulses and the other spikes; give both the same kind of input")
     generator = generator or np.random.default_rng(0)
-    used = np.flatnonzero(positive.spike_counts.any(axis=0) | negative.spike_counts.any(axis=0))
-    count, neurons = min(sampled_weights, len(used)), weights.shape[1]
-    rows = np.array([generator.permutation(used)[:count] for _ in range(neurons)]).T
-    gradient = np.full((2, *weights.shape), np.nan)
+    step = (weight_step or SMALL_WEIGHT_STEP) * float(weights.std())
+    halves = _gradient_of_spikes(respond, (positive, negative), weights, modulator, generator, step, sampled_weights)
     middle = len(positive) // 2
-    step = (weight_step or SMALL_WEIGHT_STEP) * weights.std()
+    if weight_step is None:
+        return halves.sum(axis=0) / max(len(positive), 1)
+    return halves / np.array([middle, len(positive) - middle])[:, np.newaxis, np.newaxis]
+
+
+def _gradient_of_pulses(
+    respond: LayerFunction, passes: tuple[PulseInput, PulseInput], weights: np.ndarray, modulator: Modulator
+) -> np.ndarray:
+    gradient = np.zeros_like(weights)
+    slopes = _loss_slopes(modulator, *(respond(inputs, weights) for inputs in passes))
+    for inputs, slope in zip(passes, slopes, strict=True):
+        gradient -= inputs.amplitudes.T @ (slope * _drive_derivative(respond, inputs, weights))
+    return gradient / max(len(passes[0]), 1)
+
+
+def _gradient_of_spikes(
+    respond: LayerFunction,
+    passes: tuple[SpikeInput, SpikeInput],
+    weights: np.ndarray,
+    modulator: Modulator,
+    generator: np.random.Generator,
+    step: float,
+    sampled_weights: int,
+) -> np.ndarray:
+    """Return the sums over the first and over the second half of the pairs, shape (2, inputs, neurons)."""
+    slopes = _loss_slopes(modulator, *(respond(inputs, weights) for inputs in passes))
+    used = np.flatnonzero(sum(inputs.spike_counts.sum(axis=0) for inputs in passes))
+    sampled, neurons = min(sampled_weights, len(used)), np.arange(weights.shape[1])
+    rows = np.array([generator.permutation(used)[:sampled] for _ in neurons]).T
+    halves = np.full((2, *weights.shape), np.nan)
+    middle = len(passes[0]) // 2
     for row in rows:  # neurons do not interact: one weight of each is shifted at a time
         shift = np.zeros_like(weights)
-        shift[row, np.arange(neurons)] = step
-        per_pair = np.zeros((len(positive), neurons))
-        for inputs, slope in zip((positive, negative), slopes, strict=True):
+        shift[row, neurons] = step
+        per_pair = np.zeros((len(passes[0]), len(neurons)))
+        for inputs, slope in zip(passes, slopes, strict=True):
             above, below = (respond(inputs, weights + sign * shift).goodness_terms for sign in (1, -1))
-            per_pair += slope * (above - below) / (2 * step)
-        gradient[:, row, np.arange(neurons)] = -per_pair[:middle].sum(axis=0), -per_pair[middle:].sum(axis=0)
-    if weight_step is None:
-        return gradient.sum(axis=0) / max(len(positive), 1)
-    return gradient / np.array([middle, len(positive) - middle])[:, np.newaxis, np.newaxis]
+            per_pair -= slope * (above - below) / (2 * step)
+        halves[:, row, neurons] = per_pair[:middle].sum(axis=0), per_pair[middle:].sum(axis=0)
+    return halves
 
 
 def _drive_derivative(respond: LayerFunction, inputs: PulseInput, weights: np.ndarray) -> np.ndarray:
@@ -311,13 +338,13 @@ def compare_layers(
     for number, layer in enumerate(simulator.layers):
 
         def draw_inputs(number: int = number) -> tuple[Inputs, Inputs]:
-            inputs = []
+            inputs: list[Inputs] = []
             for shown in (labels, wrong):
                 if number == 0:
                     inputs.append(simulator.inputs(images, shown))
                 else:
                     below = simulator.present(images, shown, number - 1, spikes=True)
-                    inputs.append(SpikeInput(below.raster))
+                    inputs.append(SpikeInput(np.asarray(below.raster)))
             return inputs[0], inputs[1]
 
         make_layer = partial(simulated_layer, simulator.network, layer=number)

@@ -9,6 +9,7 @@ import numpy as np
 
 from brianff.description import Network
 from brianff.engines import LanesEngine
+from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
 from brianff.responses import Responses
@@ -31,10 +32,17 @@ def analog_layer(goodness: Goodness) -> LayerFunction:
     ----------
     goodness : Goodness
         Analog units have no spikes: a goodness that counts spikes takes their rate, z.
+
+    Returns
+    -------
+    LayerFunction
+        It raises a ConfigurationError if its input is spikes.
     """
     density, slope = ("activity", "1") if goodness.counts_spikes else (goodness.density, goodness.slope)
 
-    def respond(inputs: PulseInput, weights: np.ndarray) -> Responses:
+    def respond(inputs: PulseInput | SpikeInput, weights: np.ndarray) -> Responses:
+        if not isinstance(inputs, PulseInput):
+            raise ConfigurationError("analog units take amplitudes, not spikes: describe their input as pulses")
         drive = inputs.amplitudes @ weights
         names = {**_FUNCTIONS, "activity": np.maximum(drive, 0.0)}
         terms, derivative = (eval(expression, {"__builtins__": {}}, names) for expression in (density, slope))

@@ -80,8 +80,8 @@ def measure_rate_limit(steps_per_spike: str, steps: int) -> Iterator[dict[str, f
 
     count = simulated_layer(network, GOODNESS["spike-count"])
     rates = [count(inputs, weights).goodness_terms * unit for inputs in spikes]
-    counted = [_as_analog(inputs, rate) for inputs, rate in zip(spikes, rates, strict=True)]
-    comparison = compare(hebbian_change(*counted, modulator, (rates[0], rates[1])), expected)
+    positive, negative = (_as_analog(inputs, rate) for inputs, rate in zip(spikes, rates, strict=True))
+    comparison = compare(hebbian_change(positive, negative, modulator, (rates[0], rates[1])), expected)
     largest = max(float(rate.max()) for rate in rates) / unit
     yield {
         "relative_error": comparison.relative_error,
@@ -117,9 +117,10 @@ def _network(steps: int, per_spike: float) -> tuple[Network, float]:
     return network, per_spike / steps
 
 
-def _as_analog(inputs: SpikeInput, rates: np.ndarray) -> Responses:
+def _as_analog(inputs: PulseInput | SpikeInput, rates: np.ndarray) -> Responses:
     """Return counted spikes as responses of analog units: x and z are rates, in the units of the analog network."""
     presentations = np.arange(len(inputs))
+    assert isinstance(inputs, SpikeInput)
     intensities = inputs.spike_counts / (PROBABILITY * inputs.steps)
     no_code = np.zeros((1, intensities.shape[1]))
     as_pulses = PulseInput(intensities, no_code, presentations, 0 * presentations, 1, (0,))

@@ -73,17 +73,16 @@ def readout_accuracies(trainer: Trainer, report: Callable[[int], None] = lambda 
     engine = protocol.engine
     untrained = Simulator(protocol.network, trainer.simulator.goodness, engine.name, engine.lanes, protocol.seed)
 
-    def accuracy(features: Callable[[np.ndarray], np.ndarray]) -> float:
-        training, held_out = (features(part) for part in images)
-        return linear_readout(training, fitted.labels, held_out, trainer.held_out.labels)
-
-    simulators = {"readout_accuracy": trainer.simulator, "untrained_readout_accuracy": untrained}
-    accuracies = {
-        name: accuracy(lambda part, simulator=simulator: latents(simulator, part, evaluation.layers))
-        for name, simulator in simulators.items()
+    features = {
+        "readout_accuracy": [latents(trainer.simulator, part, evaluation.layers) for part in images],
+        "untrained_readout_accuracy": [latents(untrained, part, evaluation.layers) for part in images],
+        "pixel_readout_accuracy": images,
     }
     report(len(trainer.held_out))
-    return accuracies | {"pixel_readout_accuracy": accuracy(lambda part: part)}
+    return {
+        name: linear_readout(training, fitted.labels, held_out, trainer.held_out.labels)
+        for name, (training, held_out) in features.items()
+    }
 
 
 def linear_readout(training: np.ndarray, training_labels: np.ndarray, latents: np.ndarray, labels: np.ndarray) -> float:

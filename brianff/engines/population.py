@@ -43,7 +43,7 @@ class LayerResult:
         """Return goodness terms and postsynaptic factor: what was integrated, or the counts of the spikes."""
         if not goodness.counts_spikes:
             return self.goodness_terms, self.postsynaptic
-        counts = np.sum(self.raster, axis=0, dtype=float)
+        counts = np.asarray(self.raster).sum(axis=0).astype(float)
         return counts, counts
 
 

@@ -70,7 +70,7 @@ def goodness_histogram(positive: np.ndarray, negative: np.ndarray, unit: str = "
     Parameters
     ----------
     positive, negative : ndarray, shape (pairs,)
-        Goodness of the same images with a right and a wrong label.
+        Goodness of presentations and of their negatives.
     unit : str
         Unit of the goodness, for the axis label.
     ax : Axes, optional
@@ -90,8 +90,8 @@ def goodness_histogram(positive: np.ndarray, negative: np.ndarray, unit: str = "
     )
     ax = new_axes(ax)
     bins = np.histogram_bin_edges(np.concatenate([positive, negative]), 40).tolist()
-    ax.hist(positive, bins, color=BLUE, alpha=0.7, label="positive (right label)")
-    ax.hist(negative, bins, color=ORANGE, alpha=0.7, label="negative (wrong label)")
+    ax.hist(positive, bins, color=BLUE, alpha=0.7, label="positive")
+    ax.hist(negative, bins, color=ORANGE, alpha=0.7, label="negative")
     ax.set(xlabel=f"goodness ({unit})" if unit else "goodness", ylabel="presentations")
     ax.set_title(f"right order in {100 * np.mean(positive > negative):.1f} % of the pairs", fontsize=9)
     ax.legend(frameon=False, fontsize=8)

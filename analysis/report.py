@@ -8,7 +8,7 @@ import numpy as np
 
 from brianff.analysis import figures
 from brianff.equations import NEURONS
-from brianff.protocols.negatives import wrong_labels
+from brianff.protocols.negatives import hybrid_images, wrong_labels
 from brianff.protocols.trainer import Trainer
 from brianff.protocols.training import open_trainer
 from brianff.random import RandomStreams
@@ -51,20 +51,25 @@ def write_figures(run: RunDirectory, data_dir: Path | None = None) -> list[Path]
     return [figures.save_figure(axes, run.figures / f"{name}.png") for name, axes in drawn.items()]
 
 
-def _held_out(trainer: Trainer, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the intensities, labels and one wrong label of the first held-out images."""
+def _contrast(trainer: Trainer, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return intensities and shown labels of the first held-out images, then of one negative for each."""
     split = trainer.held_out.first(count)
+    images = split.intensities(slice(None))
     generator = RandomStreams(trainer.protocol.seed)["figures"]
-    return split.intensities(slice(None)), split.labels, wrong_labels(split.labels, generator, trainer.dataset.classes)
+    if trainer.protocol.unsupervised:
+        negatives = hybrid_images(images, trainer.dataset.image_shape, generator)
+        return np.concatenate([images, negatives]), np.zeros(2 * len(images), dtype=int)
+    wrong = wrong_labels(split.labels, generator, trainer.dataset.classes)
+    return np.concatenate([images, images]), np.concatenate([split.labels, wrong])
 
 
 def _goodness(trainer: Trainer) -> dict:
-    images, labels, wrong = _held_out(trainer, IMAGES)
+    images, labels = _contrast(trainer, IMAGES)
     with trainer.simulator.evaluation():
-        responses = trainer.simulator.present_layers(images, np.column_stack([labels, wrong]))
+        responses = trainer.simulator.present_layers(images, labels)
     drawn = {}
     for number, (layer, response) in enumerate(zip(trainer.protocol.network.layers, responses, strict=True)):
-        positive, negative = response.goodness.reshape(-1, 2).T
+        positive, negative = response.goodness.reshape(2, -1)
         unit = NEURONS[layer.neuron].activity_unit
         squared = f"{unit}²" if unit and response.measure.density == "activity**2" else ""
         drawn[f"goodness-layer-{number}"] = figures.goodness_histogram(positive, negative, squared)
@@ -72,9 +77,8 @@ def _goodness(trainer: Trainer) -> dict:
 
 
 def _presentations(trainer: Trainer) -> dict:
-    """Draw one image with its own and with a wrong label."""
-    images, labels, wrong = _held_out(trainer, 1)
-    images, labels = np.repeat(images, 2, axis=0), np.concatenate([labels, wrong])
+    """Draw one image and its negative."""
+    images, labels = (part[[0, len(part) // 2]] for part in _contrast(trainer, 2))
     with trainer.simulator.evaluation():
         response = trainer.simulator.present(images[:1], labels[:1], spikes=True)
     rank = response.goodness_terms[0] * (np.any(response.raster, axis=(0, 1)) + 1e-9)

@@ -41,6 +41,10 @@ DataDirectory = Annotated[
     Path | None, typer.Option("--data-dir", help="Directory of the image sets (else BRIANFF_DATA or the cache).")
 ]
 Out = Annotated[Path, typer.Option("--out", help="Directory in which the run directory is made.")]
+Quick = Annotated[bool, typer.Option("--quick", help="A small part of the study, in about two minutes.")]
+StudyOut = Annotated[
+    Path | None, typer.Option("--out", help="Directory of the study (default: runs/study-NAME, or -NAME-quick).")
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
 
@@ -303,6 +307,37 @@ def fetch(name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a da
     from brianff.datasets import fetch_dataset
 
     typer.echo(fetch_dataset(name))
+
+
+@study_app.command("equivalence")
+def study_equivalence(quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None) -> None:
+    """Compare the Hebbian change with the gradient: goodness functions, probabilities, neurons, over training."""
+    from brianff.analysis import equivalence_study
+
+    _study("equivalence", equivalence_study, quick, data_dir, out)
+
+
+@study_app.command("stdp")
+def study_stdp(quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None) -> None:
+    """Compare Forward-Forward with pair-based STDP on MNIST and on orders of events, with the same readouts."""
+    from brianff.analysis import stdp_study
+
+    _study("stdp", stdp_study, quick, data_dir, out)
+
+
+def _study(name: str, module: Any, quick: bool, data_dir: Path | None, out: Path | None) -> None:
+    """Run a study: `module.run_study` writes its files, `module.summarise` makes its short table of the first one."""
+    import pandas
+
+    directory = out or Path("runs", f"study-{name}{'-quick' if quick else ''}")
+    try:
+        paths = module.run_study(directory, quick, data_dir)
+    except KeyboardInterrupt:
+        typer.echo("brianff: stopped; the same command goes on", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(module.summarise(pandas.read_csv(paths[0])).to_string(float_format="{:.3f}".format, na_rep="-"))
+    for path in paths:
+        typer.echo(path)
 
 
 def _results(summary: dict[str, Any]) -> list[tuple[str, str]]:

@@ -87,7 +87,7 @@ class LabelCode(Description):
         `append`: a one-hot code on additional input units; `pixels`: a one-hot code in place of the first pixels;
         `code`: a fixed random binary code per class on additional units.
     strength : float
-        Intensity of an active label unit; a white pixel has 1.
+        Intensity of an active label unit; a white pixel has 1. With 0 no label is shown.
     bits : int
         Units of the random code.
     density : float
@@ -95,7 +95,7 @@ class LabelCode(Description):
     """
 
     placement: Literal["append", "pixels", "code"] = "append"
-    strength: Positive = 1.0
+    strength: float = Field(1.0, ge=0)
     bits: int = Field(100, ge=1)
     density: Probability = 0.3
 

@@ -5,12 +5,47 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["Goodness"]
+__all__ = ["Goodness", "MeanOfTerms", "Pooling", "SumOfTerms"]
+
+
+class Pooling:
+    """How the goodness terms of a layer's neurons make the goodness of the layer."""
+
+    def total(self, terms: np.ndarray) -> np.ndarray:
+        """Return the goodness (presentations,) of goodness terms (presentations, neurons)."""
+        raise NotImplementedError
+
+    def share(self, terms: np.ndarray) -> np.ndarray:
+        """Return the derivative of the goodness with respect to each term, broadcastable to the terms' shape."""
+        raise NotImplementedError
+
+
+class SumOfTerms(Pooling):
+    """The sum of the terms."""
+
+    def total(self, terms):
+        return terms.sum(axis=1)
+
+    def share(self, terms):
+        return np.ones((1, 1))
+
+
+class MeanOfTerms(Pooling):
+    """The mean of the terms."""
+
+    def total(self, terms):
+        return terms.mean(axis=1)
+
+    def share(self, terms):
+        return np.full((1, 1), 1.0 / terms.shape[1])
+
+
+_BY_NAME = {"sum": SumOfTerms(), "mean": MeanOfTerms()}
 
 
 @dataclass(frozen=True)
 class Goodness:
-    """A goodness that is a sum or mean over neurons of a time-averaged function of the activity.
+    """A goodness of a layer: terms of its neurons, time averages of a function of the activity, and their pooling.
 
     The engines integrate, per neuron, `density` (giving the goodness term g) and `slope` x sensitivity (giving the
     postsynaptic factor dg/d(drive)) over a presentation and divide both by its duration.
@@ -22,25 +57,33 @@ class Goodness:
         Brian2 expression of `activity`.
     slope : str
         Its derivative with respect to `activity`.
-    pooling : {"sum", "mean"}
+    pooling : Pooling or {"sum", "mean"}
         How the terms of a layer's neurons make the goodness of the layer.
     readout : {"average", "final"}
         The time average over the presentation, or the value at its end.
+    counts_spikes : bool
+        The terms are spike counts instead. A count has no derivative; the count itself takes the place of the
+        postsynaptic factor, and `density` and `slope` are not used.
     """
 
     name: str = "mean-square"
     density: str = "activity**2"
     slope: str = "2*activity"
-    pooling: Literal["sum", "mean"] = "mean"
+    pooling: Pooling | str = "mean"
     readout: Literal["average", "final"] = "average"
+    counts_spikes: bool = False
 
     def total(self, terms: np.ndarray) -> np.ndarray:
         """Return the goodness (presentations,) of goodness terms (presentations, neurons)."""
-        return terms.sum(axis=1) if self.pooling == "sum" else terms.mean(axis=1)
+        return self._pooling.total(terms)
 
     def share(self, terms: np.ndarray) -> np.ndarray:
-        """Return the derivative of the goodness with respect to each term, shape (presentations or 1, neurons or 1)."""
-        return np.full((1, 1), 1.0 if self.pooling == "sum" else 1.0 / terms.shape[1])
+        """Return the derivative of the goodness with respect to each term, broadcastable to the terms' shape."""
+        return self._pooling.share(terms)
+
+    @property
+    def _pooling(self) -> Pooling:
+        return self.pooling if isinstance(self.pooling, Pooling) else _BY_NAME[self.pooling]
 
     @property
     def equations(self) -> str:

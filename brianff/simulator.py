@@ -185,6 +185,7 @@ class Simulator:
         options: dict[str, Any] = {} if observe is None else {"observe": partial(observe, inputs)}
         if self.carries:
             options["membranes"] = [layer.carried(len(inputs)) for layer in self.layers[:count]]
+        spikes = spikes or self.goodness.counts_spikes
         responses = self._responses(inputs, self._engine.present(inputs, weights, spikes=spikes, **options))
         self.presentations += len(inputs)
         self.neuron_steps += len(inputs) * inputs.steps * sum(matrix.shape[1] for matrix in weights)
@@ -256,11 +257,12 @@ class Simulator:
     ) -> list[Responses]:
         responses = []
         for population, result in zip(self._engine.populations, results, strict=False):
+            terms, postsynaptic = result.measured(self.goodness)
             responses.append(
                 Responses(
                     inputs,
-                    result.goodness_terms,
-                    result.postsynaptic,
+                    terms,
+                    postsynaptic,
                     self.goodness,
                     population.pulse_response,
                     result.raster,

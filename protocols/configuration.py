@@ -87,8 +87,9 @@ class Learning(Description):
         Probabilities outside [clip, 1 - clip] change nothing, as with a loss of the clipped probability.
     eligibility : Eligibility or None
         Plasticity inside the presentation; it takes the place of the step rule and needs polarity = "random".
-    negatives : {"wrong-label", "hardest"}
-        One random wrong label, or the one with the highest goodness of several.
+    negatives : {"wrong-label", "hardest", "hybrid"}
+        One random wrong label, or the one with the highest goodness of several; or, without labels
+        (network.label.strength = 0), mixtures of two images.
     candidates : int
         Number of random wrong labels to choose from with negatives = "hardest".
     step_rule : {"plain", "momentum", "adam"}
@@ -110,7 +111,7 @@ class Learning(Description):
     polarity: Literal["both", "random"] = "both"
     clip: float | None = Field(None, gt=0, lt=0.5)
     eligibility: Eligibility | None = None
-    negatives: Literal["wrong-label", "hardest"] = "hardest"
+    negatives: Literal["wrong-label", "hardest", "hybrid"] = "hardest"
     candidates: int = Field(4, ge=1)
     step_rule: Literal["plain", "momentum", "adam"] = "adam"
     step_size: Positive = 2e-3
@@ -146,6 +147,8 @@ class Evaluation(Description):
         Training images on which the final training accuracy is measured (the first so many).
     epoch_images : int
         Training images on which it is measured after each epoch; with validation images, those are used instead.
+    readout_images : int
+        Training images that the linear readout is fitted to where no label is learned (the first so many).
     """
 
     layers: tuple[int, ...] | None = None
@@ -153,6 +156,7 @@ class Evaluation(Description):
     batch: int = Field(100, ge=1)
     training_images: int = Field(10_000, ge=1)
     epoch_images: int = Field(1_000, ge=1)
+    readout_images: int = Field(10_000, ge=1)
 
 
 class Engine(Description):
@@ -194,12 +198,22 @@ class Protocol(Description):
     evaluation: Evaluation = Evaluation()
     engine: Engine = Engine()
 
+    @property
+    def unsupervised(self) -> bool:
+        """Whether the network never sees a label; its accuracy is then that of a linear readout."""
+        return self.learning.negatives == "hybrid"
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         from brianff.protocols.goodness import GOODNESS
 
         if self.learning.goodness not in GOODNESS:
             raise ValueError(f"learning.goodness is {self.learning.goodness!r}; known: {', '.join(GOODNESS)}")
+        if self.unsupervised != (self.network.label.strength == 0):
+            raise ValueError(
+                f"learning.negatives is {self.learning.negatives!r} and network.label.strength "
+                f"{self.network.label.strength}: hybrid negatives need a strength of 0, wrong labels one above 0"
+            )
         for layer in self.evaluation.layers or ():
             if not 0 <= layer < len(self.network.layers):
                 raise ValueError(f"evaluation.layers names layer {layer}; there are {len(self.network.layers)}")

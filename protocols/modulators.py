@@ -33,12 +33,24 @@ class Modulator:
 
     def __call__(self, positive: Responses, negative: Responses) -> tuple[np.ndarray, np.ndarray]:
         """Return -dL/dg of each goodness term for both passes, broadcastable to (presentations, neurons)."""
+        broadcast = self.broadcast(positive, negative)
+        return broadcast[0] * self.share(positive), broadcast[1] * self.share(negative)
+
+    def broadcast(self, positive: Responses, negative: Responses) -> tuple[np.ndarray, np.ndarray]:
+        """Return -dL/dG for both passes: what is broadcast to all synapses, whatever the neurons' shares of G.
+
+        The shape is (presentations, 1), or (presentations, neurons) where halves of the layer receive different ones.
+        """
         raise NotImplementedError
 
     def mixed(self, responses: Responses, positive: np.ndarray) -> np.ndarray:
         """Return -dL/dg of each goodness term where `positive` (presentations,) tells the polarity of each."""
-        up, down = self(responses, responses)
-        return np.where(positive[:, np.newaxis], up, down)
+        up, down = self.broadcast(responses, responses)
+        return np.where(positive[:, np.newaxis], up, down) * self.share(responses)
+
+    def share(self, responses: Responses) -> np.ndarray:
+        """Return dG/dg of each goodness term, broadcastable to (presentations, neurons)."""
+        return responses.measure.share(responses.goodness_terms)
 
     def loss(self, positive: Responses, negative: Responses) -> np.ndarray:
         """Return the loss of each pair of presentations, shape (presentations,)."""
@@ -63,7 +75,7 @@ class Sigmoid(Modulator):
     Source: arXiv 2406.16479.
     """
 
-    def __call__(self, positive, negative):
+    def broadcast(self, positive, negative):
         return self._signed(positive, 1.0), self._signed(negative, -1.0)
 
     def loss(self, positive, negative):
@@ -72,12 +84,8 @@ class Sigmoid(Modulator):
     def log_odds(self, responses):
         return self.sharpness * (responses.goodness - self.threshold)
 
-    def mixed(self, responses, positive):
-        return self._signed(responses, np.where(positive, 1.0, -1.0))
-
     def _signed(self, responses, sign):
-        modulator = sign * self.sharpness * expit(-sign * self.log_odds(responses))
-        return modulator[:, np.newaxis] * responses.measure.share(responses.goodness_terms)
+        return sign * self.sharpness * expit(-sign * self.log_odds(responses))[:, np.newaxis]
 
 
 class Pair(Modulator):
@@ -86,12 +94,9 @@ class Pair(Modulator):
     The modulator is a s(theta - a (G_positive - G_negative)), with opposite signs. Source: SymBa, arXiv 2303.08418.
     """
 
-    def __call__(self, positive, negative):
+    def broadcast(self, positive, negative):
         modulator = self.sharpness * expit(self._violation(positive, negative))[:, np.newaxis]
-        return (
-            modulator * positive.measure.share(positive.goodness_terms),
-            -modulator * negative.measure.share(negative.goodness_terms),
-        )
+        return modulator, -modulator
 
     def loss(self, positive, negative):
         return np.logaddexp(0.0, self._violation(positive, negative))
@@ -105,7 +110,7 @@ class Pair(Modulator):
 
 
 class Symmetric(Modulator):
-    """P = (G+ + eps) / (G+ + G- + 2 eps): the first half of the neurons is "+", the second half "-".
+    """P = (G+ + eps) / (G+ + G- + 2 eps): the goodness G+ of the first half of the neurons, G- of the second.
 
     The modulator has one scalar for each half; `sharpness` and `threshold` have no place in it. eps = 0.01 as in
     arXiv 2406.16479.
@@ -113,8 +118,12 @@ class Symmetric(Modulator):
 
     epsilon = 0.01
 
-    def __call__(self, positive, negative):
+    def broadcast(self, positive, negative):
         return self._toward(positive, plus=True), self._toward(negative, plus=False)
+
+    def share(self, responses):
+        halves = self._split(responses)
+        return np.hstack([np.broadcast_to(responses.measure.share(half), half.shape) for half in halves])
 
     def loss(self, positive, negative):
         plus, minus = self._halves(positive)
@@ -131,30 +140,21 @@ class Symmetric(Modulator):
         plus, minus = (half.astype(np.float32) for half in self._halves(responses))
         return plus / (plus + minus)
 
-    def mixed(self, responses, positive):
-        plus, minus = self._halves(responses)
-        total = plus + minus
-        own, other = np.where(positive, (plus, minus), (minus, plus))
-        up, down = (other / own / total)[:, np.newaxis], (-1.0 / total)[:, np.newaxis]
-        neurons = responses.goodness_terms.shape[1]
-        modulator = np.empty((len(positive), neurons))
-        in_plus = positive[:, np.newaxis]
-        modulator[:, : neurons // 2] = np.where(in_plus, up, down)
-        modulator[:, neurons // 2 :] = np.where(in_plus, down, up)
-        return modulator * responses.measure.share(responses.goodness_terms)
+    @staticmethod
+    def _split(responses):
+        half = responses.goodness_terms.shape[1] // 2
+        return responses.goodness_terms[:, :half], responses.goodness_terms[:, half:]
 
     def _halves(self, responses):
-        terms = responses.goodness_terms * responses.measure.share(responses.goodness_terms)
-        half = terms.shape[1] // 2
-        return terms[:, :half].sum(axis=1) + self.epsilon, terms[:, half:].sum(axis=1) + self.epsilon
+        plus, minus = (responses.measure.total(half) + self.epsilon for half in self._split(responses))
+        return plus, minus
 
     def _toward(self, responses, plus):
         own, other = self._halves(responses) if plus else self._halves(responses)[::-1]
         total = own + other
         neurons = responses.goodness_terms.shape[1]
         in_own_half = (np.arange(neurons) < neurons // 2) == plus
-        modulator = np.where(in_own_half, (other / own / total)[:, np.newaxis], (-1.0 / total)[:, np.newaxis])
-        return modulator * responses.measure.share(responses.goodness_terms)
+        return np.where(in_own_half, (other / own / total)[:, np.newaxis], (-1.0 / total)[:, np.newaxis])
 
 
 MODULATORS = {"pair": Pair, "sigmoid": Sigmoid, "symmetric": Symmetric}

@@ -15,7 +15,7 @@ from brianff.protocols.configuration import Protocol
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.inference import Score, accuracy
 from brianff.protocols.modulators import MODULATORS
-from brianff.protocols.negatives import hardest, wrong_labels
+from brianff.protocols.negatives import hardest, hybrid_images, wrong_labels
 from brianff.protocols.plasticity import modulated_hebbian
 from brianff.protocols.step_rules import STEP_RULES, cosine
 from brianff.responses import Responses
@@ -113,7 +113,8 @@ class Trainer:
             report(len(batch.labels), {"loss": sums["training_loss"] / done, "right order": sums["right_order"] / done})
         for quantity, total in sums.items():
             self._note(quantity, total / done)
-        self._note(*self._measure_accuracy())
+        if not self.protocol.unsupervised:
+            self._note(*self._measure_accuracy())
         self._advance()
 
     def evaluate(self, split: Split, report: Callable[[int], None] = lambda images: None) -> float:
@@ -122,10 +123,14 @@ class Trainer:
         return accuracy(self.simulator, split, evaluation.layers, self.score, evaluation.batch, report)
 
     def _contrast(self, batch: Batch) -> tuple[Responses, Responses]:
-        """Present a batch with right and wrong labels; return the positive and the negative responses."""
+        """Present a batch and its negatives; return the positive and the negative responses."""
         learning, streams = self.protocol.learning, self.simulator.streams
         shape, shift = self.dataset.image_shape, self.protocol.data.shift
         images = shift_images(batch.images, shape, shift, streams["shifts"])
+        if learning.negatives == "hybrid":
+            both = np.concatenate([images, hybrid_images(images, shape, streams["negatives"])])
+            responses = self.simulator.present(both, np.zeros(len(both), dtype=int), self.layer)
+            return responses.select(slice(None, len(images))), responses.select(slice(len(images), None))
         count = learning.candidates if learning.negatives == "hardest" else 1
         wrong = wrong_labels(batch.labels, streams["negatives"], self.protocol.network.classes, count)
         labels = np.column_stack([batch.labels, wrong])

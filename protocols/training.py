@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from brianff.checkpoint import digest, load_checkpoint, save_checkpoint
-from brianff.datasets import load_dataset
+from brianff.datasets import Split, load_dataset
 from brianff.errors import CheckpointError
 from brianff.progress import Progress
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.digital_support import digital_support
 from brianff.protocols.polarity import RandomPolarityTrainer
+from brianff.protocols.readout import readout_accuracies
 from brianff.protocols.trainer import Trainer
 from brianff.provenance import provenance
 from brianff.runs import RunDirectory
@@ -106,10 +107,10 @@ def evaluate(run: RunDirectory, data_dir: Path | None = None, progress: bool = T
     split = trainer.held_out
     with Progress(len(split), None, enabled=progress, unit="images") as bar:
         bar.stage("evaluating")
-        accuracy = trainer.evaluate(split, bar.advance)
+        accuracies = _accuracies(trainer, {_held_out_name(trainer): split}, bar.advance)
     return _identity(trainer) | {
         "images": len(split),
-        _held_out_name(trainer): accuracy,
+        **accuracies,
         "weights_digest": digest(trainer.weights()),
     }
 
@@ -132,7 +133,8 @@ def _save(trainer: Trainer, run: RunDirectory, seconds: dict[str, float]) -> Non
 def _run(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str, float]) -> dict[str, Any]:
     protocol = trainer.protocol
     training_part = trainer.training.first(protocol.evaluation.training_images)
-    total = trainer.images_left + len(training_part) + len(trainer.held_out)
+    evaluated = len(trainer.held_out) + (0 if protocol.unsupervised else len(training_part))
+    total = trainer.images_left + evaluated
     with Progress(total, run.log, enabled=progress, unit="images") as bar:
         with _timed(seconds, "compile"):
             bar.stage("compiling (only the first time; compiled code is kept)")
@@ -150,11 +152,10 @@ def _run(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str,
             _save(trainer, run, seconds)
         with _timed(seconds, "evaluate"):
             bar.stage("evaluating")
-            held_out = trainer.evaluate(trainer.held_out, bar.advance)
-            training = trainer.evaluate(training_part, bar.advance)
+            parts = {_held_out_name(trainer): trainer.held_out, "train_accuracy": training_part}
+            accuracies = _accuracies(trainer, parts, bar.advance)
     summary = _identity(trainer) | {
-        _held_out_name(trainer): held_out,
-        "train_accuracy": training,
+        **accuracies,
         "neurons": [layer.neurons for layer in protocol.network.layers],
         "devices": [layer.device.preset if layer.device else "none" for layer in protocol.network.layers],
         "epochs": protocol.learning.epochs,
@@ -169,8 +170,15 @@ def _run(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str,
     }
     summary |= provenance()
     run.write_summary(summary)
-    run.log.info(f"{_held_out_name(trainer)} {held_out:.4f}, train_accuracy {training:.4f}")
+    run.log.info(", ".join(f"{name} {value:.4f}" for name, value in accuracies.items()))
     return summary
+
+
+def _accuracies(trainer: Trainer, parts: dict[str, Split], report: Callable[[int], None]) -> dict[str, float]:
+    """Return the accuracy on each part by name; without labels, those of linear readouts of the held-out images."""
+    if trainer.protocol.unsupervised:
+        return readout_accuracies(trainer, report)
+    return {name: trainer.evaluate(split, report) for name, split in parts.items()}
 
 
 def _warm_up(trainer: Trainer) -> None:

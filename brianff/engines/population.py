@@ -47,6 +47,13 @@ class LayerResult:
     raster: np.ndarray | None = None
     averages: np.ndarray | None = None
 
+    def measured(self, goodness: Goodness) -> tuple[np.ndarray, np.ndarray]:
+        """Return goodness terms and postsynaptic factor: what was integrated, or the counts of the spikes."""
+        if not goodness.counts_spikes:
+            return self.goodness_terms, self.postsynaptic
+        counts = np.asarray(self.raster).sum(axis=0).astype(float)
+        return counts, counts
+
 
 @dataclass(frozen=True)
 class Population:
@@ -146,12 +153,12 @@ class Population:
     def group(
         self, size: int, equations: Equations, spiking: bool, name: str, clock: brian2.Clock
     ) -> brian2.NeuronGroup:
-        """Make the Brian2 group of `size` neurons; without `spiking` it has a threshold only if spikes reset something.
+        """Make the Brian2 group of `size` neurons; without `spiking`, and without a reset, it has no threshold.
 
         Names are part of the generated code: the same names in every session let compiled code be found again.
         """
         events = {}
-        if spiking or self.neuron.reset:
+        if spiking or self.neuron.reset:  # a reset belongs to the dynamics, whether spikes are wanted or not
             events = {"threshold": self.threshold, "reset": self.neuron.reset}
             if self.neuron.refractory is not None:
                 events["refractory"] = self.neuron.refractory

@@ -179,7 +179,40 @@ def test_doctor(brianff, monkeypatch):
     assert brianff("doctor") == (0, "python    3\nSIMD exp  yes\n", "")
 
 
-@pytest.mark.parametrize("line", ["", "--help", "train --help", "data --help", "data fetch --help", "study --help"])
+@pytest.mark.parametrize("name", ["equivalence", "stdp"])
+def test_study(brianff, monkeypatch, tmp_path, name):
+    import pandas
+
+    from brianff import analysis
+
+    asked = []
+
+    def run_study(*arguments):
+        asked.append(arguments)
+        pandas.DataFrame({"goodness": ["max"], "cosine": [0.5]}).to_csv("table.csv", index=False)
+        return [Path("table.csv"), Path("figure.png")]
+
+    fake = types.ModuleType(f"{name}_study")
+    fake.run_study, fake.summarise = run_study, lambda table: table.set_index("goodness")
+    monkeypatch.setitem(sys.modules, f"brianff.analysis.{name}_study", fake)
+    monkeypatch.setattr(analysis, f"{name}_study", fake, raising=False)
+    status, output, errors = brianff(f"study {name} --quick --data-dir images")
+    assert (status, errors) == (0, "")
+    assert "0.500" in output
+    assert output.splitlines()[-2:] == ["table.csv", "figure.png"]
+    assert brianff(f"study {name} --out o")[0] == 0
+    assert asked == [(Path("runs", f"study-{name}-quick"), True, Path("images")), (Path("o"), False, None)]
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fake, "run_study", stop)
+    assert brianff(f"study {name}") == (130, "", "brianff: stopped; the same command goes on\n")
+
+
+@pytest.mark.parametrize(
+    "line", ["", "--help", "train --help", "data --help", "data fetch --help", "study --help", "study stdp --help"]
+)
 def test_help(brianff, line):
     status, output, errors = brianff(line)
     assert (status, errors) == (0, "")

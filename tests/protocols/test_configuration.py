@@ -63,6 +63,8 @@ def test_settings_change_single_values():
         ("seed.value=3", "there is no key 'seed.value'"),
         ("seed=-1", "seed: .*greater than or equal to 0"),
         ("learning.goodness=entropy", r"learning\.goodness is 'entropy'; known: mean-square"),
+        ("learning.negatives=hybrid", "hybrid negatives need a strength of 0"),
+        ("network.label.strength=0", "wrong labels one above 0"),
         ("evaluation.layers=[1]", "names layer 1; there are 1"),
     ],
 )

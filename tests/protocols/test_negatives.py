@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brianff.errors import ConfigurationError
-from brianff.protocols.negatives import hardest, wrong_labels
+from brianff.protocols.negatives import hardest, hybrid_images, wrong_labels
 
 
 @given(st.data(), st.integers(2, 20), st.integers(0, 2**32 - 1))
@@ -46,3 +46,34 @@ def test_impossible_requests_are_refused(labels, count, message):
 
 def test_hardest_is_the_highest_goodness():
     np.testing.assert_array_equal(hardest(np.array([[1.0, 3.0, 2.0], [5.0, 0.0, 1.0]])), [1, 0])
+
+
+def test_hybrids_mix_each_image_with_another_in_patches():
+    shape, count = (28, 28), 60
+    images = np.repeat(np.arange(count, dtype=float)[:, np.newaxis], 784, axis=1)  # every pixel tells whose it is
+    mixed = hybrid_images(images, shape, np.random.default_rng(1))
+    own = mixed == images
+    others = [np.unique(row[~mask]) for row, mask in zip(mixed, own, strict=True)]
+    assert all(len(other) == 1 for other in others)  # one other image each, and never itself
+    assert 0.4 < own.mean() < 0.6
+    mask = own.reshape(count, *shape)
+    neighbours = (mask[:, 1:] == mask[:, :-1]).mean()
+    far = (mask[:, 14:] == mask[:, :-14]).mean()
+    assert neighbours > 0.85  # in patches
+    assert far < 0.6  # that do not reach across the image
+
+
+def test_more_blurring_gives_larger_patches():
+    images = np.vstack([np.zeros(784), np.ones(784)])
+
+    def borders(blurs):
+        mixed = hybrid_images(np.tile(images, (20, 1)), (28, 28), np.random.default_rng(1), blurs)
+        return np.abs(np.diff(mixed.reshape(-1, 28, 28), axis=1)).mean()
+
+    assert borders(1) > borders(4) > borders(16)
+
+
+def test_a_single_image_has_nothing_to_be_mixed_with():
+    image = np.random.default_rng(1).random((1, 64))
+    np.testing.assert_array_equal(hybrid_images(image, (8, 8), np.random.default_rng(1)), image)
+    assert hybrid_images(image[:0], (8, 8), np.random.default_rng(1)).shape == (0, 64)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from brianff import Goodness, Responses
+from brianff import Goodness
+from brianff.analysis.layers import analog_layer
 from brianff.errors import ConfigurationError
 from brianff.inputs import PulseInput, SpikeInput
 from brianff.protocols.goodness import GOODNESS
@@ -14,12 +15,10 @@ PRESENTATIONS, INPUTS, NEURONS = 6, 7, 8
 
 
 def analog_responses(amplitudes, weights, goodness):
-    """Responses of analog relu neurons z = relu(W^T x) with g = z^2."""
-    activity = np.maximum(amplitudes @ weights, 0.0)
+    """Responses of analog relu neurons z = relu(W^T x)."""
     zeros = np.zeros((1, amplitudes.shape[1]))
     rows = np.arange(len(amplitudes))
-    inputs = PulseInput(amplitudes, zeros, rows, np.zeros(len(rows), int), 1, (0,))
-    return Responses(inputs, activity**2, 2 * activity, goodness, np.ones(1))
+    return analog_layer(goodness)(PulseInput(amplitudes, zeros, rows, np.zeros(len(rows), int), 1, (0,)), weights)
 
 
 @pytest.mark.parametrize("goodness", GOODNESS.values(), ids=GOODNESS)

@@ -178,6 +178,21 @@ def test_every_probability_and_encoding_trains(probability, encoding, numpy_targ
     assert np.isfinite([row[3] for row in trainer.history]).all()
 
 
+def test_learning_without_labels(small, tmp_path):
+    hybrid = small.replace(
+        network=small.network.replace(label=small.network.label.replace(strength=0.0)),
+        learning=small.learning.replace(negatives="hybrid"),
+    )
+    run = make_run(tmp_path)
+    summary = train(prepare(hybrid), run, progress=False)
+    # 64 images were seen, and the readout is fitted to them: far above chance, and the pixels tell it too.
+    assert summary["readout_accuracy"] > 0.5
+    assert summary["pixel_readout_accuracy"] > 0.5
+    assert "untrained_readout_accuracy" in summary
+    assert "test_accuracy" not in summary
+    assert evaluate(run, progress=False)["readout_accuracy"] == summary["readout_accuracy"]
+
+
 @pytest.mark.parametrize("name", named_protocols())
 def test_named_protocols_fit_their_data(name):
     protocol = load_protocol(name)

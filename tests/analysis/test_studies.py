@@ -1,0 +1,138 @@
+"""Studies go on where they stopped, and the two of the package run through in miniature."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brianff.analysis import equivalence_study, stdp_study
+from brianff.analysis.rate_limit import fitted_slope, measure_rate_limit, plot_rate_limit
+from brianff.analysis.studies import Study
+from brianff.errors import ConfigurationError
+
+
+def test_a_stopped_study_measures_only_what_is_missing(tmp_path):
+    cells = [{"neuron": neuron, "size": size} for neuron in ("mif", "lif") for size in (1, 2)]
+    measured = []
+
+    def measure(neuron, size):
+        if len(measured) == 2 and (neuron, size) == ("lif", 1):
+            measured.append("stop")
+            raise KeyboardInterrupt
+        measured.append((neuron, size))
+        return [{"value": 0.1 + size, "part": part} for part in "ab"]
+
+    with pytest.raises(KeyboardInterrupt):
+        Study(tmp_path / "study", {"seed": 1}).fill("table", cells, measure, progress=False)
+    table = Study(tmp_path / "study", {"seed": 1}).fill("table", cells, measure, progress=False)
+    assert measured == [("mif", 1), ("mif", 2), "stop", ("lif", 1), ("lif", 2)]
+    assert list(table.columns) == ["neuron", "size", "value", "part"]
+    assert len(table) == 8
+    pd.testing.assert_frame_equal(table, pd.read_csv(tmp_path / "study" / "table.csv"))
+
+
+def test_other_settings_need_another_directory(tmp_path):
+    Study(tmp_path / "study", {"seed": 1})
+    with pytest.raises(ConfigurationError, match="other settings; name another directory with --out"):
+        Study(tmp_path / "study", {"seed": 2})
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="name another with --out"):
+        Study(tmp_path / "file", {})
+
+
+def test_the_spiking_change_approaches_the_analog_one(numpy_target):
+    rows = [
+        {"steps_per_spike": "sqrt(T)", "steps": steps, **row}
+        for steps in (16, 64, 256)
+        for row in measure_rate_limit("sqrt(T)", steps)
+    ]
+    table = pd.DataFrame(rows)
+    assert table["relative_error"].is_monotonic_decreasing
+    assert table["cosine"].is_monotonic_increasing
+    assert -0.6 < fitted_slope(table) < -0.3  # -1/2 for many steps
+    assert "T" in plot_rate_limit(table).get_xlabel()
+
+
+def test_the_grid_of_the_equivalence_study():
+    cells = pd.DataFrame(equivalence_study._cells(False))
+    assert not cells.duplicated().any()
+    assert set(cells["neuron"]) == {"relu", "mif", "lif"}
+    assert set(cells["dataset"]) == {"mnist", "fashion-mnist"}
+    assert set(cells["probability"]) == {"pair", "sigmoid", "symmetric"}
+    assert set(cells["goodness"]) == set(equivalence_study.GOODNESS)
+    assert len(equivalence_study._cells(True)) < 12
+
+
+@pytest.fixture
+def cosines():
+    rows = [
+        {
+            "neuron": neuron,
+            "dataset": "mnist",
+            "goodness": goodness,
+            "probability": "pair",
+            "batches": batches,
+            "rule": rule,
+            "corrected_cosine": 0.9 if rule == "hebbian" else 1.0,
+        }
+        for neuron in ("relu", "lif")
+        for goodness in ("squared-norm", "l1-norm")
+        for batches in (0, 10)
+        for rule in ("hebbian", "local rule")
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_figure_and_summary_of_cosines(cosines):
+    figure = equivalence_study.plot_cosines(cosines)
+    assert len(figure.axes) == 2
+    hebbian = figure.axes[0].get_lines()[1]
+    np.testing.assert_allclose(hebbian.get_ydata(), 0.9)
+    assert figure.axes[1].get_xlabel() == "training batches"
+    summary = equivalence_study.summarise(cosines)
+    assert summary.loc["l1-norm", "relu"] == pytest.approx(0.9)
+
+
+def test_training_is_followed(numpy_target):
+    split = _tiny_images()
+    settings = {"pairs": 6, "draws": 1, "batches": [0, 2]}
+    goodness = equivalence_study.GOODNESS["squared-norm"]
+    rows = list(equivalence_study._follow_training("relu", split, goodness, "pair", settings))
+    assert [(row["batches"], row["rule"]) for row in rows] == [
+        (batches, rule) for batches in (0, 2) for rule in ("hebbian", "local rule")
+    ]
+    assert max(row["relative_error"] for row in rows) < 1e-6
+
+
+@pytest.mark.parametrize("rule", ["local rule", "hebbian"])
+def test_both_changes_learn(rule, data_directory):
+    split = equivalence_study.load_dataset("mnist", data_directory).train.first(4200)
+    goodness = equivalence_study.GOODNESS["squared-norm"]
+    settings = {"trained": 30, "judged": 200}
+    assert equivalence_study._accuracy_after_training("relu", split, goodness, rule, settings) > 0.5
+    settings["trained"] = 1
+    assert equivalence_study._accuracy_after_training("relu", split, goodness, rule, settings) < 0.5
+
+
+def _tiny_images():
+    from brianff.datasets import Split
+
+    generator = np.random.default_rng(1)
+    images = generator.integers(0, 256, (600, 784)).astype(np.uint8)
+    return Split(images, generator.integers(0, 10, 600))
+
+
+def test_rules_on_the_order_of_events(numpy_target, monkeypatch):
+    monkeypatch.setattr(stdp_study, "NEURONS", 12)
+    task = stdp_study.order_task(training=60, test=30, seed=1)
+    measured = {rule: list(stdp_study._measure(task, rule, 1, fit=60)) for rule in stdp_study.RULES}
+    accuracy = {(rule, row["readout"]): row["accuracy"] for rule, rows in measured.items() for row in rows}
+    assert accuracy["input in time", "linear"] > 0.6
+    assert accuracy["input", "linear"] < 0.4  # counts do not tell: chance is 1/6
+    for rule in ("STDP", "Forward-Forward"):
+        assert {row["readout"] for row in measured[rule]} >= {"linear", "majority"}
+        assert measured[rule][-1]["spikes_per_presentation"] > 0
+    table = pd.DataFrame(
+        [{"task": "order", "seed": 1, "rule": rule, **row} for rule, rows in measured.items() for row in rows]
+    )
+    assert stdp_study.summarise(table).loc["input in time", ("order", "linear")] > 90
+    assert stdp_study.plot_accuracies(table).axes[0].get_xlabel() == "test accuracy (%)"

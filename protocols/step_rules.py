@@ -49,7 +49,7 @@ class Plain:
         """Return the step size of this step."""
         return step_size
 
-    def _fill(self, size: float, change: np.ndarray, step: np.ndarray) -> None:
+    def _fill(self, size: float, change: np.ndarray, step: np.ndarray, *moments: np.ndarray) -> None:
         """Write the step of some weights, and bring their moments up to date."""
         np.multiply(size, change, out=step)
 
@@ -67,7 +67,8 @@ class Momentum(Plain):
     moments = ("first",)
     decay = 0.9
 
-    def _fill(self, size, change, step, first):
+    def _fill(self, size, change, step, *moments):
+        (first,) = moments
         _average(first, change, self.decay, step)
         np.multiply(size, first, out=step)
 
@@ -85,7 +86,8 @@ class Adam(Plain):
         self._corrections = [1.0 - decay ** int(count) for decay in self.decays]
         return step_size / self._corrections[0]
 
-    def _fill(self, size, change, step, first, second):
+    def _fill(self, size, change, step, *moments):
+        first, second = moments
         _average(first, change, self.decays[0], step)
         square = np.square(change)
         _average(second, square, self.decays[1], step)

@@ -7,7 +7,7 @@ bit of the results (vectorised loops round their remainders differently): it dep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -110,7 +110,7 @@ class BlockRunner:
                 if separable:
                     group.present_drive(lanes, partial(_fill_drive, given, rows), after_step)
                 else:
-                    steps = spikes if layer else map(np.nonzero, given["raster"][:, rows])
+                    steps: Iterable[Spikes] = spikes if layer else _spikes(given["raster"][:, rows])
                     group.present_spikes(lanes, steps, given[f"weights {layer}"], after_step)
             results[f"goodness_terms {layer}"][rows] = group.read("goodness")
             results[f"postsynaptic {layer}"][rows] = group.read("postsynaptic")
@@ -151,3 +151,10 @@ def _fill_drive(given: Arrays, rows: slice, drive: np.ndarray) -> None:
     """Write the drive of some presentations: that of the image and that of the label."""
     np.take(given["image drive"], given["image"][rows], axis=0, out=drive, mode="clip")  # other modes need a buffer
     drive += given["label drive"][given["label"][rows]]
+
+
+def _spikes(raster: np.ndarray) -> Iterator[Spikes]:
+    """Return the spikes of each step of a raster (steps, lanes, units)."""
+    for step in raster:
+        lane, unit = np.nonzero(step)
+        yield lane, unit

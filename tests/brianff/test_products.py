@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brianff.inputs import PulseInput, SpikeAverages, SpikeInput
+from brianff.inputs import PulseInput, SpikeAverages, SpikeInput, contract
 from brianff.products import COLUMNS, product
 
 
@@ -41,12 +41,19 @@ def test_contract_is_the_sum_of_outer_products(case):
     np.testing.assert_allclose(inputs.contract(postsynaptic, response), expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("case", inputs_and_presynaptic(), ids=lambda case: type(case[0]).__name__)
-def test_inputs_one_after_the_other(case):
-    inputs, response, presynaptic = case
-    first, second = inputs.select(np.array([2, 0])), inputs.select(np.array([1]))
-    both = first.followed_by(second)
-    np.testing.assert_allclose(both.presynaptic(response), presynaptic[[2, 0, 1]], rtol=1e-12)
+@pytest.mark.parametrize("first", range(3))
+@pytest.mark.parametrize("second", range(3))
+def test_inputs_of_any_kind_are_contracted_together(first, second):
+    cases = [list(inputs_and_presynaptic())[number] for number in (first, second)]
+    generator = np.random.default_rng(3)
+    postsynaptic = [generator.normal(size=(len(inputs), 6)) for inputs, *_ in cases]
+    response = cases[0][1]
+    expected = sum(
+        np.einsum("pi,pj->ij", presynaptic, factor)
+        for (*_, presynaptic), factor in zip(cases, postsynaptic, strict=True)
+    )
+    together = contract([inputs for inputs, *_ in cases], postsynaptic, response)
+    np.testing.assert_allclose(together, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_images_of_two_batches_are_kept_once_if_they_are_the_same():

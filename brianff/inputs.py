@@ -148,9 +148,9 @@ def contract(inputs: Sequence[Input], postsynaptic: Sequence[np.ndarray], pulse_
     pulse_response : ndarray, shape (steps,)
         As in `Input.contract`.
     """
-    first, *others = inputs
-    if isinstance(first, PulseInput) and all(isinstance(other, PulseInput) for other in others):
-        return reduce(PulseInput.followed_by, others, first).contract(np.concatenate(postsynaptic), pulse_response)
+    pulses = [one for one in inputs if isinstance(one, PulseInput)]
+    if len(pulses) == len(inputs):
+        return reduce(PulseInput.followed_by, pulses).contract(np.concatenate(postsynaptic), pulse_response)
     parts: Any = (one.contract(factor, pulse_response) for one, factor in zip(inputs, postsynaptic, strict=True))
     return sum(parts)
 

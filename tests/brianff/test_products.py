@@ -32,7 +32,7 @@ def inputs_and_presynaptic():
     yield SpikeAverages(averages), response, averages
 
 
-@pytest.mark.parametrize("case", inputs_and_presynaptic(), ids=lambda case: type(case[0]).__name__)
+@pytest.mark.parametrize("case", list(inputs_and_presynaptic()), ids=lambda case: type(case[0]).__name__)
 def test_contract_is_the_sum_of_outer_products(case):
     inputs, response, presynaptic = case
     postsynaptic = np.random.default_rng(3).normal(size=(len(inputs), 6))

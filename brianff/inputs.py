@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
+from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix
 
 from brianff.products import product
 
-__all__ = ["Events", "Input", "PulseInput", "SparseSpikes", "SpikeAverages", "SpikeInput", "average_after"]
+__all__ = [
+    "Events",
+    "Input",
+    "PulseInput",
+    "SparseSpikes",
+    "SpikeAverages",
+    "SpikeInput",
+    "average_after",
+    "contract",
+]
 
 Events = np.ndarray
 """Presynaptic events as an array (steps, presentations, units) of amplitudes; zero: no event."""
@@ -134,6 +145,25 @@ def _sums(group: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
     return membership @ rows
 
 
+def contract(inputs: Sequence[Input], postsynaptic: Sequence[np.ndarray], pulse_response: np.ndarray) -> np.ndarray:
+    """Return the sum of the contractions of several inputs of a layer; images that they share are multiplied once.
+
+    Parameters
+    ----------
+    inputs : sequence of Input
+        At least one.
+    postsynaptic : sequence of ndarray, shape (presentations, neurons)
+        One for each input.
+    pulse_response : ndarray, shape (steps,)
+        As in `Input.contract`.
+    """
+    pulses = [one for one in inputs if isinstance(one, PulseInput)]
+    if len(pulses) == len(inputs):
+        return reduce(PulseInput.followed_by, pulses).contract(np.concatenate(postsynaptic), pulse_response)
+    parts: Any = (one.contract(factor, pulse_response) for one, factor in zip(inputs, postsynaptic, strict=True))
+    return sum(parts)
+
+
 @dataclass(frozen=True)
 class SpikeInput(Input):
     """Units spike at steps of their own.
@@ -159,10 +189,6 @@ class SpikeInput(Input):
     def select(self, presentations) -> SpikeInput:
         """Return the input of some presentations."""
         return replace(self, raster=self.raster[:, presentations])
-
-    def followed_by(self, other: SpikeInput) -> SpikeInput:
-        """Return these presentations and then those of `other`."""
-        return replace(self, raster=np.concatenate([self.raster, other.raster], axis=1))
 
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
         """Return the presynaptic factor (presentations, inputs): the time average of the unit's alpha current."""
@@ -220,11 +246,6 @@ class SparseSpikes(SpikeInput):
         rows = np.arange(self.matrix.shape[0]).reshape(self.steps, len(self))[:, presentations]
         return SparseSpikes(self.matrix[rows.ravel()], self.steps, self.threads)
 
-    def followed_by(self, other: SpikeInput) -> SpikeInput:
-        """Return these presentations and then those of `other`."""
-        parts = [matrix for step in range(self.steps) for matrix in (self.at(step), other.at(step))]
-        return SparseSpikes(vstack(parts, format="csr"), self.steps, self.threads)
-
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
         """Return the presynaptic factor (presentations, inputs): the time average of the unit's alpha current."""
         averages = average_after(pulse_response)
@@ -252,10 +273,6 @@ class SpikeAverages(Input):
     def select(self, presentations) -> SpikeAverages:
         """Return the input of some presentations."""
         return replace(self, currents=self.currents[presentations])
-
-    def followed_by(self, other: SpikeAverages) -> SpikeAverages:
-        """Return these presentations and then those of `other`."""
-        return replace(self, currents=np.concatenate([self.currents, other.currents]))
 
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
         """Return the presynaptic factor (presentations, inputs): the time averages."""

@@ -30,10 +30,12 @@ def parse_bytes(value: int | str) -> int:
         match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", value)
         if match is None or match[2] not in _UNITS:
             raise ValueError(f'write a number and one of {", ".join(_UNITS)}, such as "2 MiB"')
-        value = round(float(match[1]) * _UNITS[match[2]])
-    if value < 1:
+        size = round(float(match[1]) * _UNITS[match[2]])
+    else:
+        size = value
+    if size < 1:
         raise ValueError("memory must be at least one byte")
-    return value
+    return size
 
 
 def peak_memory() -> int | None:

@@ -5,11 +5,12 @@ work on the parts. The threads of BLAS itself would round differently for differ
 spinning between products, which slows whatever else the processors do.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
+
+from brianff.sharing import share
 
 __all__ = ["product"]
 
@@ -20,25 +21,16 @@ COLUMNS = 128
 def product(left: np.ndarray, right: np.ndarray, threads: int = 1) -> np.ndarray:
     """Return left @ right, shape (rows of left, columns of right)."""
     result = np.empty((left.shape[0], right.shape[1]))
-    parts = iter([slice(first, first + COLUMNS) for first in range(0, right.shape[1], COLUMNS)])
 
-    def compute() -> None:
-        for part in parts:  # a list's iterator hands each part to one thread only
-            np.matmul(left, right[:, part], out=result[:, part])
+    def compute(first: int) -> None:
+        part = slice(first, first + COLUMNS)
+        np.matmul(left, right[:, part], out=result[:, part])
 
     with _blas().limit(limits=1, user_api="blas"):
-        helpers = [_pool(threads).submit(compute) for _ in range(threads - 1)]
-        compute()
-        for helper in helpers:
-            helper.result()
+        share(compute, range(0, right.shape[1], COLUMNS), threads)
     return result
 
 
 @cache
 def _blas() -> ThreadpoolController:
     return ThreadpoolController()
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, "brianff-product")

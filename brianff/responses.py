@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,7 +51,7 @@ class Responses:
         """Presynaptic factor of each synapse's change, shape (presentations, inputs)."""
         return self.inputs.presynaptic(self.pulse_response)
 
-    @property
+    @cached_property
     def goodness(self) -> np.ndarray:
         """Goodness of the layer, shape (presentations,)."""
         return self.measure.total(self.goodness_terms)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from brianff.inputs import contract
 from brianff.protocols.modulators import Modulator
 from brianff.responses import Responses
 
@@ -30,6 +31,5 @@ def modulated_hebbian(positive: Responses, negative: Responses, modulator: Modul
     """
     both = positive, negative
     factors = zip(modulator(*both), both, strict=True)
-    modulated = np.concatenate([modulator * responses.postsynaptic for modulator, responses in factors])
-    inputs = positive.inputs.followed_by(negative.inputs)
-    return inputs.contract(modulated / max(len(positive), 1), positive.pulse_response)
+    modulated = [modulator * responses.postsynaptic / max(len(positive), 1) for modulator, responses in factors]
+    return contract([responses.inputs for responses in both], modulated, positive.pulse_response)

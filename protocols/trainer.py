@@ -60,7 +60,7 @@ class Trainer:
             protocol.engine.workers or processors(),
         )
         self.modulator = MODULATORS[learning.probability](learning.sharpness, learning.threshold)
-        self.step_rule = STEP_RULES[learning.step_rule](learning.step_size)
+        self.step_rule = STEP_RULES[learning.step_rule](learning.step_size, self.simulator.workers)
         self.layer = 0
         self.epoch = 0
         self.history: list[tuple[int, int, str, float]] = []
@@ -167,7 +167,7 @@ class Trainer:
         self.epoch += 1
         if self.epoch == self.protocol.learning.epochs:
             self.layer, self.epoch = self.layer + 1, 0
-            self.step_rule = type(self.step_rule)(self.protocol.learning.step_size)
+            self.step_rule = type(self.step_rule)(self.protocol.learning.step_size, self.simulator.workers)
 
     def last_epoch(self) -> dict[str, float]:
         """Return the quantities of the history's last epoch."""

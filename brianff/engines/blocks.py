@@ -7,7 +7,7 @@ bit of the results (vectorised loops round their remainders differently): it dep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -119,7 +119,7 @@ class BlockRunner:
                 if pulses:
                     group.present_drive(partial(_fill_drive, given, rows), after_step)
                 else:
-                    steps = spikes if layer else _given_spikes(plan, given, rows)
+                    steps: Iterable[Spikes] = spikes if layer else _given_spikes(plan, given, rows)
                     group.present_spikes(steps, given[f"weights {layer}"], after_step)
             results[f"goodness_terms {layer}"][rows] = group.read("goodness")
             results[f"postsynaptic {layer}"][rows] = group.read("postsynaptic")

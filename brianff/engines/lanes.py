@@ -22,6 +22,9 @@ __all__ = ["LanesEngine"]
 DEFAULT_MEMORY = 2**20
 """Bytes of state that run side by side: what the second-level cache of a processor core holds."""
 
+EVEN_PARTS = 4
+"""Many blocks are a multiple of this, so that 2 or 4 processes share them evenly."""
+
 
 class LanesEngine:
     """Runs batches of presentations in blocks, each through all layers.
@@ -118,6 +121,8 @@ class LanesEngine:
     def _block(self, presentations: int) -> int:
         """Return the presentations of a block: equal parts of the batch, none larger than allowed."""
         parts = max(1, -(-presentations // self.lanes))
+        if parts > EVEN_PARTS // 2:
+            parts = -(-parts // EVEN_PARTS) * EVEN_PARTS
         return max(1, -(-presentations // parts))
 
     @staticmethod

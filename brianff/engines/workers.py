@@ -251,8 +251,6 @@ def _answer(parent: Connection, do: Callable[[], Any]) -> Any:
     """Do something and send the peak memory, or the error that it raised."""
     try:
         result = do()
-    except (EOFError, OSError):
-        raise
     except Exception as error:
         error.add_note(f"in a worker process:\n{traceback.format_exc()}")
         parent.send(error)

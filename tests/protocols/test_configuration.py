@@ -91,3 +91,10 @@ def test_an_empty_protocol_is_the_defaults(tmp_path):
     empty = tmp_path / "empty.toml"
     empty.write_text("")
     assert load_protocol(empty) == Protocol()
+
+
+def test_memory_and_workers_of_the_engine():
+    engine = load_protocol("msnn-digits", ["engine.memory=2 MiB", "engine.workers=3"]).engine
+    assert (engine.memory, engine.workers) == (2 * 1024**2, 3)
+    with pytest.raises(ConfigurationError, match="memory: write a number and one of B, kB"):
+        load_protocol("msnn-digits", ["engine.memory=much"])

@@ -1,0 +1,66 @@
+"""Matrix products by parts, and contractions of inputs, against the plain formulas."""
+
+import numpy as np
+import pytest
+
+from brianff.inputs import PulseInput, SpikeAverages, SpikeInput, contract
+from brianff.products import COLUMNS, product
+
+
+@pytest.mark.parametrize("columns", [0, 1, COLUMNS, 3 * COLUMNS + 7])
+def test_product(columns):
+    generator = np.random.default_rng(1)
+    left, right = generator.normal(size=(9, 5)), generator.normal(size=(5, columns))
+    one = product(left, right)
+    np.testing.assert_allclose(one, np.einsum("ij,jk->ik", left, right), rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(one, product(left, right, threads=3))
+    transposed = generator.normal(size=(9, columns))
+    np.testing.assert_allclose(product(left.T, transposed), left.T @ transposed, rtol=1e-12, atol=1e-12)
+
+
+def inputs_and_presynaptic():
+    generator = np.random.default_rng(2)
+    response = generator.random(4)
+    images = np.hstack([generator.random((3, 5)), np.zeros((3, 2))])
+    codes = np.hstack([np.zeros((2, 5)), 3.0 * np.eye(2)])
+    image, label = np.array([0, 0, 2, 1]), np.array([1, 0, 1, 1])
+    yield PulseInput(images, codes, image, label, 4, (0,)), response, images[image] + codes[label]
+    raster = generator.random((4, 4, 7)) < 0.4
+    later = [response[: 4 - step].sum() / 4 for step in range(4)]
+    averages = sum(later[step] * raster[step] for step in range(4))
+    yield SpikeInput(raster), response, averages
+    yield SpikeAverages(averages), response, averages
+
+
+@pytest.mark.parametrize("case", list(inputs_and_presynaptic()), ids=lambda case: type(case[0]).__name__)
+def test_contract_is_the_sum_of_outer_products(case):
+    inputs, response, presynaptic = case
+    postsynaptic = np.random.default_rng(3).normal(size=(len(inputs), 6))
+    np.testing.assert_allclose(inputs.presynaptic(response), presynaptic, rtol=1e-12)
+    expected = np.einsum("pi,pj->ij", presynaptic, postsynaptic)
+    np.testing.assert_allclose(inputs.contract(postsynaptic, response), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("first", range(3))
+@pytest.mark.parametrize("second", range(3))
+def test_inputs_of_any_kind_are_contracted_together(first, second):
+    cases = [list(inputs_and_presynaptic())[number] for number in (first, second)]
+    generator = np.random.default_rng(3)
+    postsynaptic = [generator.normal(size=(len(inputs), 6)) for inputs, *_ in cases]
+    response = cases[0][1]
+    expected = sum(
+        np.einsum("pi,pj->ij", presynaptic, factor)
+        for (*_, presynaptic), factor in zip(cases, postsynaptic, strict=True)
+    )
+    together = contract([inputs for inputs, *_ in cases], postsynaptic, response)
+    np.testing.assert_allclose(together, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_images_of_two_batches_are_kept_once_if_they_are_the_same():
+    inputs, *_ = next(inputs_and_presynaptic())
+    same = PulseInput(inputs.image_part.copy(), inputs.codes, inputs.image, inputs.label, 4, (0,))
+    other = PulseInput(1.0 - inputs.image_part, inputs.codes, inputs.image, inputs.label, 4, (0,))
+    assert len(inputs.followed_by(same).image_part) == 3
+    joined = inputs.followed_by(other)
+    assert len(joined.image_part) == 6
+    np.testing.assert_array_equal(joined.amplitudes, np.concatenate([inputs.amplitudes, other.amplitudes]))

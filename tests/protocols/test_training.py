@@ -14,6 +14,7 @@ from brianff.checkpoint import load_checkpoint
 from brianff.datasets import Dataset, Split
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.protocols.configuration import Protocol, load_protocol, named_protocols
+from brianff.protocols.digital_support import digital_support
 from brianff.protocols.trainer import Trainer
 from brianff.protocols.training import evaluate, open_trainer, prepare, resume, train
 from brianff.runs import RunDirectory
@@ -218,3 +219,10 @@ def test_a_killed_process_resumes_bit_for_bit(tmp_path):
     digests = [json.loads((run / "summary.json").read_text())["weights_digest"] for run in (whole, killed)]
     assert digests[0] == digests[1]
     assert (whole / "history.csv").read_bytes() == (killed / "history.csv").read_bytes()
+
+
+def test_the_local_protocol_needs_nothing_beside_the_crossbar(numpy_target):
+    protocol = load_protocol("msnn-mnist-local")
+    empty = Split(np.zeros((1, 784), np.uint8), np.zeros(1, int))
+    trainer = Trainer(protocol, Dataset("mnist", empty, empty, (28, 28), 10, ""))
+    assert digital_support(protocol, trainer.simulator) == []

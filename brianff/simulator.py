@@ -81,8 +81,8 @@ class Simulator:
         self.codes = code_matrix(network, self.streams["label code"])
         sizes = [network.inputs, *(layer.neurons for layer in network.layers)]
         self.layers = tuple(
-            SimulatedLayer(make_crossbar(layer, shape, self.streams, number))
-            for number, (layer, *shape) in enumerate(zip(network.layers, sizes, sizes[1:], strict=False))
+            SimulatedLayer(make_crossbar(layer, (rows, columns), self.streams, number))
+            for number, (layer, rows, columns) in enumerate(zip(network.layers, sizes, sizes[1:], strict=False))
         )
         options = {"lanes": lanes} if engine == "lanes" else {}
         self._engine = ENGINES[engine](network, self.goodness, seed=seed, **options)

@@ -88,7 +88,7 @@ def potentiation_depression(
 def _pulses_needed(mean: DeviceArray) -> tuple[int, int]:
     """Return how many pulses lead a device through 95 % of its range, up and down."""
     numbers = np.unique(np.geomspace(1, 1e5, 400).astype(int))
-    within = [np.count_nonzero(response.advance(np.zeros(1), numbers) <= 0.95) for response in mean.responses]
+    within = [int(np.sum(response.advance(np.zeros(1), numbers) <= 0.95)) for response in mean.responses]
     return int(numbers[max(within[UP] - 1, 0)]), int(numbers[max(within[DOWN] - 1, 0)])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from brianff.analysis.style import COLOURS, GREY, new_axes, require
 from brianff.device import Device
-from brianff.device_array import DeviceArray
+from brianff.device_array import DOWN, UP, DeviceArray
 from brianff.equations.devices import DEVICES
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def potentiation_depression(
     mean = DeviceArray(device.physics | noiseless, 1, np.random.default_rng(seed))
     numbers = pulses or _pulses_needed(mean)
     generator = np.random.default_rng(seed)
-    course, ideal = [], []
+    course: list[np.ndarray] = []
+    ideal: list[np.ndarray] = []
     for population, record in ((array, course), (mean, ideal)):
         population.state[0] = 0.0 if population.bounds is None else population.bounds[0][0]
         record.append(population.conductances[0])
@@ -87,9 +88,8 @@ def potentiation_depression(
 def _pulses_needed(mean: DeviceArray) -> tuple[int, int]:
     """Return how many pulses lead a device through 95 % of its range, up and down."""
     numbers = np.unique(np.geomspace(1, 1e5, 400).astype(int))
-    covered = [response.advance(np.zeros(1), numbers) for response in mean.responses]
-    up, down = (int(numbers[min(np.searchsorted(distance, 0.95), len(numbers) - 1)]) for distance in covered)
-    return up, down
+    within = [int(np.sum(response.advance(np.zeros(1), numbers) <= 0.95)) for response in mean.responses]
+    return int(numbers[max(within[UP] - 1, 0)]), int(numbers[max(within[DOWN] - 1, 0)])
 
 
 def hysteresis(

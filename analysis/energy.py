@@ -150,11 +150,10 @@ def _notes(trainer: Trainer) -> list[str]:
             notes.append(f"layer {number} has no devices: reads are those of the preset 'ideal'; programming unknown")
             continue
         p = crossbar.device.physics
-        given = p["read_voltage"] * crossbar.devices.span
-        gain = float(layer.current) * crossbar.bound / given
+        given, wanted = p["read_voltage"] * crossbar.devices.span, float(layer.current) * crossbar.full_scale
         notes.append(
             f"layer {number}: a pair at full range gives {given:.3g} A at the read voltage, the network wants "
-            f"{float(layer.current) * crossbar.bound:.3g} A: a current gain of {gain:.3g}, whose cost is not counted"
+            f"{wanted:.3g} A: a current gain of {wanted / given:.3g}, whose cost is not counted"
         )
     return notes
 

@@ -48,16 +48,17 @@ class Crossbar:
     ----------
     weights : ndarray, shape (inputs, neurons)
         What a read without noise gives, in units of weight. Change it by `program` only.
-    digital_support : tuple of str
-        What programming needs beside the crossbar, in words.
     """
-
-    digital_support: tuple[str, ...] = ()
 
     def __init__(self, weights: np.ndarray, bound: float | None = None):
         self.bound = bound
         self.weights = np.array(weights, dtype=float)
         self.program(0.0)
+
+    @property
+    def digital_support(self) -> tuple[str, ...]:
+        """What programming needs beside the crossbar, in words."""
+        return ()
 
     def program(self, change: np.ndarray | float) -> None:
         """Add `change` to the weights, as far as the devices allow."""
@@ -106,7 +107,7 @@ class DeviceCrossbar(Crossbar):
         generator = streams[f"devices {number}"]
         self.devices = DeviceArray(device.physics, weights.size, generator)
         self.devices.stick(device.stuck_on, device.stuck_off, device.stuck_anywhere, generator)
-        self.bound = bound
+        self.bound = self.full_scale = bound
         self.weights = np.empty(weights.shape)
         self._refresh(slice(None))
         self.program(weights - self.weights)
@@ -142,7 +143,7 @@ class DeviceCrossbar(Crossbar):
         if not self.device.physics["read_noise"]:
             return self.weights
         noise = self.devices.read_deviation() * generator.standard_normal(self.weights.size)
-        return self.weights + self.bound * noise.reshape(self.weights.shape)
+        return self.weights + self.full_scale * noise.reshape(self.weights.shape)
 
     def drift(self, seconds: float) -> None:
         """Let time pass since the last programming; see `DeviceArray.drift`."""
@@ -178,8 +179,8 @@ class DeviceCrossbar(Crossbar):
     def _tolerance(self) -> float:
         """Return the error of a weight that one more pulse would not mend."""
         if self.devices.continuous:
-            return 1e-9 * self.bound
-        return self.bound * self.devices.nominal_step
+            return 1e-9 * self.full_scale
+        return self.full_scale * self.devices.nominal_step
 
     def _pulse(self, change: np.ndarray) -> None:
         """Pulse both devices of each pair, each for one half of the change."""
@@ -187,7 +188,7 @@ class DeviceCrossbar(Crossbar):
         generator, kind = self._generator, self.devices.state.dtype
         for start in range(0, flat.size, BLOCK):
             block = slice(start, min(start + BLOCK, flat.size))
-            wanted = (flat[block] * (0.5 / self.bound)).astype(kind)  # of the adding device's state
+            wanted = (flat[block] * (0.5 / self.full_scale)).astype(kind)  # of the adding device's state
             for polarity, signed in enumerate((wanted, -wanted)):
                 if self.devices.continuous:
                     self.devices.write(polarity, block, signed)
@@ -214,4 +215,4 @@ class DeviceCrossbar(Crossbar):
         plus, minus = self.devices.visible[:, block]
         flat = self.weights.reshape(-1)[block]
         flat[:] = plus - minus
-        flat *= self.bound
+        flat *= self.full_scale

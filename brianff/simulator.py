@@ -111,10 +111,10 @@ class Simulator:
         sizes = [network.inputs, *(layer.neurons for layer in network.layers)]
         self.layers = tuple(
             SimulatedLayer(
-                make_crossbar(layer, shape, self.streams, number),
+                make_crossbar(layer, (rows, columns), self.streams, number),
                 np.zeros((0, layer.neurons)) if layer.membrane == "carried" else None,
             )
-            for number, (layer, *shape) in enumerate(zip(network.layers, sizes, sizes[1:], strict=False))
+            for number, (layer, rows, columns) in enumerate(zip(network.layers, sizes, sizes[1:], strict=False))
         )
         options = {"lanes": lanes, "memory": memory, "workers": workers} if engine == "lanes" else {}
         self.workers = workers if engine == "lanes" else 1

@@ -134,7 +134,8 @@ AG_A_SI = _preset(
 )
 
 # aihwkit's weights run over a range of 2: its steps and bounds are halved here. Its ECRAM steps, dw (1 - gamma w /
-# bound), are written from the end of the range that a pulse starts from: w = -0.8276 + 2 x.
+# bound), are written from the end of the range that a pulse starts from: w = -0.8276 + 2 x. The spread of gamma from
+# device to device (.05) is left out.
 ECRAM = _preset(
     "ecram",
     "linear-step",

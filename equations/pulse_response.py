@@ -72,12 +72,12 @@ class SoftBound(PulseResponse):
         if self.slope == 0.0:
             return pulses * (self.step * factor)
         kept = np.minimum(self.step * self.slope * factor, 1.0 - 1e-6)
-        return (1.0 - self.slope * distance) * (-np.expm1(pulses * np.log1p(-kept)) / self.slope)
+        return np.maximum(1.0 - self.slope * distance, 0.0) * (-np.expm1(pulses * np.log1p(-kept)) / self.slope)
 
     def single(self, distance, factor=1.0):
         if self.slope == 0.0:
             return np.broadcast_to(self.step * factor, np.shape(distance))
-        return (1.0 - self.slope * distance) * (self.step * factor)
+        return np.maximum(1.0 - self.slope * distance, 0.0) * (self.step * factor)
 
 
 @dataclass(frozen=True)

@@ -54,16 +54,19 @@ class Study:
     learning_epochs: int = 1
     coarse: bool = False
 
-    def protocol(self, seed: int, epochs: int) -> Protocol:
-        """Return the protocol of one training."""
+    def protocol(self, seed: int, learning: bool) -> Protocol:
+        """Return the protocol of training with ideal devices, or of going on learning with imperfect ones.
+
+        The smaller steps of the latter were chosen on validation images: as large as a healthy network bears.
+        """
         settings = (
             f"seed={seed}",
             f"data.training_images={self.training_images}",
             f"network.layers.0.neurons={self.neurons}",
             "network.layers.0.weight_bound=0.2",
             "network.layers.0.device.preset=ideal",
-            f"learning.epochs={epochs}",
-            "learning.step_size=2e-3",
+            f"learning.epochs={self.learning_epochs if learning else self.reference_epochs}",
+            f"learning.step_size={5e-4 if learning else 2e-3}",
             "evaluation.epoch_images=1",
         )
         return load_protocol("msnn-mnist", settings)
@@ -157,7 +160,7 @@ def run(study: Study, out: Path, data_dir: Path | None = None, progress: bool = 
                 continue
             bar.stage(f"seed {seed}: training with ideal devices")
             weights = _reference(study, seed, dataset, out)
-            trainer = Trainer(study.protocol(seed, study.learning_epochs), dataset)
+            trainer = Trainer(study.protocol(seed, learning=True), dataset)
             for point in missing:
                 bar.stage(f"seed {seed}: {point.property} {point.value:g}")
                 for learning, accuracy, pulses in _measure(trainer, study, point, weights):
@@ -169,7 +172,7 @@ def run(study: Study, out: Path, data_dir: Path | None = None, progress: bool = 
 
 def _claim(study: Study, out: Path, dataset: Dataset) -> None:
     """Write what the study is, or check that the directory is of the same study."""
-    trainer = Trainer(study.protocol(study.seeds[0], study.learning_epochs), dataset)
+    trainer = Trainer(study.protocol(study.seeds[0], learning=True), dataset)
     content = {
         "study": {name: getattr(study, name) for name in study.__dataclass_fields__},
         "protocol": trainer.protocol.model_dump(mode="json"),
@@ -191,7 +194,7 @@ def _reference(study: Study, seed: int, dataset: Dataset, out: Path) -> np.ndarr
     path = out / f"reference-seed{seed}.npz"
     if path.exists():
         return load_checkpoint(path)[0]["weights_0"]
-    trainer = Trainer(study.protocol(seed, study.reference_epochs), dataset)
+    trainer = Trainer(study.protocol(seed, learning=False), dataset)
     while not trainer.finished:
         trainer.run_epoch()
     save_checkpoint(path, {"weights_0": trainer.simulator.layers[0].crossbar.weights}, {"seed": seed})

@@ -14,6 +14,7 @@ from brianff.checkpoint import load_checkpoint
 from brianff.datasets import Dataset, Split
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.protocols.configuration import Protocol, load_protocol, named_protocols
+from brianff.protocols.digital_support import digital_support
 from brianff.protocols.trainer import Trainer
 from brianff.protocols.training import evaluate, open_trainer, prepare, resume, train
 from brianff.runs import RunDirectory
@@ -267,3 +268,10 @@ def killed_after(process, seconds):
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
     return True
+
+
+def test_the_local_protocol_needs_nothing_beside_the_crossbar(numpy_target):
+    protocol = load_protocol("msnn-mnist-local")
+    empty = Split(np.zeros((1, 784), np.uint8), np.zeros(1, int))
+    trainer = Trainer(protocol, Dataset("mnist", empty, empty, (28, 28), 10, ""))
+    assert digital_support(protocol, trainer.simulator) == []

@@ -46,7 +46,12 @@ Source: arXiv 2406.16479 and its authors' public notebook."""
 MODELS = tuple(PUBLISHED.index)
 """Models in the order of the study's figures; their protocols are named neohebbian-MODEL."""
 
-QUICK = ("data.training_images=2000", "learning.epochs=2", "evaluation.epoch_images=200", "evaluation.training_images=200")
+QUICK = (
+    "data.training_images=2000",
+    "learning.epochs=2",
+    "evaluation.epoch_images=200",
+    "evaluation.training_images=200",
+)
 """Settings of a quick look: it shows that everything runs, not what the models reach."""
 
 QUICK_TEST_IMAGES = 500

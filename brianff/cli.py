@@ -203,11 +203,11 @@ def neohebbian(
     ] = None,
 ) -> None:
     """Six models of one layer of 200 on MNIST (arXiv 2406.16479); repeat the command to go on after a stop."""
-    from brianff.analysis.neohebbian import MODELS, markdown, reproduce
-
     numbers = seeds.split(",")
     if not all(number.strip().isdecimal() for number in numbers):
         raise ConfigurationError(f"--seeds is {seeds!r}; write whole numbers with commas, such as 1,2,3")
+    from brianff.analysis.neohebbian import MODELS, markdown, reproduce
+
     chosen = [name.strip() for name in models.split(",")] if models else MODELS
     wanted = [int(number) for number in numbers[:1] if quick] or [int(number) for number in numbers]
     table = reproduce(out, data_dir, wanted, chosen, quick)

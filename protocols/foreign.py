@@ -82,7 +82,9 @@ def adopt_weights(trainer: Trainer, path: Path) -> None:
         raise DataError(f"{path} holds an array {name!r}; this network takes {', '.join(shapes)}")
     for name, shape in shapes.items():
         if name not in arrays:
-            raise DataError(f"{path} has no array {name!r} of the shape {shape}; it holds {', '.join(arrays) or 'none'}")
+            raise DataError(
+                f"{path} has no array {name!r} of the shape {shape}; it holds {', '.join(arrays) or 'none'}"
+            )
         if arrays[name].shape != shape:
             raise DataError(f"{path}: {name} has the shape {arrays[name].shape}; the network needs {shape}")
         if arrays[name].dtype.kind not in "biuf" or not np.isfinite(arrays[name]).all():
@@ -90,7 +92,9 @@ def adopt_weights(trainer: Trainer, path: Path) -> None:
     for number, layer in enumerate(network.layers):
         largest = np.abs(arrays[f"weights_{number}"]).max(initial=0.0)
         if layer.weight_bound is not None and largest > layer.weight_bound:
-            raise DataError(f"{path}: weights_{number} reaches {largest:g}, beyond the weight_bound {layer.weight_bound:g}")
+            raise DataError(
+                f"{path}: weights_{number} reaches {largest:g}, beyond the weight_bound {layer.weight_bound:g}"
+            )
     codes = arrays.get("label_codes")
     if codes is not None and not np.isin(codes, (0, 1)).all():
         raise DataError(f"{path}: label_codes holds other values than 0 and 1")

@@ -178,7 +178,11 @@ class Trainer:
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return everything that resuming needs: arrays and JSON-able values."""
-        arrays = self.weights() | self._membranes() | {f"step_rule.{name}": array for name, array in self.step_rule.state.items()}
+        arrays = (
+            self.weights()
+            | self._membranes()
+            | {f"step_rule.{name}": array for name, array in self.step_rule.state.items()}
+        )
         return arrays, {
             "layer": self.layer,
             "epoch": self.epoch,

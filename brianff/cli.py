@@ -37,6 +37,9 @@ app.add_typer(study_app, name="study")
 reproduce_app = typer.Typer(help="Make the runs behind a table of results, and the table.", rich_markup_mode=None)
 app.add_typer(reproduce_app, name="reproduce")
 
+reproduce_app = typer.Typer(help="Repeat a published study: train, measure, tabulate.", rich_markup_mode=None)
+app.add_typer(reproduce_app, name="reproduce")
+
 DataDirectory = Annotated[
     Path | None, typer.Option("--data-dir", help="Directory of the image sets (else BRIANFF_DATA or the cache).")
 ]
@@ -167,12 +170,57 @@ def _resumable(run: RunDirectory, data_dir: Path | None) -> Iterator[None]:
 
 
 @app.command()
-def evaluate(run: Run, data_dir: DataDirectory = None) -> None:
-    """Measure the accuracy of a trained run; the run stays as it is."""
-    from brianff.protocols.training import evaluate
+def evaluate(
+    run: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="A run directory.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", metavar="PROTOCOL", help="Named protocol or TOML file, with --weights.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", metavar="FILE.npz", help="Arrays weights_0, ... and label_codes.")
+    ] = None,
+    data_dir: DataDirectory = None,
+    out: Out = Path("runs"),
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, with --weights.")
+    ] = None,
+) -> None:
+    """Measure the accuracy of a trained run, which stays as it is, or of weights that were trained elsewhere."""
+    if (run is None) == (protocol is None) or (protocol is None) != (weights is None):
+        raise ConfigurationError("evaluate takes either a RUN, or --protocol PROTOCOL and --weights FILE.npz")
+    from brianff.protocols import training
     from brianff.runs import RunDirectory
 
-    _print_table(_results(evaluate(RunDirectory.open(run), data_dir)))
+    if run is not None:
+        _print_table(_results(training.evaluate(RunDirectory.open(run), data_dir)))
+    if protocol is not None and weights is not None:
+        from brianff.protocols.configuration import load_protocol
+        from brianff.protocols.foreign import evaluate_weights
+
+        made, summary = evaluate_weights(load_protocol(protocol, settings or ()), weights, out, data_dir)
+        _print_table([*_results(summary), ("run directory", str(made.path))])
+
+
+@reproduce_app.command()
+def neohebbian(
+    quick: Annotated[bool, typer.Option("--quick", help="Few images and epochs: does everything run?")] = False,
+    data_dir: DataDirectory = None,
+    out: Annotated[Path, typer.Option("--out", help="Directory of runs, table and figures.")] = Path("neohebbian"),
+    seeds: Annotated[str, typer.Option("--seeds", metavar="N,N,...", help="Seeds of each model.")] = "1,2,3",
+    models: Annotated[
+        str | None, typer.Option("--models", metavar="NAME,...", help="Only these, e.g. analog-sigmoid.")
+    ] = None,
+) -> None:
+    """Six models of one layer of 200 on MNIST (arXiv 2406.16479); repeat the command to go on after a stop."""
+    numbers = seeds.split(",")
+    if not all(number.strip().isdecimal() for number in numbers):
+        raise ConfigurationError(f"--seeds is {seeds!r}; write whole numbers with commas, such as 1,2,3")
+    from brianff.analysis.neohebbian import MODELS, markdown, reproduce
+
+    chosen = [name.strip() for name in models.split(",")] if models else MODELS
+    wanted = [int(number) for number in numbers[:1] if quick] or [int(number) for number in numbers]
+    table = reproduce(out, data_dir, wanted, chosen, quick)
+    typer.echo(markdown(table, len(wanted), quick))
+    typer.echo(f"written to {out}")
 
 
 @app.command()

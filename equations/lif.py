@@ -53,7 +53,7 @@ sensitivity = 1 : 1
 
 KICKED = Preset(
     "arxiv-2406.16479",
-    "arXiv 2406.16479 and its authors' public notebook: factor 0.85 per step, one step = 1 ms (the unit of time is ours)",
+    "arXiv 2406.16479 and its authors' notebook: factor 0.85 per step, one step = 1 ms (the unit of time is ours)",
     {
         "tau": Parameter(0.85 / 0.15 * ms, "membrane time constant"),
         "tau_trace": Parameter(0.85 / 0.15 * ms, "time constant of the spike trace"),

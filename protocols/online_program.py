@@ -16,6 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import brian2
 import numpy as np
@@ -39,6 +40,9 @@ PRESENTATIONS = 3000
 _LARGEST_STEPS = 52  # spikes of a presentation are the binary digits of one number in double precision
 
 
+_GIVEN_TO_EACH_CALL: Any = {"epochs": True, "step_size": True, "step_schedule": True, "eligibility": {"gain"}}
+
+
 @dataclass
 class OnlineState:
     """What online learning changes.
@@ -47,7 +51,7 @@ class OnlineState:
     ----------
     weights, eligibility : ndarray, shape (inputs, neurons)
     membrane : ndarray, shape (neurons,)
-        Volt.
+        Membrane voltage (volt) where it is carried over from one presentation to the next.
     """
 
     weights: np.ndarray
@@ -91,7 +95,7 @@ class OnlineProgram:
         """Directory of the built program, in the cache of compiled code."""
         description = {
             "network": self.protocol.network.model_dump(mode="json"),
-            "learning": self.protocol.learning.model_dump(mode="json", exclude={"epochs", "step_size", "step_schedule"}),
+            "learning": self.protocol.learning.model_dump(mode="json", exclude=_GIVEN_TO_EACH_CALL),
             "presentations": self.presentations,
             "source": [Path(file).read_text() for file in (__file__, rule.__file__)],
         }
@@ -115,7 +119,9 @@ class OnlineProgram:
             done = subprocess.run(arguments, input=description, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 last = (done.stderr or done.stdout).strip().splitlines()[-1:]
-                raise BrianffError(f"the online program cannot be built ({' '.join(last)}); use engine.online = 'steps'")
+                raise BrianffError(
+                    f"the online program cannot be built ({' '.join(last)}); use engine.online = 'steps'"
+                )
             shutil.rmtree(self.directory, ignore_errors=True)
             Path(place, "program").rename(self.directory)
 
@@ -143,16 +149,17 @@ class OnlineProgram:
         self.build()
         empty = self.presentations - len(inputs)
         polarity = np.pad(np.where(positive, 1.0, -1.0), (empty, 0))
-        first = np.arange(self.presentations) == empty
         given = {
             "input_pattern.values": np.pad(_patterns(inputs), ((empty, 0), (0, 0))),
             "polarity.values": polarity,
-            "first.values": first.astype(float),
             "synapses.w": state.weights,
             "synapses.eligibility": state.eligibility,
-            "neurons.initial_v": state.membrane,
             "neurons.gain": np.array([gain]),
         }
+        carries = self.protocol.network.layers[0].membrane == "carried"
+        if carries:
+            first = np.arange(self.presentations) == empty
+            given |= {"first.values": first.astype(float), "neurons.initial_v": state.membrane}
         with tempfile.TemporaryDirectory() as place:
             arguments = ["./main", "--results_dir", f"{place}/"]
             for number, (name, values) in enumerate(given.items()):
@@ -161,11 +168,10 @@ class OnlineProgram:
             done = subprocess.run(arguments, cwd=self.directory, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise BrianffError(f"the online program failed: {done.stderr.strip()[-300:]}")
-            results = {
-                name: np.fromfile(f"{place}/{file}", dtype) for name, (file, dtype) in self._layout.items()
-            }
+            results = {name: np.fromfile(f"{place}/{file}", dtype) for name, (file, dtype) in self._layout.items()}
         self._settle(results, state, gain)
-        state.membrane[:] = results["v"]
+        if carries:
+            state.membrane[:] = results["v"]
         parts = len(results["layer_goodness"])
         goodness = np.vstack([results["goodness"].reshape(-1, parts)[1:], results["layer_goodness"]])
         return goodness[empty:]

@@ -22,7 +22,7 @@ from brianff.protocols.trainer import Trainer
 from brianff.provenance import provenance
 from brianff.runs import RunDirectory
 
-__all__ = ["evaluate", "open_trainer", "prepare", "resume", "train"]
+__all__ = ["evaluate", "measure", "open_trainer", "prepare", "resume", "train"]
 
 
 def prepare(protocol: Protocol, data_dir: Path | None = None) -> Trainer:
@@ -43,7 +43,9 @@ def prepare(protocol: Protocol, data_dir: Path | None = None) -> Trainer:
     return trainer(protocol, load_dataset(protocol.data.dataset, data_dir))
 
 
-def train(trainer: Trainer, run: RunDirectory, progress: bool = True) -> dict[str, Any]:
+def train(
+    trainer: Trainer, run: RunDirectory, progress: bool = True, after_epoch: Callable[[Trainer], None] | None = None
+) -> dict[str, Any]:
     """Train from the start and evaluate.
 
     Parameters
@@ -54,6 +56,8 @@ def train(trainer: Trainer, run: RunDirectory, progress: bool = True) -> dict[st
         A new run directory; it receives configuration, history, checkpoints, log and summary.
     progress : bool
         Show a progress bar.
+    after_epoch : callable, optional
+        Called with the trainer after each epoch, before the checkpoint; it may add rows to its history.
 
     Returns
     -------
@@ -66,10 +70,15 @@ def train(trainer: Trainer, run: RunDirectory, progress: bool = True) -> dict[st
         If the integration diverges.
     """
     run.write_config(trainer.protocol.model_dump(mode="json"))
-    return _run(trainer, run, progress, {"compile": 0.0, "train": 0.0, "evaluate": 0.0})
+    return _run(trainer, run, progress, {"compile": 0.0, "train": 0.0, "evaluate": 0.0}, after_epoch)
 
 
-def resume(run: RunDirectory, data_dir: Path | None = None, progress: bool = True) -> dict[str, Any]:
+def resume(
+    run: RunDirectory,
+    data_dir: Path | None = None,
+    progress: bool = True,
+    after_epoch: Callable[[Trainer], None] | None = None,
+) -> dict[str, Any]:
     """Continue a run from its last checkpoint: the result is bit for bit that of the uninterrupted run.
 
     A run without a checkpoint starts again. Errors are those of `prepare` and `train`, and a CheckpointError for a
@@ -79,7 +88,7 @@ def resume(run: RunDirectory, data_dir: Path | None = None, progress: bool = Tru
     seconds = {"compile": 0.0, "train": 0.0, "evaluate": 0.0}
     if run.checkpoint_path.exists():
         seconds |= _restore(trainer, run)
-    return _run(trainer, run, progress, seconds)
+    return _run(trainer, run, progress, seconds, after_epoch)
 
 
 def open_trainer(run: RunDirectory, data_dir: Path | None = None) -> Trainer:
@@ -103,7 +112,11 @@ def evaluate(run: RunDirectory, data_dir: Path | None = None, progress: bool = T
     dict
         protocol, dataset, seed, images, the accuracy as `test_accuracy` or `validation_accuracy`, weights_digest.
     """
-    trainer = open_trainer(run, data_dir)
+    return measure(open_trainer(run, data_dir), progress)
+
+
+def measure(trainer: Trainer, progress: bool = True) -> dict[str, Any]:
+    """Evaluate a trainer on its held-out images as it is; returns what `evaluate` does."""
     split = trainer.held_out
     with Progress(len(split), None, enabled=progress, unit="images") as bar:
         bar.stage("evaluating")
@@ -130,7 +143,13 @@ def _save(trainer: Trainer, run: RunDirectory, seconds: dict[str, float]) -> Non
     run.write_history(trainer.history)
 
 
-def _run(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str, float]) -> dict[str, Any]:
+def _run(
+    trainer: Trainer,
+    run: RunDirectory,
+    progress: bool,
+    seconds: dict[str, float],
+    after_epoch: Callable[[Trainer], None] | None = None,
+) -> dict[str, Any]:
     protocol = trainer.protocol
     training_part = trainer.training.first(protocol.evaluation.training_images)
     evaluated = len(trainer.held_out) + (0 if protocol.unsupervised else len(training_part))
@@ -148,6 +167,9 @@ def _run(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str,
             bar.stage(f"training layer {trainer.layer}, epoch {trainer.epoch + 1} of {protocol.learning.epochs}")
             with _timed(seconds, "train"):
                 trainer.run_epoch(report)
+            if after_epoch is not None:
+                with _timed(seconds, "evaluate"):
+                    after_epoch(trainer)
             run.log.info("; ".join(f"{quantity} {value:.4g}" for quantity, value in trainer.last_epoch().items()))
             _save(trainer, run, seconds)
         with _timed(seconds, "evaluate"):

@@ -48,6 +48,9 @@ def calls(monkeypatch):
     module(
         "brianff.protocols.training", prepare="trainer", train=SUMMARY, resume=SUMMARY, evaluate={"test_accuracy": 0.5}
     )
+    module("brianff.protocols.foreign", evaluate_weights=(RunDirectory(Path("made")), {"test_accuracy": 0.25}))
+    module("brianff.analysis.neohebbian", reproduce="table", markdown="| model |")
+    sys.modules["brianff.analysis.neohebbian"].MODELS = ("analog", "online")
     module("brianff.analysis.report", write_figures=[Path("a.png"), Path("b.png")])
     module("brianff.analysis.energy", write_ledger={"notes": ["n"]}, ledger_rows=[("neurons", "3 nJ")])
     module("brianff.protocols.robustness", run=Path("out/robustness.csv"))
@@ -136,6 +139,22 @@ def test_resume(brianff, run, calls):
 def test_evaluate_and_plot(brianff, run):
     assert brianff(f"evaluate {run.path}") == (0, "test accuracy  50.00%\n", "")
     assert brianff(f"plot {run.path}") == (0, "a.png\nb.png\n", "")
+
+
+def test_evaluate_foreign_weights(brianff, protocol, calls):
+    line = f"evaluate --protocol {protocol} --weights w.npz --set seed=9 --data-dir images --out o"
+    assert brianff(line) == (0, "test accuracy  25.00%\nrun directory  made\n", "")
+    ((name, described, weights, out, data_dir),) = calls
+    assert (name, described.seed, weights) == ("evaluate_weights", 9, Path("w.npz"))
+    assert (out, data_dir) == (Path("o"), Path("images"))
+
+
+def test_reproduce_a_study(brianff, calls):
+    line = "reproduce neohebbian --out o --data-dir images --models online"
+    assert brianff(f"{line} --seeds 4,5") == (0, "| model |\nwritten to o\n", "")
+    assert calls[0] == ("reproduce", Path("o"), Path("images"), [4, 5], ["online"], False)
+    assert brianff("reproduce neohebbian --quick")[0] == 0
+    assert calls[2] == ("reproduce", Path("neohebbian"), None, [1], ("analog", "online"), True)
 
 
 def test_data(brianff, calls):
@@ -237,6 +256,11 @@ def test_help(brianff, line):
         ("train --resume run --set seed=3", "--set"),
         ("train --resume missing", "missing is not a run directory"),
         ("evaluate missing", "missing is not a run directory"),
+        ("evaluate", "either a RUN, or --protocol PROTOCOL and --weights"),
+        ("evaluate run --protocol small.toml", "either a RUN, or --protocol PROTOCOL and --weights"),
+        ("evaluate --protocol small.toml", "either a RUN, or --protocol PROTOCOL and --weights"),
+        ("evaluate --weights w.npz", "either a RUN, or --protocol PROTOCOL and --weights"),
+        ("reproduce neohebbian --seeds 1,two", "1,two"),
         ("plot missing", "missing is not a run directory"),
         ("plot", "RUN"),
         ("data fetch", "NAME"),

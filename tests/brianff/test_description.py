@@ -47,7 +47,10 @@ def test_descriptions_cannot_be_changed_but_replaced():
         ({"layers": [{"neurons": 0}]}, r"layers\.0: neurons: .*greater than or equal to 1 \(given: 0\)"),
         ({"layers": [{"current": "3 mV"}]}, r"current: .*dimensions.* such as \"1 uA\""),
         ({"layers": [{"current": "3"}]}, "current: '3' is not a quantity"),
-        ({"layers": [{"synapse": "exponential"}]}, "synapse: .*'alpha', 'alpha-as-published' or 'delta'.*'exponential'"),
+        (
+            {"layers": [{"synapse": "exponential"}]},
+            "synapse: .*'alpha', 'alpha-as-published' or 'delta'.*'exponential'",
+        ),
         (
             {"encoding": {"kind": "phase"}},
             "'phase' .*does not match any of the expected tags: 'pulses', 'rate', 'latency'",

@@ -139,7 +139,7 @@ def test_lanes_equal_reference_when_membranes_are_carried_over(changes, numpy_ta
 
 
 def test_kicked_neurons_follow_the_published_recurrence(numpy_target):
-    """v <- 0.85 v + s W, spike and v <- 0 above the threshold, z <- 0.85 z + 0.15 s; written out in numpy."""
+    """The recurrence v <- 0.85 v + s W with reset, z <- 0.85 z + 0.15 s, written out in numpy."""
     generator = np.random.default_rng(12)
     network = carried_network()
     inputs, (weights,) = make_spikes(generator), make_weights(network, generator)
@@ -184,7 +184,7 @@ def test_the_relu_unit_is_a_rectified_linear_layer(numpy_target):
 
 
 def test_immediate_events_need_a_membrane_resistance():
-    with pytest.raises(ConfigurationError, match="'delta' acts through the membrane resistance R.*'mif'"):
+    with pytest.raises(ConfigurationError, match=r"'delta' acts through the membrane resistance R.*'mif'"):
         LanesEngine(Network(layers=[Layer(synapse="delta")]), Goodness())
 
 

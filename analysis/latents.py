@@ -1,0 +1,163 @@
+"""Latents, the activity vectors of a layer: how sparse they are and how well they separate the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from brianff.analysis.style import require
+from brianff.datasets import Split
+from brianff.equations import NEURONS
+from brianff.protocols.negatives import wrong_labels
+from brianff.protocols.trainer import Trainer
+from brianff.random import RandomStreams
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["dead_units", "hoyer_sparsity", "latent_embedding", "latent_raster", "latents", "separability"]
+
+_BATCH = 50
+
+
+def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wrong"] = "true") -> np.ndarray:
+    """Return the latents of the last layer: spike counts, or the activity of a neuron that does not spike.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    split : Split
+    label : {"true", "zero", "wrong"}
+        Which label is shown with each image; zero: the input units of the label are silent.
+
+    Returns
+    -------
+    ndarray, shape (images, neurons)
+    """
+    simulator = trainer.simulator
+    spiking = bool(NEURONS[trainer.protocol.network.layers[-1].neuron].threshold != "False")
+    generator = RandomStreams(trainer.protocol.seed)["latents"]
+    labels = wrong_labels(split.labels, generator, trainer.dataset.classes) if label == "wrong" else split.labels
+    codes = simulator.codes.copy()
+    parts = [np.empty((0, trainer.protocol.network.layers[-1].neurons))]
+    try:
+        if label == "zero":
+            simulator.codes[:] = 0.0
+        with simulator.evaluation():
+            for start in range(0, len(split), _BATCH):
+                rows = slice(start, start + _BATCH)
+                responses = simulator.present(split.intensities(rows), labels[rows], spikes=spiking)
+                counts = responses.spike_counts
+                # The goodness of an analog layer is the square of its activity: its derivative is twice the activity.
+                parts.append(responses.postsynaptic / 2 if counts is None else counts)
+    finally:
+        simulator.codes[:] = codes
+    return np.concatenate(parts)
+
+
+def hoyer_sparsity(latents: np.ndarray, offset: float = 1e-3) -> float:
+    """Return the mean Hoyer sparsity: (sqrt(n) - L1 / L2) / (sqrt(n) - 1), 0 for equal and 1 for one-hot vectors.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (images, neurons)
+    offset : float
+        Added to both norms, as in arXiv 2406.16479; with it a vector of zeros scores 1.
+
+    Returns
+    -------
+    float
+        nan without images. Source: Hoyer, JMLR 5:1457 (2004).
+    """
+    root = np.sqrt(latents.shape[1])
+    norms = np.abs(latents).sum(axis=1) + offset, np.sqrt(np.square(latents, dtype=float).sum(axis=1)) + offset
+    return float(np.mean((root - norms[0] / norms[1]) / (root - 1))) if len(latents) else float("nan")
+
+
+def separability(latents: np.ndarray, labels: np.ndarray, neighbours: int = 5) -> float:
+    """Return the mean share of a vector's nearest neighbours (Euclidean, itself excluded) that have its label.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are not more vectors than neighbours.
+    """
+    require(len(latents) > neighbours, f"separability needs more than {neighbours} latents, there are {len(latents)}")
+    from sklearn.neighbors import NearestNeighbors
+
+    found = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(latents).kneighbors(return_distance=False)
+    return float(np.mean(labels[found] == labels[:, np.newaxis]))
+
+
+def dead_units(latents: np.ndarray) -> float:
+    """Return the share of neurons that are active for none of the images."""
+    return float(np.mean(~np.any(latents, axis=0)))
+
+
+def latent_raster(
+    latents: Sequence[np.ndarray], titles: Sequence[str], samples: int = 90, neurons: slice = slice(25, 175)
+) -> Figure:
+    """Draw the fourth root of some latents in black and white, two rows of panels.
+
+    Parameters
+    ----------
+    latents : sequence of ndarray, shape (images, neurons)
+        One per panel, row by row; an even number.
+    titles : sequence of str
+    samples : int
+        Images shown, the first so many.
+    neurons : slice
+        Neurons shown.
+    """
+    figure, panels = _panels(len(latents), (9.0, 5.2))
+    for panel, latent, title in zip(panels, latents, titles, strict=True):
+        shown = latent[:samples, neurons].astype(float) ** 0.25
+        extent = (neurons.start - 0.5, neurons.start + shown.shape[1] - 0.5, len(shown) - 0.5, -0.5)
+        panel.imshow(shown, cmap="binary", aspect="auto", interpolation="nearest", extent=extent)
+        panel.set_title(title, fontsize=9)
+    for panel in panels[len(panels) // 2 :]:
+        panel.set_xlabel("neuron")
+    for panel in panels[:: len(panels) // 2]:
+        panel.set_ylabel("test image")
+    return figure
+
+
+def latent_embedding(
+    latents: Sequence[np.ndarray], labels: np.ndarray, titles: Sequence[str], samples: int = 1500, seed: int = 0
+) -> Figure:
+    """Draw t-SNE embeddings of some latents, coloured by class, two rows of panels.
+
+    Parameters
+    ----------
+    latents : sequence of ndarray, shape (images, neurons)
+        One per panel, row by row; an even number.
+    labels : ndarray of int, shape (images,)
+    titles : sequence of str
+    samples : int
+        Images shown, the first so many.
+    seed : int
+    """
+    from sklearn.manifold import TSNE
+
+    figure, panels = _panels(len(latents), (9.0, 6.0))
+    for panel, latent, title in zip(panels, latents, titles, strict=True):
+        shown = latent[:samples].astype(float)
+        perplexity = min(30.0, (len(shown) - 1) / 3)
+        points = TSNE(random_state=seed, perplexity=perplexity, init="random").fit_transform(shown)
+        drawn = panel.scatter(*points.T, c=labels[:samples], s=2, cmap="tab10", vmin=-0.5, vmax=9.5, linewidths=0)
+        panel.set(xticks=[], yticks=[])
+        panel.set_title(title, fontsize=9)
+    figure.supxlabel("t-SNE dimension 1", fontsize=9)
+    figure.supylabel("t-SNE dimension 2", fontsize=9)
+    figure.colorbar(drawn, ax=panels, label="class", ticks=range(10), shrink=0.6)
+    return figure
+
+
+def _panels(count: int, size: tuple[float, float]):
+    require(count > 0 and count % 2 == 0, f"two rows of panels need an even number of latents, not {count}")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, list(figure.subplots(2, count // 2, squeeze=False).ravel())

@@ -1,0 +1,250 @@
+"""The study of arXiv 2406.16479 again: six models of one layer of 200, their accuracies, latents and controls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+
+from brianff.analysis.latents import (
+    dead_units,
+    hoyer_sparsity,
+    latent_embedding,
+    latent_raster,
+    latents,
+    separability,
+)
+from brianff.analysis.style import save_figure
+from brianff.checkpoint import write_atomically
+from brianff.datasets import Split
+from brianff.errors import ConfigurationError
+from brianff.protocols import training
+from brianff.protocols.configuration import Protocol, load_protocol
+from brianff.protocols.inference import label_scores
+from brianff.protocols.trainer import Trainer
+from brianff.runs import RunDirectory
+
+__all__ = ["MODELS", "PUBLISHED", "reproduce"]
+
+PUBLISHED = pandas.DataFrame(
+    {
+        "analog-sigmoid": (89.74, 88.97, 0.9994, 0.9556),
+        "batched-sigmoid": (86.26, 85.38, 0.9650, 0.9969),
+        "online-sigmoid": (85.11, 81.72, 0.9664, 0.9974),
+        "analog-symmetric": (95.10, 94.87, 0.9789, 0.9865),
+        "batched-symmetric": (92.73, 92.73, 0.9782, 0.9650),
+        "online-symmetric": (94.36, 94.33, 0.9641, 0.9822),
+    },
+    index=["best", "final", "hoyer", "separability"],
+).T
+"""Published figures, one seed: test accuracy in per cent (best and last of ten epochs) and latents with the true label.
+Source: arXiv 2406.16479 and its authors' public notebook."""
+
+MODELS = tuple(PUBLISHED.index)
+"""Models in the order of the study's figures; their protocols are named neohebbian-MODEL."""
+
+QUICK = (
+    "data.training_images=2000",
+    "learning.epochs=2",
+    "evaluation.epoch_images=200",
+    "evaluation.training_images=200",
+)
+"""Settings of a quick look: it shows that everything runs, not what the models reach."""
+
+QUICK_TEST_IMAGES = 500
+
+
+def reproduce(
+    out: Path,
+    data_dir: Path | None = None,
+    seeds: Sequence[int] = (1, 2, 3),
+    models: Sequence[str] = MODELS,
+    quick: bool = False,
+    progress: bool = True,
+) -> pandas.DataFrame:
+    """Train what is missing, measure, and write table and figures.
+
+    Parameters
+    ----------
+    out : Path
+        Receives one run directory for each model and seed, neohebbian.csv, neohebbian.md and the two figures. A call
+        that is repeated goes on where the last one stopped.
+    data_dir : Path, optional
+        Where the data sets are.
+    seeds : sequence of int
+    models : sequence of str
+        Of MODELS.
+    quick : bool
+        Few images and epochs.
+    progress : bool
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each model; the columns are those of neohebbian.csv.
+
+    Raises
+    ------
+    ConfigurationError
+        If a model is unknown, or there are no models or seeds.
+    """
+    if unknown := set(models) - set(MODELS):
+        raise ConfigurationError(f"no model {min(unknown)!r}; known: {', '.join(MODELS)}")
+    if not models or not seeds:
+        raise ConfigurationError("reproduce needs at least one model and one seed")
+    rows, activity = {}, {}
+    for model in models:
+        protocols = [_protocol(model, seed, quick) for seed in seeds]
+        runs = [_run(Path(out), protocol, data_dir, progress) for protocol in protocols]
+        trainer = training.open_trainer(runs[0], data_dir)
+        test = _test_images(trainer, quick)
+        activity[model] = latents(trainer, test)
+        rows[model] = _accuracies(runs) | _latent_figures(trainer, test, activity[model])
+    table = pandas.DataFrame.from_dict(rows, orient="index")
+    table.index.name = "model"
+    table = _with_published(table)
+    stem = Path(out, "neohebbian-quick" if quick else "neohebbian")
+    write_atomically(stem.with_suffix(".csv"), table.to_csv(float_format="%.4f").encode())
+    write_atomically(stem.with_suffix(".md"), markdown(table, len(seeds), quick).encode())
+    if len(models) % 2 == 0:
+        titles = [model.replace("-", ", ") for model in models]
+        chosen = [activity[model] for model in models]
+        save_figure(latent_raster(chosen, titles), Path(out, "figures", "latent-raster.png"))
+        save_figure(latent_embedding(chosen, test.labels, titles), Path(out, "figures", "latent-embedding.png"))
+    return table
+
+
+def _protocol(model: str, seed: int, quick: bool) -> Protocol:
+    return load_protocol(f"neohebbian-{model}", [f"seed={seed}", *(QUICK if quick else ())])
+
+
+def _run(out: Path, protocol: Protocol, data_dir: Path | None, progress: bool) -> RunDirectory:
+    """Return the finished run of a protocol: the one that is there, continued if need be, or a new one."""
+    wanted = protocol.model_dump(mode="json")
+    for path in sorted(out.glob(f"{protocol.name}-seed{protocol.seed}-*")):
+        run = RunDirectory(path)
+        if (path / "config.toml").is_file() and Protocol(**run.read_config()).model_dump(mode="json") == wanted:
+            if not (path / "summary.json").is_file():
+                training.resume(run, data_dir, progress, _note_test_accuracy)
+            return run
+    trainer = training.prepare(protocol, data_dir)
+    run = RunDirectory.create(out, protocol.name, protocol.seed)
+    training.train(trainer, run, progress, _note_test_accuracy)
+    return run
+
+
+def _test_images(trainer: Trainer, quick: bool) -> Split:
+    return trainer.held_out.first(QUICK_TEST_IMAGES) if quick else trainer.held_out
+
+
+def _note_test_accuracy(trainer: Trainer) -> None:
+    """Add the test accuracy of an epoch to the history: nothing is chosen by it, the published table quotes it."""
+    quick = trainer.protocol.data.training_images is not None
+    split, correct, tied = _test_images(trainer, quick), np.zeros(2), 0
+    scores = trainer.modulator.probability, trainer.modulator.log_odds
+    batch = trainer.protocol.evaluation.batch
+    with trainer.simulator.evaluation():
+        for start in range(0, len(split), batch):
+            rows = slice(start, start + batch)
+            found = label_scores(trainer.simulator, split.intensities(rows), None, scores)
+            correct += [(score.argmax(axis=1) == split.labels[rows]).sum() for score in found]
+            highest = found[0].max(axis=1, keepdims=True)
+            tied += int(((found[0] == highest).sum(axis=1) > 1).sum())
+    epoch, layer, *_ = trainer.history[-1]
+    quantities = dict(zip(("test_accuracy", "test_accuracy_by_log_odds"), correct / len(split), strict=True))
+    quantities["tied_images"] = tied / len(split)
+    trainer.history += [(epoch, layer, quantity, float(value)) for quantity, value in quantities.items()]
+
+
+def _accuracies(runs: Sequence[RunDirectory]) -> dict[str, Any]:
+    """Return accuracies in per cent: mean and spread over the runs, best and last epoch."""
+    histories = [run.read_history().pivot(index="epoch", columns="quantity", values="value") for run in runs]
+    accuracy = 100 * pandas.DataFrame([history["test_accuracy"] for history in histories])
+    final = accuracy.iloc[:, -1]
+    return {
+        "seeds": len(runs),
+        "best": accuracy.max(axis=1).mean(),
+        "final": final.mean(),
+        "final_lowest": final.min(),
+        "final_highest": final.max(),
+        "final_by_log_odds": np.mean([100 * history["test_accuracy_by_log_odds"].iloc[-1] for history in histories]),
+        "tied_percent": np.mean([100 * history["tied_images"].iloc[-1] for history in histories]),
+        "weight_deviation_final": np.mean([history["weight_deviation"].iloc[-1] for history in histories]),
+        "minutes": np.mean([sum(run.read_summary()["wall_seconds"].values()) / 60 for run in runs]),
+    }
+
+
+def _latent_figures(trainer: Trainer, test: Split, active: np.ndarray) -> dict[str, float]:
+    """Return what the latents of the first seed show, beside an untrained layer and the pixels."""
+    untrained = type(trainer)(trainer.protocol, trainer.dataset)
+    alive = active[active.any(axis=1)]
+    return {
+        "hoyer": hoyer_sparsity(active),
+        "hoyer_without_silent": hoyer_sparsity(alive),
+        "silent_images_percent": 100 * (1 - len(alive) / len(active)),
+        "dead_units_percent": 100 * dead_units(active),
+        "separability": separability(active, test.labels),
+        "separability_zero_label": separability(latents(trainer, test, "zero"), test.labels),
+        "separability_wrong_label": separability(latents(trainer, test, "wrong"), test.labels),
+        "separability_untrained": separability(latents(untrained, test), test.labels),
+        "separability_untrained_zero_label": separability(latents(untrained, test, "zero"), test.labels),
+        "separability_pixels": separability(test.intensities(slice(None)), test.labels),
+        "weight_deviation_initial": float(untrained.simulator.layers[0].crossbar.weights.std()),
+    }
+
+
+def _with_published(table: pandas.DataFrame) -> pandas.DataFrame:
+    for column in PUBLISHED.columns:
+        table[f"published_{column}"] = PUBLISHED.loc[table.index, column]
+    table["final_minus_published"] = table["final"] - table["published_final"]
+    return table
+
+
+_TABLES = {
+    "Test accuracy (%)": {
+        "best": "best epoch",
+        "published_best": "published best",
+        "final": "last epoch",
+        "final_lowest": "lowest seed",
+        "final_highest": "highest seed",
+        "published_final": "published last",
+        "final_minus_published": "difference",
+        "final_by_log_odds": "last, by log-odds",
+        "tied_percent": "tied images (%)",
+    },
+    "Latents of the test images with the true label (first seed)": {
+        "hoyer": "Hoyer sparsity",
+        "published_hoyer": "published Hoyer",
+        "hoyer_without_silent": "Hoyer without silent images",
+        "silent_images_percent": "silent images (%)",
+        "dead_units_percent": "dead units (%)",
+        "separability": "separability",
+        "published_separability": "published separability",
+    },
+    "Controls (first seed)": {
+        "separability_zero_label": "label bits zeroed",
+        "separability_wrong_label": "wrong label",
+        "separability_untrained": "untrained, true label",
+        "separability_untrained_zero_label": "untrained, bits zeroed",
+        "separability_pixels": "pixels",
+        "weight_deviation_initial": "deviation of weights, start",
+        "weight_deviation_final": "deviation of weights, end",
+        "minutes": "minutes per run",
+    },
+}
+
+
+def markdown(table: pandas.DataFrame, seeds: int, quick: bool) -> str:
+    """Return the table as Markdown, in three parts."""
+    scope = "quick look: few images and epochs, not a result" if quick else "full MNIST, ten epochs"
+    lines = [f"# One layer of 200 neurons, arXiv 2406.16479 ({scope}; seeds: {seeds}; published: one seed)", ""]
+    for title, columns in _TABLES.items():
+        lines += [f"## {title}", "", f"| model | {' | '.join(columns.values())} |", "|---" * (len(columns) + 1) + "|"]
+        for model, row in table.iterrows():
+            cells = (f"{row[column]:.4f}" if 0 < abs(row[column]) < 1 else f"{row[column]:.2f}" for column in columns)
+            lines.append(f"| {model} | {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines)

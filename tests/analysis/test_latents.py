@@ -1,0 +1,101 @@
+"""Measures of latents against vectors whose values are known, and the figures of the study."""
+
+import numpy as np
+import pytest
+
+from brianff.analysis.latents import (
+    dead_units,
+    hoyer_sparsity,
+    latent_embedding,
+    latent_raster,
+    latents,
+    separability,
+)
+from brianff.analysis.neohebbian import MODELS, PUBLISHED, markdown, reproduce
+from brianff.errors import ConfigurationError
+from brianff.protocols.configuration import load_protocol
+from brianff.protocols.training import prepare
+
+
+def test_hoyer_sparsity_of_known_vectors():
+    one_hot, equal = np.eye(16)[:3], np.ones((3, 16))
+    assert hoyer_sparsity(one_hot, offset=0.0) == pytest.approx(1.0)
+    assert hoyer_sparsity(equal, offset=0.0) == pytest.approx(0.0)
+    assert hoyer_sparsity(np.zeros((2, 16))) == pytest.approx(1.0)  # the published offset
+    # L1 = 2, L2 = sqrt(2), n = 4: (2 - sqrt(2)) / 1
+    assert hoyer_sparsity(np.array([[1, 1, 0, 0]]), offset=0.0) == pytest.approx(2 - np.sqrt(2))
+    assert np.isnan(hoyer_sparsity(np.empty((0, 4))))
+
+
+def test_separability_counts_the_neighbours_of_the_same_class():
+    points = np.concatenate([np.arange(6), 100 + np.arange(6)])[:, np.newaxis].astype(float)
+    assert separability(points, np.repeat([0, 1], 6)) == 1.0
+    # Of the five others in a clump of six, two share the class: classes alternate within each clump.
+    assert separability(points, np.tile([0, 1], 6)) == pytest.approx(2 / 5)
+    with pytest.raises(ConfigurationError, match="more than 5 latents, there are 5"):
+        separability(points[:5], np.zeros(5))
+
+
+def test_dead_units():
+    assert dead_units(np.array([[0, 1, 0, 0], [0, 2, 3, 0]])) == 0.5
+
+
+def test_latents_show_the_wanted_label_and_leave_the_codes_alone(numpy_target):
+    settings = ["data.dataset=digits", "network.pixels=64", "network.layers.0.neurons=12"]
+    trainer = prepare(load_protocol("neohebbian-analog-symmetric", settings))
+    split, codes = trainer.held_out.first(60), trainer.simulator.codes.copy()
+    pixels = split.intensities(slice(None))
+    weights = trainer.simulator.layers[0].crossbar.weights
+    shown = {"true": pixels @ weights[:64] + codes[split.labels] @ weights, "zero": pixels @ weights[:64]}
+    for label, drive in shown.items():
+        np.testing.assert_allclose(latents(trainer, split, label), np.maximum(drive, 0), atol=1e-12)
+    assert np.abs(latents(trainer, split, "wrong") - np.maximum(shown["true"], 0)).max() > 0.01
+    np.testing.assert_array_equal(trainer.simulator.codes, codes)
+
+
+def test_figures_have_one_panel_for_each_model():
+    generator = np.random.default_rng(1)
+    some = [generator.poisson(0.3, (40, 200)) for _ in range(6)]
+    raster = latent_raster(some, MODELS)
+    assert [panel.get_title() for panel in raster.axes] == list(MODELS)
+    embedding = latent_embedding(some[:2], np.arange(40) % 10, MODELS[:2])
+    assert len(embedding.axes) == 3  # two panels and the colours of the classes
+    with pytest.raises(ConfigurationError, match="even number"):
+        latent_raster(some[:3], MODELS[:3])
+
+
+def test_wrong_models_are_refused_before_anything_is_trained(tmp_path):
+    with pytest.raises(ConfigurationError, match="no model 'digital'; known: analog-sigmoid"):
+        reproduce(tmp_path, models=["digital"])
+    with pytest.raises(ConfigurationError, match="at least one"):
+        reproduce(tmp_path, seeds=[])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_the_study_is_trained_once_and_tabulated(data_directory, tmp_path, monkeypatch):
+    from brianff.analysis import neohebbian
+
+    few = (
+        "data.training_images=200",
+        "learning.epochs=2",
+        "evaluation.epoch_images=50",
+        "evaluation.training_images=50",
+    )
+    monkeypatch.setattr(neohebbian, "QUICK", few)
+    monkeypatch.setattr(neohebbian, "QUICK_TEST_IMAGES", 60)
+    models = ["analog-sigmoid", "analog-symmetric"]
+    table = reproduce(tmp_path, data_directory, seeds=[1, 2], models=models, quick=True, progress=False)
+    assert list(table.index) == models
+    assert table.loc["analog-symmetric", "published_final"] == PUBLISHED.loc["analog-symmetric", "final"] == 94.87
+    assert (table["final_lowest"] <= table["final"]).all()
+    runs = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/checkpoint.npz")}
+    assert len(runs) == 4
+    again = reproduce(tmp_path, data_directory, seeds=[1, 2], models=models, quick=True, progress=False)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/checkpoint.npz")} == runs
+    np.testing.assert_array_equal(again["final"], table["final"])
+    text = (tmp_path / "neohebbian-quick.md").read_text()
+    assert text == markdown(again, 2, quick=True)
+    assert "not a result" in text
+    assert len(list((tmp_path / "figures").glob("latent-*.png"))) == 2

@@ -1,0 +1,183 @@
+"""Random polarity and eligibility traces: the published rule written out by hand, state, resuming, refusals."""
+
+import numpy as np
+import pytest
+
+from brianff.errors import ConfigurationError
+from brianff.protocols.configuration import load_protocol
+from brianff.protocols.online_program import OnlineProgram, OnlineState
+from brianff.protocols.polarity import RandomPolarityTrainer
+from brianff.protocols.training import prepare, resume, train
+from brianff.runs import RunDirectory
+
+DIGITS = [
+    "data.dataset=digits",
+    "data.training_images=60",
+    "network.pixels=64",
+    "network.label.bits=20",
+    "network.layers.0.neurons=12",
+    "learning.epochs=2",
+    "evaluation.epoch_images=10",
+    "evaluation.training_images=10",
+]
+
+
+def small(name, *settings):
+    return load_protocol(name, [*DIGITS, *settings])
+
+
+def present_one_batch(name, images=20):
+    """Let a trainer present and learn one batch; return it, what it was given and its state before."""
+    trainer = prepare(small(name, "engine.online=steps"))
+    batch = trainer.training.first(images)
+    shown, labels, positive = trainer._draw(batch.intensities(slice(None)), batch.labels)
+    inputs = trainer.simulator.inputs(shown, labels)
+    before = trainer.simulator.layers[0].crossbar.weights.copy()
+    trainer._present_and_learn(inputs, positive, 1.0)
+    return trainer, inputs, positive, before
+
+
+def published_rule(inputs, positive, weights, sigmoid, nu, decay, growth):
+    """The rule of arXiv 2406.16479 for one batch, as its authors state it; trace z <- decay z + growth s."""
+    eligibility, presentations = np.zeros_like(weights), len(positive)
+    voltage, trace = np.zeros((2, presentations, weights.shape[1]))
+    half = weights.shape[1] // 2
+    for step in range(23):
+        spikes_in = inputs.raster[step].astype(float)
+        voltage = 0.85 * voltage + spikes_in @ weights
+        spikes = voltage > 0.001
+        voltage[spikes] = 0.0
+        trace = decay * trace + growth * spikes
+        if step < 16:
+            continue
+        if sigmoid:
+            probability = 1 / (1 + np.exp(-6 * ((trace**2).sum(axis=1) - 1)))
+            modulator = np.repeat((positive - probability)[:, np.newaxis], 2 * half, axis=1)
+        else:
+            plus, minus = (trace[:, :half] ** 2).sum(axis=1) + 0.01, (trace[:, half:] ** 2).sum(axis=1) + 0.01
+            toward_plus, toward_minus = (
+                np.where(positive, minus / plus, -1) / (plus + minus),
+                np.where(positive, -1, plus / minus) / (plus + minus),
+            )
+            modulator = np.repeat(np.column_stack([toward_plus, toward_minus]), half, axis=1)
+        change = spikes_in.T @ (modulator * trace) / presentations
+        eligibility = 0.9 * eligibility + 0.1 * change
+        weights = weights + nu * eligibility
+    return weights, eligibility
+
+
+@pytest.mark.parametrize(
+    ("name", "nu", "decay", "growth"),
+    [("neohebbian-batched-sigmoid", 10, 0.85, 0.15), ("neohebbian-batched-symmetric", 1, 1.0, 0.1)],
+)
+def test_a_batch_follows_the_published_rule(name, nu, decay, growth, numpy_target):
+    trainer, inputs, positive, before = present_one_batch(name)
+    sigmoid = name.endswith("sigmoid")
+    weights, eligibility = published_rule(inputs, positive, before, sigmoid, nu, decay, growth)
+    crossbar = trainer.simulator.layers[0].crossbar
+    moved = np.abs(weights - before).max()
+    assert moved > 1e-4
+    np.testing.assert_allclose(crossbar.weights, weights, atol=1e-12)
+    # The trace keeps the factors of the gradient that the published one leaves to nu: 2, and a = 6.
+    np.testing.assert_allclose(trainer.eligibility.value, (12 if sigmoid else 2) * eligibility, atol=1e-12)
+
+
+def test_analog_change_is_the_gradient_of_the_clipped_loss(numpy_target):
+    """Against a numerical derivative of the mean negative log likelihood of probabilities in [1e-5, 1 - 1e-5]."""
+    trainer = prepare(small("neohebbian-analog-sigmoid", "learning.batch=20"))
+    batch, simulator = trainer.training.first(20), trainer.simulator
+    weights = simulator.layers[0].crossbar.weights
+    weights *= 8.0  # some probabilities beyond the clip, some not
+    images, labels, positive = trainer._draw(batch.intensities(slice(None)), batch.labels)
+    inputs = simulator.inputs(images, labels)
+    (responses,) = simulator.present_inputs(inputs)
+    change = trainer._change(responses, responses.presynaptic, positive)
+
+    def loss(candidate):
+        goodness = (np.maximum(inputs.amplitudes @ candidate, 0) ** 2).sum(axis=1)
+        probability = np.clip(1 / (1 + np.exp(-(goodness - 3.5))), 1e-5, 1 - 1e-5)
+        return -np.log(np.where(positive, probability, 1 - probability)).mean()
+
+    step, numerical = 1e-6, np.zeros_like(weights)
+    for place in np.ndindex(weights.shape):
+        shift = np.zeros_like(weights)
+        shift[place] = step
+        numerical[place] = (loss(weights - shift) - loss(weights + shift)) / (2 * step)
+    assert np.abs(numerical).max() > 1e-3
+    np.testing.assert_allclose(change, numerical, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["neohebbian-analog-symmetric", "neohebbian-batched-symmetric"])
+def test_resuming_after_an_epoch_changes_nothing(name, numpy_target, tmp_path):
+    whole = RunDirectory.create(tmp_path, "whole", 1)
+    expected = train(prepare(small(name)), whole, progress=False)
+    stopped = RunDirectory.create(tmp_path, "stopped", 1)
+
+    def stop_in_the_second_epoch(trainer):
+        if trainer.history[-1][0] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(prepare(small(name)), stopped, progress=False, after_epoch=stop_in_the_second_epoch)
+    summary = resume(stopped, progress=False)
+    assert summary["weights_digest"] == expected["weights_digest"]
+    assert (stopped.path / "history.csv").read_bytes() == (whole.path / "history.csv").read_bytes()
+
+
+def test_evaluation_leaves_carried_membranes_alone(numpy_target):
+    trainer = present_one_batch("neohebbian-batched-symmetric")[0]
+    membrane = trainer.simulator.layers[0].membrane.copy()
+    assert membrane.any()
+    first, second = (trainer.evaluate(trainer.held_out.first(20)) for _ in range(2))
+    assert first == second
+    np.testing.assert_array_equal(trainer.simulator.layers[0].membrane, membrane)
+
+
+@pytest.mark.slow
+@pytest.mark.standalone
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("neohebbian-online-sigmoid", ["network.layers.0.membrane=reset"]),
+        ("neohebbian-online-symmetric", ["network.layers.0.weight_bound=1.5"]),
+    ],
+)
+def test_the_online_program_equals_step_by_step(name, changes, numpy_target):
+    """The same spikes in, the same weights, traces, membranes and goodness out; fewer presentations than its size."""
+    trainer = prepare(small(name, "engine.online=steps", *changes))
+    batch, weights = trainer.training.first(40), trainer.simulator.layers[0].crossbar.weights
+    images, labels, positive = trainer._draw(batch.intensities(slice(None)), batch.labels)
+    inputs = trainer.simulator.inputs(images, labels)
+    state = OnlineState(weights.copy(), trainer.eligibility.value.copy(), np.zeros(12))
+    program = OnlineProgram(trainer.protocol, presentations=25)
+    parts = slice(0, 25), slice(25, 40)  # the second is padded
+    goodness = [program.run(inputs.select(part), positive[part], state, trainer.eligibility.gain) for part in parts]
+    terms = trainer._present_and_learn(inputs, positive, 1.0).goodness_terms
+    groups = 1 if "sigmoid" in name else 2
+    np.testing.assert_allclose(np.vstack(goodness), terms.reshape(40, groups, -1).sum(axis=2), atol=1e-10)
+    np.testing.assert_allclose(state.weights, weights, atol=1e-11)
+    np.testing.assert_allclose(state.eligibility, trainer.eligibility.value, atol=1e-12)
+    membrane = trainer.simulator.layers[0].membrane
+    np.testing.assert_allclose(state.membrane, 0.0 if membrane is None else membrane[0], atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["learning.probability=pair"], "'random' has no pairs"),
+        (["learning.negatives=hardest"], "draws its negatives"),
+        (["learning.polarity=both"], "need polarity = 'random'"),
+        (["learning.eligibility.last_step=23"], "last_step is 23; the last step of a presentation is 22"),
+        (["learning.eligibility.first_step=20", "learning.eligibility.last_step=19"], "before first_step 20"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(settings, message):
+    with pytest.raises(ConfigurationError, match=message):
+        small("neohebbian-batched-sigmoid", *settings)
+
+
+def test_a_batch_that_does_not_run_side_by_side_is_refused(numpy_target):
+    trainer = prepare(small("neohebbian-batched-symmetric", "engine.lanes=10"))
+    assert isinstance(trainer, RandomPolarityTrainer)
+    with pytest.raises(ConfigurationError, match=r"set engine\.lanes = 50"):
+        trainer.run_epoch()

@@ -15,9 +15,10 @@ Delta: a presynaptic event moves the membrane at once by R x `current` x weight,
 a <- a - a / tau + input, which makes I nearly a single exponential. It is kept under that name for comparison.
 """
 
+import re
 from dataclasses import dataclass
 
-__all__ = ["SEPARABLE", "SYNAPSES", "UNIT_CURRENT", "SynapseModel"]
+__all__ = ["COMMON_TIME_COURSE", "SEPARABLE", "SYNAPSES", "UNIT_CURRENT", "SynapseModel"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,18 @@ class SynapseModel:
     def on_pre(self) -> str:
         """What a presynaptic event does, as a Brian2 statement; it reads `w` and `amplitude_pre`."""
         return f"{self.target}_post += {self.gain}*w*amplitude_pre"
+
+    def common(self, text: str) -> str:
+        """Return equations or statements of the current with `common_` before the names of their variables."""
+        return re.sub(r"\b(d?)(a|I)(_post)?\b", r"\1common_\2\3", text)
+
+    @property
+    def on_pre_common(self) -> str:
+        """What a presynaptic event does to the common current: that of all presynaptic units with equal weights.
+
+        It reads `amplitude_pre`; the weights, 1 / `N_pre`, add up to 1.
+        """
+        return self.common(f"{self.target}_post += {self.gain}*amplitude_pre/N_pre")
 
 
 ALPHA = SynapseModel(
@@ -87,4 +100,15 @@ the amplitudes. The time course is the full model's response to that train."""
 UNIT_CURRENT = """
 unit_current = current*time_course : amp
 """
-"""Current of a unit drive. Where the inputs have no common time course, `time_course` is 1."""
+"""Current of a unit drive.
+
+Where input units spike at times of their own, the drive's time course is taken to be that of the common current of all
+of them, with a mean of 1 over the presentation: what a neuron can know without a trace in each of its synapses. Models
+whose sensitivity does not follow `unit_current` have a `time_course` of 1."""
+
+COMMON_TIME_COURSE = """
+time_course = common_I/current : 1
+dcommon_mean/dt = time_course/duration : 1
+"""
+"""Time course of the common current, and its mean over the presentation, by which the sensitivity is still to be
+divided: it is known at the end only."""

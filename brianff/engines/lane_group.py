@@ -43,9 +43,14 @@ class LaneGroup:
         self.population = population
         self._immediate = population.synapse.immediate
         self._separable = pulses and not self._immediate
+        self._follows_common_current = not self._separable and population.follows_common_current
         self._equations = population.equations(
             SEPARABLE if self._separable else population.synapse.equations,
-            "time_course : 1 (shared)" if self._separable else "time_course = 1 : 1",
+            "time_course : 1 (shared)"
+            if self._separable
+            else "time_course : 1"
+            if self._follows_common_current
+            else "time_course = 1 : 1",
         )
         clock = brian2.Clock(population.network.time_step, name="lanes_clock")
         self._group = population.group(lanes * population.layer.neurons, self._equations, spiking, "lanes", clock)
@@ -134,7 +139,13 @@ class LaneGroup:
 
     def present_spikes(self, steps: Iterable[Spikes], weights: np.ndarray, after_step: AfterStep) -> None:
         """Present the spikes of each step through `weights` (inputs, neurons), which `after_step` may change."""
+        steps = list(steps)
+        if self._follows_common_current:
+            counts = np.array([np.diff(starts) for starts, _ in steps])
+            courses = self.population.common_time_course(counts, len(weights))
         for step, (starts, units) in enumerate(steps):
+            if self._follows_common_current:
+                self.read("time_course")[:] = courses[step][:, np.newaxis]
             if self._immediate:
                 self._kick = self._events(starts, units, len(weights)) @ weights if len(units) else None
                 self._network.step()

@@ -9,6 +9,8 @@ import numpy as np
 from brian2 import Equations, StateUpdateMethod
 from brian2.stateupdaters import euler, exponential_euler
 from brian2.units.fundamentalunits import get_dimensions
+from brian2.utils.stringtools import get_identifiers
+from scipy.linalg import toeplitz
 
 from brianff.description import Layer, Network, PulseEncoding
 from brianff.equations import NEURONS, SYNAPSES, NeuronModel, SynapseModel
@@ -97,6 +99,11 @@ class Population:
     def synapse(self) -> SynapseModel:
         """The model of the synaptic current."""
         return _by_name(SYNAPSES, self.layer.synapse, "synapse")
+
+    @cached_property
+    def follows_common_current(self) -> bool:
+        """Whether, under spikes as input, the neurons' sensitivity follows the common current of all of them."""
+        return "unit_current" in get_identifiers(self.neuron.equations) and not self.synapse.immediate
 
     @cached_property
     def parameters(self) -> dict:
@@ -230,6 +237,24 @@ class Population:
         if not isinstance(encoding, PulseEncoding):
             raise TypeError(f"{encoding.kind!r} encoding has no common pulse train")
         return self._measure_current(encoding.pulse_steps)
+
+    def common_time_course(self, counts: np.ndarray, inputs: int) -> np.ndarray:
+        """Return the time course of the common current of all presynaptic units, with a mean of 1 over the presentation.
+
+        Parameters
+        ----------
+        counts : ndarray, shape (steps, presentations)
+            Spikes of all units at each step.
+        inputs : int
+            Number of units.
+
+        Returns
+        -------
+        ndarray, shape (steps, presentations)
+            Zero where there are no spikes.
+        """
+        course = toeplitz(self.pulse_response, np.zeros(len(self.pulse_response))) @ (counts / inputs)
+        return course / np.where(counts.any(axis=0), course.mean(axis=0), 1.0)
 
     def _measure_current(self, event_steps: tuple[int, ...]) -> np.ndarray:
         """Return the current that the membrane sees at each step for events of amplitude 1 and a weight of 1.

@@ -15,6 +15,7 @@ from brianff.codegeneration import configure
 from brianff.description import Network
 from brianff.engines.population import LayerResult, Population, populations
 from brianff.equations.composition import presentation_start
+from brianff.equations.synapse import COMMON_TIME_COURSE
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
 
@@ -112,8 +113,14 @@ class ReferenceEngine:
         for number, (population, matrix) in enumerate(zip(self.populations, weights, strict=False), 1):
             immediate = population.synapse.immediate
             separable = number == 1 and isinstance(inputs, PulseInput) and not immediate
-            time_course = "pulse_train_response(t)" if separable else "1"
-            equations = population.equations(population.synapse.equations, f"time_course = {time_course} : 1")
+            common = population.follows_common_current and not separable
+            current, synapse = population.synapse.equations, population.synapse
+            if separable:
+                equations = population.equations(current, "time_course = pulse_train_response(t) : 1")
+            elif common:
+                equations = population.equations(current + synapse.common(current), COMMON_TIME_COURSE)
+            else:
+                equations = population.equations(current, "time_course = 1 : 1")
             # Hidden layers send events of amplitude 1, as the input group sends events with amplitudes of its own.
             group = population.group(matrix.shape[1], equations + "amplitude = 1 : 1", True, f"layer_{number}", clock)
             if separable:
@@ -121,15 +128,17 @@ class ReferenceEngine:
                 group.namespace["pulse_train_response"] = brian2.TimedArray(
                     response, dt=self.network.time_step, name="pulse_train_response"
                 )
-            if population.synapse.update:
-                objects.network.add(group.run_regularly(population.synapse.update, when="start"))
+            if synapse.update:
+                update = synapse.update + synapse.common(synapse.update) * common
+                objects.network.add(group.run_regularly(update, when="start"))
             start = presentation_start(population.neuron, equations)
             objects.network.add(group.run_regularly(start, clock=presentation_clock, when="start", order=-1))
             if self.network.rest_steps:
                 objects.network.add(self._start_after_rest(group, population, equations, clock))
             if len(membranes) >= number and membranes[number - 1] is not None:
                 objects.network.add(_carry_over(group, membranes[number - 1], presentation_clock))
-            synapses = self._connect(source, group, population, matrix, f"synapses_{number}", clock)
+            on_pre = [synapse.on_pre] + [synapse.on_pre_common] * common
+            synapses = self._connect(source, group, population, matrix, on_pre, f"synapses_{number}", clock)
             # In the slot of the thresholds, layer after layer: immediate events, competition, threshold.
             group.thresholder["spike"].order = 3 * number
             if immediate:
@@ -139,7 +148,7 @@ class ReferenceEngine:
             # Monitored just before the next presentation starts.
             result = brian2.StateMonitor(
                 group,
-                ["goodness", "postsynaptic", "v"],
+                ["goodness", "postsynaptic", "v"] + ["common_mean"] * common,
                 record=True,
                 clock=presentation_clock,
                 when="start",
@@ -169,12 +178,12 @@ class ReferenceEngine:
             name="inputs",
         )
 
-    def _connect(self, source, target, population: Population, matrix: np.ndarray, name, clock) -> brian2.Synapses:
+    def _connect(self, source, target, population: Population, matrix: np.ndarray, on_pre, name, clock):
         synapses = brian2.Synapses(
             source,
             target,
             "w : 1",
-            on_pre=population.synapse.on_pre,
+            on_pre="\n".join(on_pre),
             namespace=population.namespace,
             clock=clock,
             name=name,
@@ -205,7 +214,11 @@ class ReferenceEngine:
         step -= self.network.rest_steps
         shown = step >= 0
         raster[step[shown], presentation[shown], np.asarray(monitor.i)[shown]] = True
-        return LayerResult(_at_end(group, result, "goodness"), _at_end(group, result, "postsynaptic"), raster)
+        postsynaptic = _at_end(group, result, "postsynaptic")
+        if "common_mean" in group.variables:
+            mean = _at_end(group, result, "common_mean")
+            postsynaptic /= np.where(mean > 0, mean, 1.0)
+        return LayerResult(_at_end(group, result, "goodness"), postsynaptic, raster)
 
 
 def _at_end(group, result, name: str) -> np.ndarray:

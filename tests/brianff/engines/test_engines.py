@@ -252,6 +252,26 @@ def test_postsynaptic_is_the_derivative_of_goodness_while_the_memristors_hold_st
     )
 
 
+def test_postsynaptic_is_the_derivative_for_units_that_spike_together_while_the_memristors_hold_still(numpy_target):
+    network = make_network("mif", 1)
+    network = network.replace(layers=[network.layers[0].replace(parameters={"tau": "1e9 s"})])
+    generator = np.random.default_rng(15)
+    (weights,) = make_weights(network, generator)
+    raster = np.zeros((STEPS, 7, PIXELS + CLASSES), dtype=bool)
+    raster[[2, 3, 11]] = generator.random(raster.shape[1:]) < 0.4  # the same units at each of these steps
+    inputs, engine, step = SpikeInput(raster), LanesEngine(network, Goodness()), 1e-4
+    changes = []
+    for sign in (1, -1):
+        shifted = weights.copy()
+        shifted[5] += sign * step
+        changes.append(engine.present(inputs, [shifted])[0].goodness_terms)
+    derivative = (changes[0] - changes[1]) / (2 * step)
+    presynaptic = inputs.presynaptic(engine.populations[0].pulse_response)[:, [5]]
+    postsynaptic = engine.present(inputs, [weights])[0].postsynaptic
+    assert 0 < np.count_nonzero(presynaptic) < 7
+    np.testing.assert_allclose(presynaptic * postsynaptic, derivative, rtol=1e-6, atol=1e-6 * np.abs(derivative).max())
+
+
 def test_alpha_current_is_an_alpha_function(numpy_target):
     """A spike at step 0 gives (t / tau) exp(-t / tau), up to the first-order error of a fine time step."""
     network = make_network("mif", 1, time_step=0.02 * us, encoding=PulseEncoding(steps=1000))

@@ -118,8 +118,9 @@ class Layer(Description):
         once from a log-normal distribution whose mean is the parameter, so that they keep their sign.
     current : quantity
         Current of one input unit of intensity 1 through a weight of 1, at the height of an alpha pulse's `a`.
-    synapse : {"alpha", "alpha-as-published", "delta"}
-        Model of the synaptic current; `delta`: an event moves the membrane by R x `current` x weight at once.
+    synapse : {"alpha", "alpha-as-published", "delta", "normalised-voltage"}
+        Model of the synaptic current; `delta`: an event moves the membrane by R x `current` x weight at once;
+        `normalised-voltage`, for hidden layers: the voltages of the layer below instead of its spikes.
     synapse_time_constant : quantity
         Time constant of the alpha current.
     initial_weight_deviation : float
@@ -141,7 +142,7 @@ class Layer(Description):
     parameters: dict[str, str] = Field(default_factory=dict)
     neuron_spread: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     current: Current = 32 * brian2.uA
-    synapse: Literal["alpha", "alpha-as-published", "delta"] = "alpha"
+    synapse: Literal["alpha", "alpha-as-published", "delta", "normalised-voltage"] = "alpha"
     synapse_time_constant: Time = 4 * brian2.us
     initial_weight_deviation: Positive = 0.02
     weight_bound: Positive | None = None
@@ -187,6 +188,8 @@ class Network(Description):
     def _at_least_one(cls, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
         if not layers:
             raise ValueError("a network has at least one layer")
+        if layers[0].synapse == "normalised-voltage":
+            raise ValueError("synapse 'normalised-voltage' is for hidden layers; use 'alpha' in the first")
         return layers
 
     @model_validator(mode="after")

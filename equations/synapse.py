@@ -11,6 +11,14 @@ Delta: a presynaptic event moves the membrane at once by R x `current` x weight,
 
     v <- v + R current w amplitude
 
+Normalised voltage: a layer hands on its membrane voltages v at the end of the step before, divided by their root mean
+square over the layer, without spikes::
+
+    I = current sum_i w_i v_i / sqrt(mean_i v_i^2)
+
+It is how the public code of the fully memristive network couples hidden layers (there without the factor of the square
+root of the number of units).
+
 "As published": the public code of the fully memristive network steps a <- -a / tau + input instead of
 a <- a - a / tau + input, which makes I nearly a single exponential. It is kept under that name for comparison.
 """
@@ -18,7 +26,7 @@ a <- a - a / tau + input, which makes I nearly a single exponential. It is kept 
 import re
 from dataclasses import dataclass
 
-__all__ = ["COMMON_TIME_COURSE", "SEPARABLE", "SYNAPSES", "UNIT_CURRENT", "SynapseModel"]
+__all__ = ["COMMON_TIME_COURSE", "GIVEN_DRIVE", "SEPARABLE", "SYNAPSES", "UNIT_CURRENT", "SynapseModel"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,10 @@ class SynapseModel:
         By how much for a weight and an amplitude of 1.
     immediate : bool
         Events act after the integration and before the threshold of their own step, instead of after it.
+    analog : bool
+        There are no events: synapses add up voltages of the layer below at each step, by `summed`.
+    summed : str
+        Brian2 equations of those sums, for `Synapses`.
     """
 
     name: str
@@ -46,14 +58,20 @@ class SynapseModel:
     target: str = "a"
     gain: str = "current"
     immediate: bool = False
+    analog: bool = False
+    summed: str = ""
 
     @property
     def on_pre(self) -> str:
         """What a presynaptic event does, as a Brian2 statement; it reads `w` and `amplitude_pre`."""
+        if self.analog:
+            return ""
         return f"{self.target}_post += {self.gain}*w*amplitude_pre"
 
     def common(self, text: str) -> str:
         """Return equations or statements of the current with `common_` before the names of their variables."""
+        if self.analog:  # its equations tell of the common current themselves
+            return ""
         return re.sub(r"\b(d?)(a|I)(_post)?\b", r"\1common_\2\3", text)
 
     @property
@@ -62,6 +80,8 @@ class SynapseModel:
 
         It reads `amplitude_pre`; the weights, 1 / `N_pre`, add up to 1.
         """
+        if self.analog:
+            return ""
         return self.common(f"{self.target}_post += {self.gain}*amplitude_pre/N_pre")
 
 
@@ -87,7 +107,25 @@ a = -a*dt/tau_s
 
 DELTA = SynapseModel("delta", "I = 0*amp : amp\n", target="v", gain="R*current", immediate=True)
 
-SYNAPSES = {model.name: model for model in (ALPHA, ALPHA_AS_PUBLISHED, DELTA)}
+NORMALISED_VOLTAGE = SynapseModel(
+    "normalised-voltage",
+    """
+I = current*weighted_sum*scale : amp
+common_I = current*plain_sum*scale : amp
+scale = sqrt(1/(square_sum + 1e-12)) : 1
+weighted_sum : 1
+plain_sum : 1
+square_sum : 1
+""",
+    analog=True,
+    summed="""
+weighted_sum_post = w*v_pre/mV : 1 (summed)
+plain_sum_post = v_pre/mV/N_pre : 1 (summed)
+square_sum_post = (v_pre/mV)**2/N_pre : 1 (summed)
+""",
+)
+
+SYNAPSES = {model.name: model for model in (ALPHA, ALPHA_AS_PUBLISHED, DELTA, NORMALISED_VOLTAGE)}
 """Synaptic currents by name."""
 
 SEPARABLE = """
@@ -96,6 +134,12 @@ drive : 1
 """
 """Current of input units that all emit the same pulse train: the common `time_course` times the weighted sum `drive` of
 the amplitudes. The time course is the full model's response to that train."""
+
+GIVEN_DRIVE = """
+I = current*drive : amp
+drive : 1
+"""
+"""Current of a weighted sum `drive` that is given at each step."""
 
 UNIT_CURRENT = """
 unit_current = current*time_course : amp

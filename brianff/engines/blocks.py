@@ -7,9 +7,10 @@ bit of the results (vectorised loops round their remainders differently): it dep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 
@@ -106,47 +107,48 @@ class BlockRunner:
             As in `LanesEngine.present`.
         """
         rows = plan.rows(block)
-        lanes = rows.stop - rows.start
-        spikes: list[Spikes] = []
+        below: _HandedOn | None = None
         for layer in range(plan.layers):
             pulses = plan.pulses and layer == 0
             group = self._group(layer, pulses, plan.spikes or layer < plan.layers - 1)
-            emitted: list[Spikes] = []
-            after_step = self._after_step(plan, layer, rows, group, emitted, results, observe)
+            membrane = given.get(f"membrane {layer}")
             with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported by Population.check
-                membrane = given.get(f"membrane {layer}")
-                group.begin(lanes, None if membrane is None else membrane[rows])
+                group.begin(rows.stop - rows.start, None if membrane is None else membrane[rows])
+                handed_on = self._handed_on(plan, layer, rows, group, results)
+                after_step = self._after_step(plan, layer, rows, group, handed_on, results, observe)
                 if pulses:
                     group.present_drive(partial(_fill_drive, given, rows), after_step)
+                elif below is None:
+                    group.present_spikes(_given_spikes(plan, given, rows), given[f"weights {layer}"], after_step)
                 else:
-                    steps: Iterable[Spikes] = spikes if layer else _given_spikes(plan, given, rows)
-                    group.present_spikes(steps, given[f"weights {layer}"], after_step)
+                    below.present(group, given[f"weights {layer}"], after_step)
             results[f"goodness_terms {layer}"][rows] = group.read("goodness")
             results[f"postsynaptic {layer}"][rows] = group.read("postsynaptic")
             if membrane is not None:
                 results[f"membrane {layer}"][rows] = group.read("v")
-            spikes = emitted
+            below = handed_on
 
-    def _after_step(self, plan, layer, rows, group, emitted, results, observe) -> Callable[[int], None]:
-        """Return what is done after each step: keep spikes, add them up for the next layer, call the observer."""
+    def _handed_on(self, plan: Plan, layer: int, rows: slice, group: LaneGroup, results: Arrays) -> _HandedOn | None:
+        """Return what collects a layer's output for the layer above; None for the last."""
+        if layer == plan.layers - 1:
+            return None
+        above, averages = self._populations[layer + 1], results[f"averages {layer}"][rows]
+        averages[:] = 0.0
+        kind = _Voltages if above.synapse.analog else _Spikes
+        return kind(plan.steps, group, above, averages)
+
+    def _after_step(self, plan, layer, rows, group, handed_on, results, observe) -> Callable[[int], None]:
+        """Return what is done after each step: hand on, keep spikes, call the observer."""
         raster = results[f"raster {layer}"][:, rows] if plan.spikes else None
         if raster is not None:
             raster[:] = False
-        passed_on = layer < plan.layers - 1
-        lanes = np.arange(rows.stop - rows.start + 1)
-        if passed_on:
-            averages = results[f"averages {layer}"][rows]
-            averages[:] = 0.0
-            average = average_after(self._populations[layer + 1].pulse_response)
 
         def after_step(step: int) -> None:
-            if passed_on or raster is not None:
+            if handed_on is not None:
+                handed_on.collect(step)
+            if raster is not None:
                 lane, neuron = group.spikes()
-                if passed_on:
-                    emitted.append((np.searchsorted(lane, lanes), neuron))
-                    averages[lane, neuron] += average[step]
-                if raster is not None:
-                    raster[step, lane, neuron] = True
+                raster[step, lane, neuron] = True
             if observe is not None:
                 observe(layer, rows, step, group.read)
 
@@ -157,6 +159,56 @@ class BlockRunner:
         if key not in self._groups:
             self._groups[key] = LaneGroup(self._populations[layer], self._lanes, pulses, spiking)
         return self._groups[key]
+
+
+class _HandedOn(Protocol):
+    """What a layer hands on to the layer above it."""
+
+    def __init__(self, steps: int, group: LaneGroup, above: Population, averages: np.ndarray): ...
+
+    def collect(self, step: int) -> None:
+        """Take what the step just made leaves, and add it to the averages of the presynaptic factor."""
+
+    def present(self, group: LaneGroup, weights: np.ndarray, after_step: Callable[[int], None]) -> None:
+        """Present all that was collected to the layer above."""
+
+
+class _Spikes:
+    """Spikes, which act through the currents of the layer above."""
+
+    def __init__(self, steps: int, group: LaneGroup, above: Population, averages: np.ndarray):
+        self._group, self._averages = group, averages
+        self._average = average_after(above.pulse_response)
+        self._steps: list[Spikes] = []
+
+    def collect(self, step: int) -> None:
+        lane, neuron = self._group.spikes()
+        self._steps.append((np.searchsorted(lane, np.arange(len(self._averages) + 1)), neuron))
+        self._averages[lane, neuron] += self._average[step]
+
+    def present(self, group: LaneGroup, weights: np.ndarray, after_step: Callable[[int], None]) -> None:
+        group.present_spikes(self._steps, weights, after_step)
+
+
+class _Voltages:
+    """Membrane voltages of the step before, divided by their root mean square over the layer."""
+
+    def __init__(self, steps: int, group: LaneGroup, above: Population, averages: np.ndarray):
+        self._group, self._averages = group, averages
+        self._voltages = np.empty((steps, *averages.shape))
+        self.collect(-1)
+
+    def collect(self, step: int) -> None:
+        if step + 1 == len(self._voltages):
+            return
+        millivolt = 1e3 * self._group.read("v")
+        normalised = self._voltages[step + 1]
+        mean_square = np.einsum("ln,ln->l", millivolt, millivolt) / millivolt.shape[1]
+        np.multiply(millivolt, np.sqrt(1 / (mean_square + 1e-12))[:, np.newaxis], out=normalised)
+        self._averages += normalised / len(self._voltages)
+
+    def present(self, group: LaneGroup, weights: np.ndarray, after_step: Callable[[int], None]) -> None:
+        group.present_voltages(self._voltages, weights, after_step)
 
 
 def _given_spikes(plan: Plan, given: Arrays, rows: slice) -> Iterator[Spikes]:

@@ -12,9 +12,9 @@ from brian2.core.variables import Subexpression
 from scipy.sparse import csr_matrix
 
 from brianff.engines.expressions import evaluator
-from brianff.engines.population import Population
+from brianff.engines.population import Population, mean_of_one
 from brianff.equations.composition import state_variables
-from brianff.equations.synapse import SEPARABLE
+from brianff.equations.synapse import GIVEN_DRIVE, SEPARABLE
 from brianff.stepping import PreparedNetwork
 
 __all__ = ["LaneGroup", "Spikes"]
@@ -43,15 +43,15 @@ class LaneGroup:
         self.population = population
         self._immediate = population.synapse.immediate
         self._separable = pulses and not self._immediate
+        current, time_course = population.synapse.equations, "time_course = 1 : 1"
         self._follows_common_current = not self._separable and population.follows_common_current
-        self._equations = population.equations(
-            SEPARABLE if self._separable else population.synapse.equations,
-            "time_course : 1 (shared)"
-            if self._separable
-            else "time_course : 1"
-            if self._follows_common_current
-            else "time_course = 1 : 1",
-        )
+        if self._separable:
+            current, time_course = SEPARABLE, "time_course : 1 (shared)"
+        elif population.synapse.analog:
+            current = GIVEN_DRIVE
+        if self._follows_common_current:
+            time_course = "time_course : 1"
+        self._equations = population.equations(current, time_course)
         clock = brian2.Clock(population.network.time_step, name="lanes_clock")
         self._group = population.group(lanes * population.layer.neurons, self._equations, spiking, "lanes", clock)
         self._network = PreparedNetwork(self._group)
@@ -156,6 +156,19 @@ class LaneGroup:
                 if len(units):
                     target = self.read(self.population.synapse.target)
                     target += self._events(starts, units, len(weights)) @ weights
+        self.population.check(self.read("v"))
+
+    def present_voltages(self, voltages: np.ndarray, weights: np.ndarray, after_step: AfterStep) -> None:
+        """Present the normalised voltages (steps, lanes, units) of the layer below through `weights`."""
+        steps, lanes, units = voltages.shape
+        drives = (voltages.reshape(-1, units) @ weights).reshape(steps, lanes, -1)
+        courses = mean_of_one(voltages.mean(axis=2))
+        for step in range(steps):
+            self.read("drive")[:] = drives[step]
+            if self._follows_common_current:
+                self.read("time_course")[:] = courses[step][:, np.newaxis]
+            self._network.step()
+            after_step(step)
         self.population.check(self.read("v"))
 
     def _events(self, starts: np.ndarray, units: np.ndarray, inputs: int) -> csr_matrix:

@@ -22,7 +22,7 @@ from brianff.goodness import Goodness
 from brianff.quantities import parse_like
 from brianff.random import RandomStreams
 
-__all__ = ["LayerResult", "Population", "populations"]
+__all__ = ["LayerResult", "Population", "mean_of_one", "populations"]
 
 SPIKE_BYTES = 8 + 4 + 1
 """Time of the last spike, place in the list of spikes, refractoriness."""
@@ -253,8 +253,7 @@ class Population:
         ndarray, shape (steps, presentations)
             Zero where there are no spikes.
         """
-        course = toeplitz(self.pulse_response, np.zeros(len(self.pulse_response))) @ (counts / inputs)
-        return course / np.where(counts.any(axis=0), course.mean(axis=0), 1.0)
+        return mean_of_one(toeplitz(self.pulse_response, np.zeros(len(self.pulse_response))) @ (counts / inputs))
 
     def _measure_current(self, event_steps: tuple[int, ...]) -> np.ndarray:
         """Return the current that the membrane sees at each step for events of amplitude 1 and a weight of 1.
@@ -264,7 +263,7 @@ class Population:
         The integration method's own statements are carried out in plain Python, so that the separable current equals
         the current of the events to rounding.
         """
-        if self.synapse.immediate:
+        if self.synapse.immediate or self.synapse.analog:
             response = np.zeros(self.network.encoding.steps)
             response[list(event_steps)] = 1.0
             return response
@@ -293,6 +292,12 @@ class Population:
                 f"method {self.network.method!r} at a time step of {self.network.time_step}: use "
                 f"network.method = 'semi_implicit', or network.time_step below {largest}"
             )
+
+
+def mean_of_one(course: np.ndarray) -> np.ndarray:
+    """Return time courses (steps, presentations) divided by their means over the steps; zero stays zero."""
+    mean = course.mean(axis=0)
+    return course / np.where(mean != 0, mean, 1.0)
 
 
 def populations(network: Network, goodness: Goodness, seed: int, energy: bool = False) -> list[Population]:

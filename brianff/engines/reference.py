@@ -182,8 +182,8 @@ class ReferenceEngine:
         synapses = brian2.Synapses(
             source,
             target,
-            "w : 1",
-            on_pre="\n".join(on_pre),
+            "w : 1" + population.synapse.summed,
+            on_pre="\n".join(on_pre).strip() or None,
             namespace=population.namespace,
             clock=clock,
             name=name,

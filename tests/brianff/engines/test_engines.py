@@ -87,11 +87,15 @@ def test_lanes_equal_reference(neuron, layers, make_input, numpy_target):
     assert_same(lanes, ReferenceEngine(network, Goodness()).present(inputs, weights))
 
 
-@pytest.mark.parametrize("changes", [{"method": "exponential_euler"}, {"synapse": "alpha-as-published"}])
+@pytest.mark.parametrize(
+    "changes", [{"method": "exponential_euler"}, {"synapse": "alpha-as-published"}, {"synapse": "normalised-voltage"}]
+)
 def test_lanes_equal_reference_in_other_forms(changes, numpy_target):
     generator = np.random.default_rng(4)
     network = make_network("mif", 2)
-    if "synapse" in changes:
+    if changes.get("synapse") == "normalised-voltage":
+        changes = {"layers": [network.layers[0], network.layers[1].replace(**changes)]}
+    elif "synapse" in changes:
         changes = {"layers": [layer.replace(**changes) for layer in network.layers]}
     network = network.replace(**changes)
     inputs, weights = make_pulses(generator), make_weights(network, generator)

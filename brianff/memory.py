@@ -7,7 +7,7 @@ from pathlib import Path
 __all__ = ["DEFAULT_MEMORY", "parse_bytes", "peak_memory"]
 
 DEFAULT_MEMORY = 2 * 1024**2
-"""Bytes for the state of presentations that run side by side: about what a processor core's second-level cache holds."""
+"""Bytes for the state of presentations that run side by side; more is slower once it leaves the processor's caches."""
 
 _UNITS = {
     "B": 1,

@@ -64,7 +64,7 @@ def draw(directory: Path) -> Path:
         )
     axes[0, 0].set_ylabel("time per batch (s)")
     axes[1, 0].set_ylabel("peak memory (MiB)")
-    axes[1, 0].set_ylim(bottom=0)
+    axes[1, 0].set_ylim(0, 1.1 * axes[1, 0].get_ylim()[1])
     axes[0, 0].legend(frameon=False, fontsize=8)
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "scaling.png"

@@ -4,7 +4,10 @@ import re
 import sys
 from pathlib import Path
 
-__all__ = ["parse_bytes", "peak_memory"]
+__all__ = ["DEFAULT_MEMORY", "parse_bytes", "peak_memory"]
+
+DEFAULT_MEMORY = 2 * 1024**2
+"""Bytes for the state of presentations that run side by side; more is slower once it leaves the processor's caches."""
 
 _UNITS = {
     "B": 1,

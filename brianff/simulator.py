@@ -14,12 +14,11 @@ from brianff.crossbar import Crossbar, make_crossbar
 from brianff.description import Network, PulseEncoding
 from brianff.encoding import code_matrix, encode_spikes, image_part
 from brianff.engines import ENGINES
-from brianff.engines.lanes import DEFAULT_MEMORY
 from brianff.engines.population import LayerResult
 from brianff.errors import ConfigurationError, DataError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeAverages, SpikeInput
-from brianff.memory import peak_memory
+from brianff.memory import DEFAULT_MEMORY, peak_memory
 from brianff.random import RandomStreams
 from brianff.responses import Recording, Responses
 

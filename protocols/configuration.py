@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from brianff.description import Description, Network
 from brianff.errors import ConfigurationError
-from brianff.memory import parse_bytes
+from brianff.memory import DEFAULT_MEMORY, parse_bytes
 
 __all__ = ["Data", "Eligibility", "Engine", "Evaluation", "Learning", "Protocol", "load_protocol", "named_protocols"]
 
@@ -181,7 +181,7 @@ class Engine(Description):
 
     name: Literal["lanes", "reference"] = "lanes"
     lanes: int | None = Field(None, ge=1)
-    memory: Annotated[int, BeforeValidator(parse_bytes)] = 2**20
+    memory: Annotated[int, BeforeValidator(parse_bytes)] = DEFAULT_MEMORY
     workers: int | None = Field(None, ge=1)
     online: Literal["fastest", "steps"] = "fastest"
 

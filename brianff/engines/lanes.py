@@ -16,11 +16,9 @@ from brianff.engines.population import LayerResult, populations
 from brianff.engines.workers import Workers
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
+from brianff.memory import DEFAULT_MEMORY
 
 __all__ = ["LanesEngine"]
-
-DEFAULT_MEMORY = 2**20
-"""Bytes of state that run side by side: what the second-level cache of a processor core holds."""
 
 EVEN_PARTS = 4
 """Many blocks are a multiple of this, so that 2 or 4 processes share them evenly."""

@@ -72,7 +72,7 @@ def _panel(ax: Axes, rows: pandas.DataFrame, name: str) -> None:
     values = sorted(set(rows["value"]))
     ax.set_xticks(np.arange(len(values)), [_tick(value, name) for value in values], fontsize=8)
     ax.set_xlabel(_LABELS.get(name, name))
-    ax.set_ylim(top=100)
+    ax.set_ylim(0, 100)
     ax.grid(axis="y", color=GREY, alpha=0.2)
     ax.spines[["top", "right"]].set_visible(False)
 

@@ -55,7 +55,7 @@ def test_descriptions_cannot_be_changed_but_replaced():
         ({"encoding": {"kind": "pulses", "steps": 3, "pulse_steps": [3]}}, "pulse_steps must name .* from 0 to 2"),
         ({"encoding": {"kind": "pulses", "pulse_steps": [4, 4]}}, "rising order"),
         ({"pixels": 9, "label": {"placement": "pixels"}}, "needs more than 10 pixels, there are 9"),
-        ({"label": {"strength": 0}}, "strength: .*greater than 0"),
+        ({"label": {"strength": -1}}, "strength: .*greater than or equal to 0"),
         ({"time_step": 1}, "time_step: .*dimensions"),
         ({"method": "heun"}, "method: .*'heun'"),
     ],

@@ -288,6 +288,9 @@ def plot_cosines(table: pandas.DataFrame) -> Figure:
     for (row, neuron), (column, dataset) in product(enumerate(neurons), enumerate(datasets)):
         ax = panels[row, column]
         part = table[(table["neuron"] == neuron) & (table["dataset"] == dataset)]
+        if part.empty:  # not measured yet
+            ax.set_axis_off()
+            continue
         local = part[part["rule"] == "local rule"].groupby("batches")["corrected_cosine"].agg(["min", "mean", "max"])
         ax.fill_between(local.index, local["min"], local["max"], color=GREY, alpha=0.2, linewidth=0)
         ax.plot(local.index, local["mean"], ":", color=GREY, label="local rule (mean, range)")

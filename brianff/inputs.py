@@ -122,6 +122,8 @@ class SparseSpikes(SpikeInput):
         Ones where a unit spikes.
     """
 
+    _matrices: list[csr_matrix]
+
     def __init__(self, matrices: list[csr_matrix]):
         self.__dict__["_matrices"] = matrices  # the dataclass is frozen
 
@@ -134,7 +136,7 @@ class SparseSpikes(SpikeInput):
         return len(self._matrices)
 
     @cached_property
-    def raster(self) -> np.ndarray:  # type: ignore[override]
+    def raster(self) -> np.ndarray:
         """Spikes as an array of bool, shape (steps, presentations, inputs)."""
         return np.array([matrix.toarray().astype(bool) for matrix in self._matrices])
 

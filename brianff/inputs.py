@@ -225,6 +225,9 @@ class SparseSpikes(SpikeInput):
         Threads for matrix products.
     """
 
+    matrix: csr_matrix
+    _steps: int
+
     def __init__(self, matrix: csr_matrix, steps: int, threads: int = 1):
         self.__dict__.update(matrix=matrix, _steps=steps, threads=threads)  # the dataclass is frozen
 
@@ -237,7 +240,7 @@ class SparseSpikes(SpikeInput):
         return self._steps
 
     @cached_property
-    def raster(self) -> np.ndarray:  # type: ignore[override]
+    def raster(self) -> np.ndarray:
         """Spikes as an array of bool, shape (steps, presentations, inputs)."""
         return self.matrix.toarray().astype(bool).reshape(self.steps, len(self), self.matrix.shape[1])
 

@@ -239,7 +239,7 @@ class Population:
         return self._measure_current(encoding.pulse_steps)
 
     def common_time_course(self, counts: np.ndarray, inputs: int) -> np.ndarray:
-        """Return the time course of the common current of all presynaptic units, with a mean of 1 over the presentation.
+        """Return the time course of the common current of all presynaptic units, with a mean of 1.
 
         Parameters
         ----------

@@ -135,8 +135,9 @@ class ReferenceEngine:
             objects.network.add(group.run_regularly(start, clock=presentation_clock, when="start", order=-1))
             if self.network.rest_steps:
                 objects.network.add(self._start_after_rest(group, population, equations, clock))
-            if len(membranes) >= number and membranes[number - 1] is not None:
-                objects.network.add(_carry_over(group, membranes[number - 1], presentation_clock))
+            membrane = membranes[number - 1] if number <= len(membranes) else None
+            if membrane is not None:
+                objects.network.add(_carry_over(group, membrane, presentation_clock))
             on_pre = [synapse.on_pre] + [synapse.on_pre_common] * common
             synapses = self._connect(source, group, population, matrix, on_pre, f"synapses_{number}", clock)
             # In the slot of the thresholds, layer after layer: immediate events, competition, threshold.

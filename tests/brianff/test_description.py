@@ -49,7 +49,7 @@ def test_descriptions_cannot_be_changed_but_replaced():
         ({"layers": [{"current": "3"}]}, "current: '3' is not a quantity"),
         (
             {"layers": [{"synapse": "exponential"}]},
-            "synapse: .*'alpha', 'alpha-as-published' or 'delta'.*'exponential'",
+            "synapse: .*'alpha', .* or 'normalised-voltage'.*'exponential'",
         ),
         (
             {"encoding": {"kind": "phase"}},

@@ -37,9 +37,6 @@ app.add_typer(study_app, name="study")
 reproduce_app = typer.Typer(help="Make the runs behind a table of results, and the table.", rich_markup_mode=None)
 app.add_typer(reproduce_app, name="reproduce")
 
-reproduce_app = typer.Typer(help="Repeat a published study: train, measure, tabulate.", rich_markup_mode=None)
-app.add_typer(reproduce_app, name="reproduce")
-
 DataDirectory = Annotated[
     Path | None, typer.Option("--data-dir", help="Directory of the image sets (else BRIANFF_DATA or the cache).")
 ]
@@ -48,6 +45,7 @@ Quick = Annotated[bool, typer.Option("--quick", help="A small part of the study,
 StudyOut = Annotated[
     Path | None, typer.Option("--out", help="Directory of the study (default: runs/study-NAME, or -NAME-quick).")
 ]
+Seeds = Annotated[str, typer.Option("--seeds", metavar="N,...", help="Seeds, one run each.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
 
@@ -200,29 +198,6 @@ def evaluate(
         _print_table([*_results(summary), ("run directory", str(made.path))])
 
 
-@reproduce_app.command()
-def neohebbian(
-    quick: Annotated[bool, typer.Option("--quick", help="Few images and epochs: does everything run?")] = False,
-    data_dir: DataDirectory = None,
-    out: Annotated[Path, typer.Option("--out", help="Directory of runs, table and figures.")] = Path("neohebbian"),
-    seeds: Annotated[str, typer.Option("--seeds", metavar="N,N,...", help="Seeds of each model.")] = "1,2,3",
-    models: Annotated[
-        str | None, typer.Option("--models", metavar="NAME,...", help="Only these, e.g. analog-sigmoid.")
-    ] = None,
-) -> None:
-    """Six models of one layer of 200 on MNIST (arXiv 2406.16479); repeat the command to go on after a stop."""
-    numbers = seeds.split(",")
-    if not all(number.strip().isdecimal() for number in numbers):
-        raise ConfigurationError(f"--seeds is {seeds!r}; write whole numbers with commas, such as 1,2,3")
-    from brianff.analysis.neohebbian import MODELS, markdown, reproduce
-
-    chosen = [name.strip() for name in models.split(",")] if models else MODELS
-    wanted = [int(number) for number in numbers[:1] if quick] or [int(number) for number in numbers]
-    table = reproduce(out, data_dir, wanted, chosen, quick)
-    typer.echo(markdown(table, len(wanted), quick))
-    typer.echo(f"written to {out}")
-
-
 @app.command()
 def plot(run: Run, data_dir: DataDirectory = None) -> None:
     """Write a run's figures."""
@@ -272,13 +247,14 @@ def doctor() -> None:
 
 @study_app.command()
 def robustness(
-    quick: Annotated[bool, typer.Option("--quick", help="One seed, a smaller network, fewer values.")] = False,
+    quick: Quick = False,
     data_dir: DataDirectory = None,
-    out: Annotated[Path, typer.Option("--out", help="Directory of the study.")] = Path("studies/robustness"),
+    out: StudyOut = None,
 ) -> None:
     """Measure what imperfect synaptic devices cost and what learning in place wins back, on MNIST."""
     from brianff.protocols.robustness import FULL, QUICK, run
 
+    out = out or _study_directory("robustness", quick)
     with _repeatable():
         table = run(QUICK if quick else FULL, out, data_dir)
     import pandas
@@ -289,18 +265,13 @@ def robustness(
     typer.echo(save_figure(robustness(pandas.read_csv(table)), out / "robustness.png"))
 
 
-@reproduce_app.callback()
-def reproduce() -> None:
-    """Make the runs behind a table of results, and the table. What is finished is not run again."""
-
-
 @reproduce_app.command()
 def msnn(
     datasets: Annotated[
         str, typer.Option("--datasets", metavar="NAME,...", help="Image sets.")
     ] = "mnist,fashion-mnist,kmnist-7k",
     devices: Annotated[str, typer.Option("--devices", metavar="NAME,...", help="Synaptic devices.")] = "ideal,ecram",
-    seeds: Annotated[str, typer.Option("--seeds", metavar="N,...", help="Seeds, one run each.")] = "1,2,3",
+    seeds: Seeds = "1,2,3",
     quick: Annotated[bool, typer.Option("--quick", help="One seed, small networks, few epochs: minutes.")] = False,
     data_dir: DataDirectory = None,
     out: Annotated[Path, typer.Option("--out", help="Directory of the runs and the table.")] = Path("runs/msnn"),
@@ -314,6 +285,28 @@ def msnn(
     typer.echo(paths[-1].read_text(encoding="utf-8"))
     for path in paths:
         typer.echo(path)
+
+
+@reproduce_app.command()
+def neohebbian(
+    quick: Annotated[bool, typer.Option("--quick", help="Few images and epochs: does everything run?")] = False,
+    data_dir: DataDirectory = None,
+    out: Annotated[Path, typer.Option("--out", help="Directory of the runs, table and figures.")] = Path(
+        "runs/neohebbian"
+    ),
+    seeds: Seeds = "1,2,3",
+    models: Annotated[
+        str, typer.Option("--models", metavar="NAME,...", help="Only these, e.g. analog-sigmoid; empty: all.")
+    ] = "",
+) -> None:
+    """Train the six models of one layer of 200 on MNIST of arXiv 2406.16479, with the controls that it lacks."""
+    from brianff.analysis.neohebbian import MODELS, markdown, reproduce
+
+    numbers = _whole_numbers("--seeds", seeds)[: 1 if quick else None]
+    with _repeatable():
+        table = reproduce(out, data_dir, numbers, _names(models) or MODELS, quick)
+    typer.echo(markdown(table, len(numbers), quick))
+    typer.echo(f"written to {out}")
 
 
 def _names(text: str) -> list[str]:
@@ -373,16 +366,17 @@ def study_stdp(quick: Quick = False, data_dir: DataDirectory = None, out: StudyO
     _study("stdp", stdp_study, quick, data_dir, out)
 
 
+def _study_directory(name: str, quick: bool) -> Path:
+    return Path("runs", f"study-{name}{'-quick' if quick else ''}")
+
+
 def _study(name: str, module: Any, quick: bool, data_dir: Path | None, out: Path | None) -> None:
     """Run a study: `module.run_study` writes its files, `module.summarise` makes its short table of the first one."""
     import pandas
 
-    directory = out or Path("runs", f"study-{name}{'-quick' if quick else ''}")
-    try:
+    directory = out or _study_directory(name, quick)
+    with _repeatable():
         paths = module.run_study(directory, quick, data_dir)
-    except KeyboardInterrupt:
-        typer.echo("brianff: stopped; the same command goes on", err=True)
-        raise typer.Exit(130) from None
     typer.echo(module.summarise(pandas.read_csv(paths[0])).to_string(float_format="{:.3f}".format, na_rep="-"))
     for path in paths:
         typer.echo(path)

@@ -154,7 +154,7 @@ def test_reproduce_a_study(brianff, calls):
     assert brianff(f"{line} --seeds 4,5") == (0, "| model |\nwritten to o\n", "")
     assert calls[0] == ("reproduce", Path("o"), Path("images"), [4, 5], ["online"], False)
     assert brianff("reproduce neohebbian --quick")[0] == 0
-    assert calls[2] == ("reproduce", Path("neohebbian"), None, [1], ("analog", "online"), True)
+    assert calls[2] == ("reproduce", Path("runs/neohebbian"), None, [1], ("analog", "online"), True)
 
 
 def test_data(brianff, calls):
@@ -182,7 +182,7 @@ def test_study_robustness(brianff, calls, monkeypatch):
     assert calls[0] == ("run", "quick", Path("out"), Path("images"))
     assert calls[1] == ("robustness", "table out/robustness.csv")
     assert brianff("study robustness")[0] == 0
-    assert calls[3] == ("run", "full", Path("studies/robustness"), None)
+    assert calls[3] == ("run", "full", Path("runs/study-robustness"), None)
 
 
 def test_devices(brianff):
@@ -226,7 +226,7 @@ def test_study(brianff, monkeypatch, tmp_path, name):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fake, "run_study", stop)
-    assert brianff(f"study {name}") == (130, "", "brianff: stopped; the same command goes on\n")
+    assert brianff(f"study {name}") == (130, "", "brianff: stopped; the same command goes on with what is missing\n")
 
 
 @pytest.mark.parametrize(

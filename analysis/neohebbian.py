@@ -24,6 +24,7 @@ from brianff.errors import ConfigurationError
 from brianff.protocols import training
 from brianff.protocols.configuration import Protocol, load_protocol
 from brianff.protocols.inference import label_scores
+from brianff.protocols.sweep import run_sweep
 from brianff.protocols.trainer import Trainer
 from brianff.runs import RunDirectory
 
@@ -97,8 +98,9 @@ def reproduce(
         raise ConfigurationError("reproduce needs at least one model and one seed")
     rows, activity = {}, {}
     for model in models:
-        protocols = [_protocol(model, seed, quick) for seed in seeds]
-        runs = [_run(Path(out), protocol, data_dir, progress) for protocol in protocols]
+        protocols = {f"neohebbian-{model}-seed{seed}": _protocol(model, seed, quick) for seed in seeds}
+        run_sweep(protocols, out, data_dir, progress, _note_test_accuracy)
+        runs = [RunDirectory.open(Path(out, name)) for name in protocols]
         trainer = training.open_trainer(runs[0], data_dir)
         test = _test_images(trainer, quick)
         activity[model] = latents(trainer, test)
@@ -119,21 +121,6 @@ def reproduce(
 
 def _protocol(model: str, seed: int, quick: bool) -> Protocol:
     return load_protocol(f"neohebbian-{model}", [f"seed={seed}", *(QUICK if quick else ())])
-
-
-def _run(out: Path, protocol: Protocol, data_dir: Path | None, progress: bool) -> RunDirectory:
-    """Return the finished run of a protocol: the one that is there, continued if need be, or a new one."""
-    wanted = protocol.model_dump(mode="json")
-    for path in sorted(out.glob(f"{protocol.name}-seed{protocol.seed}-*")):
-        run = RunDirectory(path)
-        if (path / "config.toml").is_file() and Protocol(**run.read_config()).model_dump(mode="json") == wanted:
-            if not (path / "summary.json").is_file():
-                training.resume(run, data_dir, progress, _note_test_accuracy)
-            return run
-    trainer = training.prepare(protocol, data_dir)
-    run = RunDirectory.create(out, protocol.name, protocol.seed)
-    training.train(trainer, run, progress, _note_test_accuracy)
-    return run
 
 
 def _test_images(trainer: Trainer, quick: bool) -> Split:

@@ -66,6 +66,10 @@ class Crossbar:
         if self.bound is not None:
             np.clip(self.weights, -self.bound, self.bound, out=self.weights)
 
+    def adopt(self, weights: np.ndarray) -> None:
+        """Take over weights (inputs, neurons) that were learned elsewhere, as far as the devices allow."""
+        self.weights[:] = weights
+
     def read(self, generator: np.random.Generator) -> np.ndarray:
         """Return the weights as one read shows them, shape (inputs, neurons); `generator` draws the read noise."""
         return self.weights
@@ -137,6 +141,10 @@ class DeviceCrossbar(Crossbar):
             error[np.abs(error) <= tolerance] = 0.0
             if not error.any():
                 break
+
+    def adopt(self, weights: np.ndarray) -> None:
+        """Program weights (inputs, neurons) that were learned elsewhere, as far as the devices allow."""
+        self.program(weights - self.weights)
 
     def read(self, generator: np.random.Generator) -> np.ndarray:
         """Return the weights as one read shows them, shape (inputs, neurons); `generator` draws the read noise."""

@@ -99,7 +99,7 @@ def adopt_weights(trainer: Trainer, path: Path) -> None:
     if codes is not None and not np.isin(codes, (0, 1)).all():
         raise DataError(f"{path}: label_codes holds other values than 0 and 1")
     for number, simulated in enumerate(simulator.layers):
-        simulated.crossbar.weights[:] = arrays[f"weights_{number}"]
+        simulated.crossbar.adopt(arrays[f"weights_{number}"])
     if codes is not None:
         simulator.codes[:, network.pixels :] = codes * network.label.strength
 

@@ -85,6 +85,7 @@ class OnlineProgram:
             and population.synapse.immediate
             and population.goodness.readout == "final"
             and population.rest_factor is not None
+            and population.layer.device is None
             and protocol.learning.clip is None
             and protocol.engine.name == "lanes"
             and compiler() is not None

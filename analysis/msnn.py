@@ -57,7 +57,7 @@ def _baseline(protocol: Protocol, directory: Path, quick: bool, data_dir: Path |
     """Return the accuracy of the back-propagated network, from its file where it was trained before."""
     path = directory / f"backpropagated-{protocol.data.dataset}{'-quick' if quick else ''}-seed{protocol.seed}.json"
     if not path.exists():
-        arguments = {
+        arguments: dict[str, Any] = {
             "dataset": protocol.data.dataset,
             "hidden": [layer.neurons for layer in protocol.network.layers],
             "seed": protocol.seed,
@@ -140,7 +140,7 @@ def write_msnn_tables(
 
 
 def _markdown(table: pandas.DataFrame) -> str:
-    lines = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
+    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy(dtype=object).tolist()]
     return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
 
 

@@ -1,0 +1,39 @@
+"""Work shared out to threads: each part once, in forked processes too."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from brianff.sharing import share
+
+
+def test_each_part_once():
+    done = []
+    share(done.append, range(100), 3)
+    assert sorted(done) == list(range(100))
+
+
+def test_an_error_of_a_part_is_raised():
+    def work(part):
+        raise ValueError(part)
+
+    with pytest.raises(ValueError, match="0"):
+        share(work, [0], 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_has_threads_of_its_own():
+    share(lambda part: None, range(4), 2)
+    process = os.fork()
+    if process == 0:
+        share(lambda part: None, range(4), 2)
+        os._exit(0)
+    deadline = time.monotonic() + 20
+    while os.waitpid(process, os.WNOHANG) == (0, 0):
+        if time.monotonic() > deadline:
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+            pytest.fail("the forked process waits for its parent's threads")
+        time.sleep(0.01)

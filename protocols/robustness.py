@@ -57,7 +57,7 @@ class Study:
     def protocol(self, seed: int, learning: bool) -> Protocol:
         """Return the protocol of training with ideal devices, or of going on learning with imperfect ones.
 
-        The smaller steps of the latter were chosen on validation images: as large as a healthy network bears.
+        The latter takes smaller steps, of which two sizes were compared; the choice was made on validation images.
         """
         settings = (
             f"seed={seed}",

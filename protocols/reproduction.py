@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from brianff.errors import ConfigurationError
 from brianff.protocols.configuration import Protocol, load_protocol
@@ -44,17 +43,15 @@ def msnn_runs(
     for dataset in datasets:
         if dataset not in DATASETS:
             raise ConfigurationError(f"no data set {dataset!r} to reproduce; known: {', '.join(DATASETS)}")
+        name = f"msnn-{dataset}" if quick else f"msnn-{dataset}-large"
+        settings = [f"learning.epochs={_QUICK_EPOCHS[dataset]}", "evaluation.training_images=1000"] if quick else []
         for device in devices:
             for seed in seeds[:1] if quick else seeds:
-                name = f"msnn-{dataset}" if quick else f"msnn-{dataset}-large"
-                runs[str(Path(f"{name}-{device}-seed{seed}"))] = _protocol(name, device, seed, quick and dataset)
+                protocol = load_protocol(name, [*settings, f"seed={seed}"])
+                runs[f"{name}-{device}-seed{seed}"] = _with_device(protocol, device)
     return runs
 
 
-def _protocol(name: str, device: str, seed: int, quick_dataset: str | bool) -> Protocol:
-    settings = [f"seed={seed}"]
-    if quick_dataset:
-        settings += [f"learning.epochs={_QUICK_EPOCHS[str(quick_dataset)]}", "evaluation.training_images=1000"]
-    protocol = load_protocol(name, settings)
-    layers = [layer.replace(device={"preset": device}) for layer in protocol.network.layers]
+def _with_device(protocol: Protocol, preset: str) -> Protocol:
+    layers = [layer.replace(device={"preset": preset}) for layer in protocol.network.layers]
     return protocol.replace(network=protocol.network.replace(layers=layers))

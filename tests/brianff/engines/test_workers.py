@@ -102,12 +102,14 @@ simulator.present(np.zeros((20, 12)), np.zeros(20, int))  # no `if __name__ == "
 workers = simulator._engine._workers._team.workers
 while not all(worker.ready for worker in workers):
     time.sleep(0.05)
-print(*(worker._process.pid for worker in workers), flush=True)
+# What a terminal gives, also where the tests run as a background job, which ignores Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
+    print(*(worker._process.pid for worker in workers), flush=True)
     while True:
         simulator.present(np.zeros((20, 12)), np.zeros(20, int))
 except KeyboardInterrupt:
-    print("interrupted")
+    print("interrupted", flush=True)
 """
 
 

@@ -214,6 +214,10 @@ class Protocol(Description):
                 f"learning.negatives is {self.learning.negatives!r} and network.label.strength "
                 f"{self.network.label.strength}: hybrid negatives need a strength of 0, wrong labels one above 0"
             )
+        if self.evaluation.decision == "probability" and self.learning.probability == "pair":
+            raise ValueError(
+                "evaluation.decision is 'probability', but the pair form gives none to one presentation: use 'log-odds'"
+            )
         for layer in self.evaluation.layers or ():
             if not 0 <= layer < len(self.network.layers):
                 raise ValueError(f"evaluation.layers names layer {layer}; there are {len(self.network.layers)}")

@@ -66,6 +66,7 @@ def test_settings_change_single_values():
         ("learning.negatives=hybrid", "hybrid negatives need a strength of 0"),
         ("network.label.strength=0", "wrong labels one above 0"),
         ("evaluation.layers=[1]", "names layer 1; there are 1"),
+        ("evaluation.decision=probability", r"evaluation\.decision is 'probability'.*use 'log-odds'"),
     ],
 )
 def test_wrong_settings_are_named(setting, message):

@@ -15,6 +15,19 @@ def _seeded():
     brian2.seed(0)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _own_target():
+    """Fail a module that leaves another code-generation target behind: the next one would test something else."""
+    import brian2
+
+    from brianff.codegeneration import configure
+
+    target = configure()
+    assert brian2.prefs.codegen.target in (target, "auto")
+    yield
+    assert brian2.prefs.codegen.target == target
+
+
 @pytest.fixture(scope="session")
 def data_directory():
     """Directory of the image sets: BRIANFF_DATA, or ../shared/data beside the repository."""

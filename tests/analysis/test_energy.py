@@ -18,12 +18,13 @@ def entries():
 
     from brianff.codegeneration import configure
 
-    configure()
+    before = configure()
     brian2.prefs.codegen.target = "numpy"
     device = 'network.layers.0.device={preset="linear", programming="program-and-verify"}'
     trainer = prepare(load_protocol("msnn-digits", [*SETTINGS, device]))
     trainer.run_epoch()
-    return ledger(trainer)
+    yield ledger(trainer)
+    brian2.prefs.codegen.target = before
 
 
 def test_parts_add_up(entries, numpy_target):

@@ -242,29 +242,39 @@ def test_a_killed_process_resumes_bit_for_bit(tmp_path):
     "forkserver" not in multiprocessing.get_all_start_methods(), reason="needs processes that start quickly"
 )
 def test_twenty_kills_at_random_moments_change_nothing(tmp_path):
-    small = load_protocol("msnn-digits", SMALL)
-    whole = make_run(tmp_path, "whole")
-    expected = train(prepare(small), whole, progress=False)
     # A fork of this process could wait for ever for a lock that one of its threads held.
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["__main__", "brianff.protocols.training"])
+    protocol = load_protocol("msnn-digits", SMALL)
+
+    def start_over(name):
+        run = make_run(tmp_path, name)
+        run.write_config(protocol.model_dump(mode="json"))
+        return run
+
+    def runs_on_after(run, seconds):
+        """Let a process train for some seconds, then kill it; tell whether it was still running."""
+        process = processes.Process(target=resume, args=(run,), kwargs={"progress": False})
+        process.start()
+        process.join(seconds)
+        killed = process.is_alive()
+        process.kill()
+        process.join()
+        assert process.exitcode in (0, -signal.SIGKILL)
+        return killed
+
+    assert not runs_on_after(start_over("compiled"), 300)
+    whole = start_over("whole")
+    start = time.monotonic()
+    assert not runs_on_after(whole, 100)
+    duration = time.monotonic() - start
     generator = np.random.default_rng(1)
-    duration = None
     kills = 0
     while kills < 20:
-        run = make_run(tmp_path, f"killed-{kills}")
-        run.write_config(small.model_dump(mode="json"))
+        run = start_over(f"killed-{kills}")
         while not run.finished:
-            process = processes.Process(target=resume, args=(run,), kwargs={"progress": False})
-            start = time.monotonic()
-            process.start()
-            process.join(generator.uniform(0, duration) if duration and kills < 20 else 120)
-            kills += process.is_alive()
-            process.kill()
-            process.join()
-            assert process.exitcode in (0, -signal.SIGKILL)
-            duration = duration or time.monotonic() - start
-        assert run.read_summary()["weights_digest"] == expected["weights_digest"]
+            kills += runs_on_after(run, generator.uniform(0, duration) if kills < 20 else 100)
+        assert run.read_summary()["weights_digest"] == whole.read_summary()["weights_digest"]
         assert (run.path / "history.csv").read_bytes() == (whole.path / "history.csv").read_bytes()
 
 

@@ -87,11 +87,11 @@ class Learning(Description):
         Probabilities outside [clip, 1 - clip] change nothing, as with a loss of the clipped probability.
     eligibility : Eligibility or None
         Plasticity inside the presentation; it takes the place of the step rule and needs polarity = "random".
-    negatives : {"wrong-label", "hardest", "hybrid"}
-        One random wrong label, or the one with the highest goodness of several; or, without labels
-        (network.label.strength = 0), mixtures of two images.
+    negatives : {"wrong-label", "hardest", "all-candidates", "hybrid"}
+        One random wrong label; or the one with the highest goodness of several candidates; or all candidates, in the
+        pair form only; or, without labels (network.label.strength = 0), mixtures of two images.
     candidates : int
-        Number of random wrong labels to choose from with negatives = "hardest".
+        Number of random wrong labels with negatives = "hardest" or "all-candidates".
     step_rule : {"plain", "momentum", "adam"}
         Rule that turns a change into a step of the weights.
     step_size : float
@@ -111,7 +111,7 @@ class Learning(Description):
     polarity: Literal["both", "random"] = "both"
     clip: float | None = Field(None, gt=0, lt=0.5)
     eligibility: Eligibility | None = None
-    negatives: Literal["wrong-label", "hardest", "hybrid"] = "hardest"
+    negatives: Literal["wrong-label", "hardest", "all-candidates", "hybrid"] = "hardest"
     candidates: int = Field(4, ge=1)
     step_rule: Literal["plain", "momentum", "adam"] = "adam"
     step_size: Positive = 2e-3
@@ -124,11 +124,21 @@ class Learning(Description):
         if self.polarity == "random":
             if self.probability == "pair":
                 raise ValueError("polarity 'random' has no pairs: use probability = 'sigmoid' or 'symmetric'")
-            if self.negatives == "hardest":
+            if self.several_negatives:
                 raise ValueError("polarity 'random' draws its negatives: use negatives = 'wrong-label'")
         elif self.eligibility is not None or self.clip is not None:
             raise ValueError("eligibility and clip need polarity = 'random'")
+        if self.negatives == "all-candidates" and self.probability != "pair":
+            raise ValueError(
+                f"negatives 'all-candidates' compares an image's labels, and probability {self.probability!r} does "
+                "not: use probability = 'pair'"
+            )
         return self
+
+    @property
+    def several_negatives(self) -> bool:
+        """Whether each image is presented with several wrong labels."""
+        return self.negatives in ("hardest", "all-candidates")
 
 
 class Evaluation(Description):

@@ -33,7 +33,7 @@ def digital_support(protocol: Protocol, simulator: Simulator) -> list[str]:
         needs.append(f"the sum of the change over {learning.batch} images for each weight")
     if learning.step_schedule != "constant":
         needs.append("a global schedule of the step size")
-    if learning.negatives == "hardest" and learning.candidates > 1:
+    if learning.several_negatives and learning.candidates > 1:
         needs.append(f"comparing the goodness of {learning.candidates} wrong labels for each image")
     for layer in simulator.layers:
         needs += [text for text in layer.crossbar.digital_support if text not in needs]

@@ -8,7 +8,7 @@ layer. Decisions and losses are computed from log-odds, never from P, which satu
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logsumexp
 
 from brianff.errors import ConfigurationError
 from brianff.responses import Responses
@@ -89,24 +89,35 @@ class Sigmoid(Modulator):
 
 
 class Pair(Modulator):
-    """L = softplus(theta - a (G_positive - G_negative)) on the same image with a right and a wrong label.
+    """L = log(1 + sum over k of exp(theta - a (G_positive - G_k))): one image with its label and with wrong labels k.
 
-    The modulator is a s(theta - a (G_positive - G_negative)), with opposite signs. Source: SymBa, arXiv 2303.08418.
+    With one wrong label, L = softplus(theta - a (G_positive - G_negative)), and the modulators are
+    +-a s(theta - a (G_positive - G_negative)) (SymBa, arXiv 2303.08418). With several (the N-pair loss of Sohn,
+    NIPS 2016), -a exp(...) / (1 + sum of exp(...)) for each, and minus their sum for the right label. The negatives of
+    an image follow each other.
     """
 
     def broadcast(self, positive, negative):
-        modulator = self.sharpness * expit(self._violation(positive, negative))[:, np.newaxis]
-        return modulator, -modulator
+        violation = self._violation(positive, negative)
+        shares = self.sharpness * np.exp(violation - self._log_sum(violation)[:, np.newaxis])
+        return shares.sum(axis=1, keepdims=True), -shares.reshape(-1, 1)
 
     def loss(self, positive, negative):
-        return np.logaddexp(0.0, self._violation(positive, negative))
+        return self._log_sum(self._violation(positive, negative))
 
     def _violation(self, positive, negative):
-        if len(positive) != len(negative):
+        """Return the exponents, shape (images, negatives of each)."""
+        images, count = len(positive), max(len(negative) // max(len(positive), 1), 1)
+        if len(negative) != count * images:
             raise ConfigurationError(
-                f"the pair form needs one negative for each positive; got {len(negative)} for {len(positive)}"
+                f"the pair form needs as many negatives for each positive; got {len(negative)} for {images}"
             )
-        return self.threshold - self.sharpness * (positive.goodness - negative.goodness)
+        wrong = negative.goodness.reshape(images, count)
+        return self.threshold - self.sharpness * (positive.goodness[:, np.newaxis] - wrong)
+
+    @staticmethod
+    def _log_sum(violation):
+        return np.logaddexp(0.0, logsumexp(violation, axis=1))
 
 
 class Symmetric(Modulator):

@@ -107,9 +107,9 @@ class Trainer:
             done += len(batch.labels)
             sums["training_loss"] += self.modulator.loss(positive, negative).sum()
             sums["goodness_positive"] += positive.goodness.sum()
-            sums["goodness_negative"] += negative.goodness.sum()
-            scores = (self.modulator.score(responses) for responses in (positive, negative))
-            sums["right_order"] += np.greater(*scores).sum()
+            sums["goodness_negative"] += negative.goodness.mean() * len(positive)
+            right, wrong = (self.modulator.score(responses) for responses in (positive, negative))
+            sums["right_order"] += (right > wrong.reshape(len(right), -1).max(axis=1)).sum()
             report(len(batch.labels), {"loss": sums["training_loss"] / done, "right order": sums["right_order"] / done})
         for quantity, total in sums.items():
             self._note(quantity, total / done)
@@ -131,13 +131,19 @@ class Trainer:
             both = np.concatenate([images, hybrid_images(images, shape, streams["negatives"])])
             responses = self.simulator.present(both, np.zeros(len(both), dtype=int), self.layer)
             return responses.select(slice(None, len(images))), responses.select(slice(len(images), None))
-        count = learning.candidates if learning.negatives == "hardest" else 1
+        count = learning.candidates if learning.several_negatives else 1
         wrong = wrong_labels(batch.labels, streams["negatives"], self.protocol.network.classes, count)
         labels = np.column_stack([batch.labels, wrong])
-        responses = self.simulator.present(images, labels, self.layer)
-        first = np.arange(len(images)) * labels.shape[1]
-        scores = self.modulator.score(responses).reshape(labels.shape)
-        return responses.select(first), responses.select(first + 1 + hardest(scores[:, 1:]))
+        # All positive presentations, then each image's wrong labels: slices of the responses are not copied.
+        order = np.arange(labels.size).reshape(labels.shape)
+        inputs = self.simulator.inputs(images, labels).select(np.append(order[:, 0], order[:, 1:]))
+        responses = self.simulator.present_inputs(inputs, self.layer + 1)[self.layer]
+        positive = responses.select(slice(None, len(images)))
+        negative = responses.select(slice(len(images), None))
+        if learning.negatives == "all-candidates":
+            return positive, negative
+        scores = self.modulator.score(negative).reshape(len(images), count)
+        return positive, negative.select(np.arange(len(images)) * count + hardest(scores))
 
     def _learn(self, positive: Responses, negative: Responses, share_of_epoch: float) -> None:
         change = modulated_hebbian(positive, negative, self.modulator)
@@ -224,7 +230,7 @@ def _check_fit(protocol: Protocol, dataset: Dataset) -> None:
         if given != needed:
             raise ConfigurationError(f"network.{field} is {given}; data set {dataset.name!r} needs {needed}")
     learning = protocol.learning
-    if learning.negatives == "hardest" and learning.candidates >= dataset.classes:
+    if learning.several_negatives and learning.candidates >= dataset.classes:
         raise ConfigurationError(
             f"learning.candidates is {learning.candidates}; there are only {dataset.classes - 1} wrong labels"
         )

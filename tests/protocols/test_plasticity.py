@@ -45,6 +45,29 @@ def test_change_is_the_gradient(probability, goodness):
     assert np.linalg.norm(change + gradient) <= 1e-6 * np.linalg.norm(gradient)
 
 
+def test_change_of_several_negatives_is_the_gradient():
+    generator = np.random.default_rng(4)
+    positive, negative = generator.random((2, INPUTS)), generator.random((6, INPUTS))
+    weights = generator.normal(0, 0.5, (INPUTS, NEURONS))
+    modulator = MODULATORS["pair"](sharpness=0.7, threshold=0.4)
+
+    def loss(matrix):
+        right = np.square(np.maximum(positive @ matrix, 0)).mean(axis=1)
+        wrong = np.square(np.maximum(negative @ matrix, 0)).mean(axis=1).reshape(2, 3)
+        odds = np.exp(0.7 * right)  # the right label's share of the odds, its own lowered by the margin
+        return -np.log(odds / (odds + np.exp(0.4 + 0.7 * wrong).sum(axis=1)))
+
+    gradient = np.empty_like(weights)
+    for index in np.ndindex(weights.shape):
+        shift = np.zeros_like(weights)
+        shift[index] = 1e-6
+        gradient[index] = (loss(weights + shift) - loss(weights - shift)).mean() / 2e-6
+    passes = [analog_responses(amplitudes, weights, Goodness()) for amplitudes in (positive, negative)]
+    np.testing.assert_allclose(modulator.loss(*passes), loss(weights), rtol=1e-12)
+    change = modulated_hebbian(*passes, modulator)
+    assert np.linalg.norm(change + gradient) <= 1e-6 * np.linalg.norm(gradient)
+
+
 @pytest.mark.parametrize("probability", MODULATORS)
 def test_signs_raise_positive_and_lower_negative_goodness(probability):
     generator = np.random.default_rng(2)
@@ -82,8 +105,8 @@ def test_empty_batches_change_nothing():
 def test_pairs_must_match():
     one = analog_responses(np.ones((1, INPUTS)), np.ones((INPUTS, NEURONS)), Goodness())
     two = analog_responses(np.ones((2, INPUTS)), np.ones((INPUTS, NEURONS)), Goodness())
-    with pytest.raises(ConfigurationError, match="one negative for each positive; got 2 for 1"):
-        MODULATORS["pair"](1.0, 1.0)(one, two)
+    with pytest.raises(ConfigurationError, match="as many negatives for each positive; got 1 for 2"):
+        MODULATORS["pair"](1.0, 1.0)(two, one)
 
 
 def test_presynaptic_factor_of_spikes_is_the_mean_alpha_current():

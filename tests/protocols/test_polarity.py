@@ -166,6 +166,7 @@ def test_the_online_program_equals_step_by_step(name, changes, numpy_target):
     [
         (["learning.probability=pair"], "'random' has no pairs"),
         (["learning.negatives=hardest"], "draws its negatives"),
+        (["learning.negatives=all-candidates"], "draws its negatives"),
         (["learning.polarity=both"], "need polarity = 'random'"),
         (["learning.eligibility.last_step=23"], "last_step is 23; the last step of a presentation is 22"),
         (["learning.eligibility.first_step=20", "learning.eligibility.last_step=19"], "before first_step 20"),

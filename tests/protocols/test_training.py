@@ -180,6 +180,26 @@ def test_every_probability_and_encoding_trains(probability, encoding, numpy_targ
     assert np.isfinite([row[3] for row in trainer.history]).all()
 
 
+def test_one_candidate_is_a_wrong_label(small):
+    digests = []
+    for negatives in ("wrong-label", "hardest", "all-candidates"):
+        trainer = prepare(small.replace(learning=small.learning.replace(negatives=negatives, candidates=1)))
+        trainer.run_epoch()
+        digests.append(trainer.weights()["weights_0"].tobytes())
+    assert digests[0] == digests[1] == digests[2]
+
+
+def test_all_candidates_are_presented_and_learned(small):
+    learning = small.learning.replace(negatives="all-candidates", candidates=9, epochs=4, batch=16)
+    trainer = prepare(small.replace(learning=learning))
+    while not trainer.finished:
+        trainer.run_epoch()
+    assert trainer.simulator.presentations == 4 * (64 + 20) * 10
+    losses = [value for *_, quantity, value in trainer.history if quantity == "training_loss"]
+    assert losses[-1] < 0.5 * losses[0]
+    assert trainer.last_epoch()["right_order"] > 0.5  # chance is 0.1
+
+
 def test_learning_without_labels(small, tmp_path):
     hybrid = small.replace(
         network=small.network.replace(label=small.network.label.replace(strength=0.0)),

@@ -28,7 +28,8 @@ class Responses:
     goodness_terms : ndarray, shape (presentations, neurons)
         Goodness of each neuron, averaged over the presentation.
     postsynaptic : ndarray, shape (presentations, neurons)
-        Derivative of the goodness terms with respect to the neuron's drive.
+        Derivative of the goodness terms with respect to the neuron's drive; (presentations, 0) where only goodness
+        was measured.
     measure : Goodness
     pulse_response : ndarray, shape (steps,)
         Current of a unit weight after a presynaptic event at step 0.

@@ -168,9 +168,13 @@ class Simulator:
         count: int | None = None,
         spikes: bool = False,
         observe: Observer | None = None,
+        goodness_only: bool = False,
     ) -> list[Responses]:
-        """Present images with labels to the first `count` layers and return the responses of each; see `present`."""
-        return self.present_inputs(self.inputs(images, labels), count, spikes, observe)
+        """Present images with labels to the first `count` layers and return the responses of each; see `present`.
+
+        With `goodness_only`, what only plasticity needs is left out, the responses' postsynaptic factor.
+        """
+        return self.present_inputs(self.inputs(images, labels), count, spikes, observe, goodness_only)
 
     def present_inputs(
         self,
@@ -178,10 +182,13 @@ class Simulator:
         count: int | None = None,
         spikes: bool = False,
         observe: Observer | None = None,
+        goodness_only: bool = False,
     ) -> list[Responses]:
-        """Present what `inputs` returned to the first `count` layers; see `present`."""
+        """Present what `inputs` returned to the first `count` layers; see `present_layers`."""
         weights = self.read_weights(count)
-        options: dict[str, Any] = {} if observe is None else {"observe": partial(observe, inputs)}
+        options: dict[str, Any] = {"goodness_only": goodness_only}
+        if observe is not None:
+            options["observe"] = partial(observe, inputs)
         if self.carries:
             options["membranes"] = [layer.carried(len(inputs)) for layer in self.layers[:count]]
         spikes = spikes or self.goodness.counts_spikes
@@ -196,12 +203,13 @@ class Simulator:
         return [layer.crossbar.read(generator) for layer in self.layers[:count]]
 
     def present_every_label(self, images: np.ndarray) -> list[Responses]:
-        """Present each image with every label; return the responses of each layer.
+        """Present each image with every label; return the responses of each layer, goodness only.
 
         The presentations are ordered image by image: row `image * classes + label`.
         """
         classes = self.network.classes
-        return self.present_layers(images, np.broadcast_to(np.arange(classes), (len(images), classes)))
+        labels = np.broadcast_to(np.arange(classes), (len(images), classes))
+        return self.present_layers(images, labels, goodness_only=True)
 
     def record(
         self,

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from brianff.errors import ConfigurationError
 from brianff.inputs import contract
 from brianff.protocols.modulators import Modulator
 from brianff.responses import Responses
@@ -28,8 +29,16 @@ def modulated_hebbian(positive: Responses, negative: Responses, modulator: Modul
     -------
     ndarray, shape (inputs, neurons)
         Zero for empty batches.
+
+    Raises
+    ------
+    ConfigurationError
+        If the responses hold goodness only.
     """
     both = positive, negative
+    for responses in both:
+        if responses.postsynaptic.shape != responses.goodness_terms.shape:
+            raise ConfigurationError("these responses hold goodness only: present without goodness_only to learn")
     factors = zip(modulator(*both), both, strict=True)
     modulated = [modulator * responses.postsynaptic / max(len(positive), 1) for modulator, responses in factors]
     return contract([responses.inputs for responses in both], modulated, positive.pulse_response)

@@ -41,6 +41,8 @@ class Plan:
         Whether the spikes of all layers are wanted.
     carried : tuple of int
         Layers whose membrane voltages are carried over.
+    goodness_only : bool
+        Whether to leave out what only plasticity needs.
     """
 
     presentations: int
@@ -50,6 +52,7 @@ class Plan:
     pulses: bool
     spikes: bool
     carried: tuple[int, ...] = ()
+    goodness_only: bool = False
 
     @property
     def blocks(self) -> range:
@@ -65,7 +68,8 @@ class Plan:
         arrays: dict[str, tuple[tuple[int, ...], type]] = {}
         for layer in range(self.layers):
             shape = self.presentations, neurons[layer]
-            arrays[f"goodness_terms {layer}"] = arrays[f"postsynaptic {layer}"] = shape, float
+            arrays[f"goodness_terms {layer}"] = shape, float
+            arrays[f"postsynaptic {layer}"] = (self.presentations, 0) if self.goodness_only else shape, float
             if layer < self.layers - 1:
                 arrays[f"averages {layer}"] = shape, float
             if self.spikes:
@@ -87,7 +91,7 @@ class BlockRunner:
 
     def __init__(self, populations: Sequence[Population], lanes: int):
         self._populations, self._lanes = populations, lanes
-        self._groups: dict[tuple[int, bool, bool], LaneGroup] = {}
+        self._groups: dict[tuple[int, ...], LaneGroup] = {}
 
     def run(self, plan: Plan, block: int, given: Arrays, results: Arrays, observe: Observe | None = None) -> None:
         """Run one block.
@@ -110,7 +114,8 @@ class BlockRunner:
         below: _HandedOn | None = None
         for layer in range(plan.layers):
             pulses = plan.pulses and layer == 0
-            group = self._group(layer, pulses, plan.spikes or layer < plan.layers - 1)
+            spiking = plan.spikes or layer < plan.layers - 1
+            group = self._group(layer, pulses, spiking, plan.goodness_only)
             membrane = given.get(f"membrane {layer}")
             with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported by Population.check
                 group.begin(rows.stop - rows.start, None if membrane is None else membrane[rows])
@@ -123,7 +128,8 @@ class BlockRunner:
                 else:
                     below.present(group, given[f"weights {layer}"], after_step)
             results[f"goodness_terms {layer}"][rows] = group.read("goodness")
-            results[f"postsynaptic {layer}"][rows] = group.read("postsynaptic")
+            if not plan.goodness_only:
+                results[f"postsynaptic {layer}"][rows] = group.read("postsynaptic")
             if membrane is not None:
                 results[f"membrane {layer}"][rows] = group.read("v")
             below = handed_on
@@ -154,10 +160,10 @@ class BlockRunner:
 
         return after_step
 
-    def _group(self, layer: int, pulses: bool, spiking: bool) -> LaneGroup:
-        key = layer, pulses, spiking
+    def _group(self, layer: int, *kind: bool) -> LaneGroup:
+        key = (layer, *kind)
         if key not in self._groups:
-            self._groups[key] = LaneGroup(self._populations[layer], self._lanes, pulses, spiking)
+            self._groups[key] = LaneGroup(self._populations[layer], self._lanes, *kind)
         return self._groups[key]
 
 

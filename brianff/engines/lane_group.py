@@ -37,21 +37,23 @@ class LaneGroup:
         Whether the input is a drive with a common time course, or spikes.
     spiking : bool
         Whether the neurons spike; without, they have no threshold.
+    goodness_only : bool
+        Whether to leave out what only plasticity needs.
     """
 
-    def __init__(self, population: Population, lanes: int, pulses: bool, spiking: bool):
+    def __init__(self, population: Population, lanes: int, pulses: bool, spiking: bool, goodness_only: bool = False):
         self.population = population
         self._immediate = population.synapse.immediate
         self._separable = pulses and not self._immediate
         current, time_course = population.synapse.equations, "time_course = 1 : 1"
-        self._follows_common_current = not self._separable and population.follows_common_current
+        self._follows_common_current = population.follows_common_current and not self._separable and not goodness_only
         if self._separable:
             current, time_course = SEPARABLE, "time_course : 1 (shared)"
         elif population.synapse.analog:
             current = GIVEN_DRIVE
         if self._follows_common_current:
             time_course = "time_course : 1"
-        self._equations = population.equations(current, time_course)
+        self._equations = population.equations(current, time_course, goodness_only)
         clock = brian2.Clock(population.network.time_step, name="lanes_clock")
         self._group = population.group(lanes * population.layer.neurons, self._equations, spiking, "lanes", clock)
         self._network = PreparedNetwork(self._group)

@@ -68,6 +68,7 @@ class LanesEngine:
         spikes: bool = False,
         observe: Observe | None = None,
         membranes: Sequence[np.ndarray | None] = (),
+        goodness_only: bool = False,
     ) -> list[LayerResult]:
         """Present a batch to the first `len(weights)` layers.
 
@@ -83,11 +84,20 @@ class LanesEngine:
             variable `name` as an array (presentations, neurons). It may change the weights.
         membranes : sequence of ndarray, shape (presentations, neurons), or None
             Membrane voltages (volt) from which layers that carry them over start; they receive those at the end.
+        goodness_only : bool
+            Leave out what only plasticity needs: the sensitivity and the postsynaptic factor.
         """
         presentations, pulses = len(inputs), isinstance(inputs, PulseInput)
         carried = {layer: membrane for layer, membrane in enumerate(membranes) if membrane is not None}
         plan = Plan(
-            presentations, inputs.steps, self._block(presentations), len(weights), pulses, spikes, tuple(carried)
+            presentations,
+            inputs.steps,
+            self._block(presentations),
+            len(weights),
+            pulses,
+            spikes,
+            tuple(carried),
+            goodness_only,
         )
         given = self._given(inputs, weights) | {f"membrane {layer}": membrane for layer, membrane in carried.items()}
         shapes = plan.results([matrix.shape[1] for matrix in weights])

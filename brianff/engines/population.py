@@ -38,6 +38,7 @@ class LayerResult:
     ----------
     goodness_terms : ndarray, shape (presentations, neurons)
     postsynaptic : ndarray, shape (presentations, neurons)
+        Or (presentations, 0), where it was not measured.
     raster : ndarray of bool, shape (steps, presentations, neurons), or None
         Spikes, where they were asked for.
     averages : ndarray, shape (presentations, neurons), or None
@@ -143,10 +144,16 @@ class Population:
             "duration": self.network.encoding.steps * self.network.time_step,
         }
 
-    def equations(self, current: str, time_course: str) -> Equations:
-        """Return the equations of the neurons under the equations of a synaptic current and of its time course."""
+    def equations(self, current: str, time_course: str, goodness_only: bool = False) -> Equations:
+        """Return the equations of the neurons under the equations of a synaptic current and of its time course.
+
+        With `goodness_only` they leave out what only plasticity needs; it acts back on nothing else.
+        """
         measurement = self.goodness.equations + (self.neuron.energy if self.energy else "")
         equations = compose(self.neuron, current, measurement, time_course)
+        if goodness_only:
+            kept = [equation for name, equation in equations.items() if name not in ("sensitivity", "postsynaptic")]
+            equations = Equations(kept)
         units = ((name, brian2.get_unit(get_dimensions(self.parameters[name]))) for name in self.spread)
         equations += "\n".join(f"{name} : {unit!r} (constant)" for name, unit in units)
         return equations if self.layer.winners is None else equations + "winning_voltage : volt"

@@ -75,6 +75,7 @@ class ReferenceEngine:
         *,
         spikes: bool = True,
         membranes: Sequence[np.ndarray | None] = (),
+        goodness_only: bool = False,
     ) -> list[LayerResult]:
         """Present a batch to the first `len(weights)` layers; spikes are always returned.
 
@@ -87,6 +88,8 @@ class ReferenceEngine:
             For the same call as `LanesEngine.present`.
         membranes : sequence of ndarray, shape (presentations, neurons), or None
             Membrane voltages (volt) from which layers that carry them over start; they receive those at the end.
+        goodness_only : bool
+            For the same call as `LanesEngine.present`; everything is measured all the same.
         """
         objects = self.build(inputs, weights, membranes)
         objects.network.run(objects.duration, namespace={})

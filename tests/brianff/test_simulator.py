@@ -7,6 +7,8 @@ from brian2 import uA
 
 from brianff import LabelCode, Layer, Network, PulseEncoding, RateEncoding, Simulator
 from brianff.errors import ConfigurationError, DataError
+from brianff.protocols.modulators import Sigmoid
+from brianff.protocols.plasticity import modulated_hebbian
 
 pytestmark = pytest.mark.usefixtures("numpy_target")
 
@@ -44,6 +46,8 @@ def test_several_labels_per_image_are_the_same_as_one_after_the_other(images):
     every = simulator.present_every_label(images)
     assert [response.goodness.shape for response in every] == [(12,), (12,)]
     np.testing.assert_allclose(every[1].goodness.reshape(3, 4)[1, 2:], together.goodness[2:4], rtol=1e-12)
+    with pytest.raises(ConfigurationError, match="goodness only"):
+        modulated_hebbian(every[1], every[1], Sigmoid())
 
 
 def test_responses_can_be_selected(images):

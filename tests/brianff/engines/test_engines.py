@@ -103,6 +103,23 @@ def test_lanes_equal_reference_in_other_forms(changes, numpy_target):
     assert_same(lanes, ReferenceEngine(network, Goodness()).present(inputs, weights))
 
 
+@pytest.mark.parametrize("target", ["numpy", pytest.param("cython", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("make_input", [make_pulses, make_spikes])
+@pytest.mark.parametrize("neuron", ["mif", "lif", "lif-leaky-trace"])
+def test_goodness_alone_is_the_same_to_the_last_bit(neuron, make_input, target, numpy_target):
+    brian2.prefs.codegen.target = configure() if target == "cython" else target
+    generator = np.random.default_rng(8)
+    network = make_network(neuron, 2)
+    inputs, weights = make_input(generator), make_weights(network, generator)
+    engine = LanesEngine(network, Goodness(), lanes=3)
+    whole = engine.present(inputs, weights, spikes=True)
+    alone = engine.present(inputs, weights, spikes=True, goodness_only=True)
+    for result, other in zip(whole, alone, strict=True):
+        np.testing.assert_array_equal(result.goodness_terms, other.goodness_terms)
+        np.testing.assert_array_equal(result.raster, other.raster)
+        assert other.postsynaptic.shape == (7, 0)
+
+
 SPREAD = {"mif": {"R_on": 0.1, "v_on": 0.05, "tau": 0.2, "C": 0.1, "x_initial": 0.1}, "lif": {"tau": 0.1, "R": 0.2}}
 
 

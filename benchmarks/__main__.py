@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.measuring import machine, write_table
 
-ROWS = ("start", "neuron_step", "workers", "evaluation", "training")
+ROWS = ("start", "neuron_step", "workers", "evaluation", "training", "neohebbian")
 OTHERS = ("phases", "scaling")
 
 

@@ -27,7 +27,7 @@ def protocol(workers: int | None) -> Protocol:
     return load_protocol("msnn-mnist", settings + ([f"engine.workers={workers}"] if workers else []))
 
 
-def random_images(count: int) -> Dataset:
+def random_images(count: int = BATCH * BATCHES) -> Dataset:
     """Return images of random pixels, a fifth of them lit as in MNIST: speed does not depend on what they show."""
     generator = np.random.default_rng(1)
     pixels = generator.integers(0, 256, (count, 784)) * (generator.random((count, 784)) < 0.2)
@@ -44,7 +44,7 @@ class Training:
     """
 
     def __init__(self, description: Protocol):
-        self.trainer = Trainer(description, random_images(BATCH * BATCHES))
+        self.trainer = Trainer(description, random_images())
 
     def images_per_second(self) -> float:
         """Train for one epoch and return its speed, without the accuracy that follows each epoch."""

@@ -68,6 +68,11 @@ class NeuronModel:
     largest_explicit_step: str = "tau"
 
     @property
+    def spikes_at_crossings(self) -> bool:
+        """Whether a spike is no more than an upward crossing of the threshold, without effect on the neuron."""
+        return not self.reset and self.refractory == self.threshold
+
+    @property
     def energy(self) -> str:
         """Equations that integrate the energies `dissipated` and `delivered` (joule); may be empty."""
         if not self.dissipated_power:

@@ -16,13 +16,13 @@ _FUNCTIONS = {"clip": np.clip, "exp": np.exp, "int": np.asarray, "inf": np.inf}
 def evaluator(
     equations: Equations, name: str, namespace: Mapping[str, Any]
 ) -> Callable[[Callable[[str], np.ndarray]], np.ndarray]:
-    """Return a function that evaluates a subexpression.
+    """Return a function that evaluates a subexpression or another expression of a group's variables.
 
     Parameters
     ----------
     equations : Equations
     name : str
-        A subexpression of the equations.
+        A subexpression of the equations, or an expression of state variables and parameters.
     namespace : mapping
         Parameters that the equations name.
 
@@ -33,7 +33,7 @@ def evaluator(
         in SI units.
     """
     expressions = dict(equations.get_substituted_expressions(include_subexpressions=True))
-    code = expressions[name].code
+    code = expressions[name].code if name in expressions else name
     constants, states = dict(_FUNCTIONS), []
     for identifier in get_identifiers(code) - set(_FUNCTIONS):
         if identifier in equations:
@@ -41,5 +41,5 @@ def evaluator(
         else:
             value = namespace[identifier] if identifier in namespace else getattr(brian2, identifier)
             constants[identifier] = float(value)
-    compiled = compile(code, f"subexpression {name}", "eval")
+    compiled = compile(code, f"expression {name}", "eval")
     return lambda read: eval(compiled, constants, {state: read(state) for state in states})

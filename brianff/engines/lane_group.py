@@ -54,6 +54,9 @@ class LaneGroup:
         if self._follows_common_current:
             time_course = "time_course : 1"
         self._equations = population.equations(current, time_course, goodness_only)
+        # Brian2's refractoriness is a branch for each neuron and step; crossings are seen at once from outside.
+        self._crossings = spiking and population.neuron.spikes_at_crossings and population.layer.winners is None
+        spiking = spiking and not self._crossings
         clock = brian2.Clock(population.network.time_step, name="lanes_clock")
         self._group = population.group(lanes * population.layer.neurons, self._equations, spiking, "lanes", clock)
         self._network = PreparedNetwork(self._group)
@@ -96,6 +99,8 @@ class LaneGroup:
     def spikes(self) -> tuple[np.ndarray, np.ndarray]:
         """Return lane, in rising order, and neuron of each spike of the step just made."""
         neurons = self.population.layer.neurons
+        if self._crossings:
+            return np.divmod(self._crossed, neurons)
         space = self._variable("_spikespace")
         return np.divmod(space[: space[self._lanes * neurons]], neurons)
 
@@ -116,7 +121,7 @@ class LaneGroup:
             voltage *= self.population.rest_factor
         else:
             for _ in range(self.population.network.rest_steps):
-                self._network.step()
+                self._step()
             rested = voltage.copy()
             self._reset()
             voltage[:] = rested
@@ -135,7 +140,7 @@ class LaneGroup:
                 self._kick = value * drive if value else None
             else:
                 shared[0] = value
-            self._network.step()
+            self._step()
             after_step(step)
         self.population.check(self.read("v"))
 
@@ -150,10 +155,10 @@ class LaneGroup:
                 self.read("time_course")[:] = courses[step][:, np.newaxis]
             if self._immediate:
                 self._kick = self._events(starts, units, len(weights)) @ weights if len(units) else None
-                self._network.step()
+                self._step()
                 after_step(step)
             else:
-                self._network.step()
+                self._step()
                 after_step(step)
                 if len(units):
                     target = self.read(self.population.synapse.target)
@@ -169,9 +174,17 @@ class LaneGroup:
             self.read("drive")[:] = drives[step]
             if self._follows_common_current:
                 self.read("time_course")[:] = courses[step][:, np.newaxis]
-            self._network.step()
+            self._step()
             after_step(step)
         self.population.check(self.read("v"))
+
+    def _step(self) -> None:
+        """Advance by one time step."""
+        self._network.step()
+        if self._crossings:
+            above = self._evaluate(self.population.threshold)
+            self._crossed = np.flatnonzero(above & ~self._above)
+            self._above = above
 
     def _events(self, starts: np.ndarray, units: np.ndarray, inputs: int) -> csr_matrix:
         return csr_matrix((np.full(len(units), self._gain), units, starts), (self._lanes, inputs))
@@ -190,6 +203,7 @@ class LaneGroup:
 
     def _reset(self) -> None:
         self._kick = None
+        self._above = np.zeros((self._lanes, self.population.layer.neurons), dtype=bool)
         self._network.rewind()
         for name, value in self._start.items():
             self.read(name)[:] = value

@@ -106,7 +106,7 @@ def test_lanes_equal_reference_in_other_forms(changes, numpy_target):
 @pytest.mark.parametrize("target", ["numpy", pytest.param("cython", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("make_input", [make_pulses, make_spikes])
 @pytest.mark.parametrize("neuron", ["mif", "lif", "lif-leaky-trace"])
-def test_goodness_alone_is_the_same_to_the_last_bit(neuron, make_input, target, numpy_target):
+def test_goodness_alone_is_the_same(neuron, make_input, target, numpy_target):
     brian2.prefs.codegen.target = configure() if target == "cython" else target
     generator = np.random.default_rng(8)
     network = make_network(neuron, 2)
@@ -115,7 +115,9 @@ def test_goodness_alone_is_the_same_to_the_last_bit(neuron, make_input, target, 
     whole = engine.present(inputs, weights, spikes=True)
     alone = engine.present(inputs, weights, spikes=True, goodness_only=True)
     for result, other in zip(whole, alone, strict=True):
-        np.testing.assert_array_equal(result.goodness_terms, other.goodness_terms)
+        # A compiler may contract other products and sums when there are fewer equations.
+        rtol = 0 if target == "numpy" else 1e-14
+        np.testing.assert_allclose(result.goodness_terms, other.goodness_terms, rtol, 0)
         np.testing.assert_array_equal(result.raster, other.raster)
         assert other.postsynaptic.shape == (7, 0)
 

@@ -68,7 +68,7 @@ def published_rule(inputs, positive, weights, sigmoid, nu, decay, growth):
 
 @pytest.mark.parametrize(
     ("name", "nu", "decay", "growth"),
-    [("neohebbian-batched-sigmoid", 10, 0.85, 0.15), ("neohebbian-batched-symmetric", 1, 1.0, 0.1)],
+    [("neohebbian-batched-sigmoid", 1, 0.85, 0.15), ("neohebbian-batched-symmetric", 1, 1.0, 0.1)],
 )
 def test_a_batch_follows_the_published_rule(name, nu, decay, growth, numpy_target):
     trainer, inputs, positive, before = present_one_batch(name)

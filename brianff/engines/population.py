@@ -294,10 +294,12 @@ class Population:
         limit = float(self.neuron.largest_voltage)
         if voltage.size and not (voltage.min() >= -limit and voltage.max() <= limit):  # NaN is neither
             largest = brian2.Quantity(eval(self.neuron.largest_explicit_step, {}, dict(self.parameters)))
+            implicit = self.network.method == "semi_implicit"
             raise NumericalError(
                 f"the membrane voltage of a {self.neuron.name!r} neuron left +-{self.neuron.largest_voltage} with "
                 f"method {self.network.method!r} at a time step of {self.network.time_step}: use "
-                f"network.method = 'semi_implicit', or network.time_step below {largest}"
+                + ("smaller weights or a smaller current" if implicit else "network.method = 'semi_implicit'")
+                + f", or network.time_step below {largest}"
             )
 
 

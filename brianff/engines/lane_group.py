@@ -65,6 +65,8 @@ class LaneGroup:
         if self._immediate or population.layer.winners is not None:
             self._network.add(brian2.NetworkOperation(self._before_threshold, clock=clock, when="after_groups"))
         self._kick: np.ndarray | None = None
+        self._above: np.ndarray
+        self._crossed: np.ndarray
         self._lanes = lanes
         self._network.prepare()
         self._use = self._network.restrict(self._group)

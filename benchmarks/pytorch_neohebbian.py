@@ -24,7 +24,7 @@ class Published:
 
     def __init__(self, batch: int, threads: int, images: int):
         torch.set_num_threads(threads)
-        self.batch, self.batches = batch, images // batch
+        self.batch = batch
         lit = torch.rand(images, INPUTS) < 0.2
         lit[:, -BITS:] = torch.rand(images, BITS) < 0.3
         self.intensities = torch.rand(images, INPUTS) * lit

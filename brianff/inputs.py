@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from brianff.products import product
+from brianff.sharing import share
 
 __all__ = [
     "Events",
@@ -126,11 +127,7 @@ class PulseInput(Input):
 
     def contract(self, postsynaptic: np.ndarray, pulse_response: np.ndarray) -> np.ndarray:
         """Return the sum over presentations of presynaptic x postsynaptic factor: each image is multiplied once."""
-        by_image = _sums(self.image, postsynaptic, len(self.image_part))
-        result = product(self.image_part.T, by_image, self.threads)
-        units = np.flatnonzero(self.codes.any(axis=0))
-        result[units] += self.codes[:, units].T @ _sums(self.label, postsynaptic, len(self.codes))
-        return result
+        return _contract_pulses([self], [np.ones((1, 1))], [postsynaptic])
 
     def events(self) -> Events:
         """Return the same input as events."""
@@ -139,19 +136,22 @@ class PulseInput(Input):
         return events
 
 
-def _sums(group: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
-    """Return the sum of the rows of each group, shape (count, columns)."""
-    membership = csr_matrix((np.ones(len(group)), (group, np.arange(len(group)))), (count, len(group)))
-    return membership @ rows
+def contract(
+    inputs: Sequence[Input],
+    modulators: Sequence[np.ndarray],
+    postsynaptic: Sequence[np.ndarray],
+    pulse_response: np.ndarray,
+) -> np.ndarray:
+    """Return the sum over several inputs of a layer of modulator x presynaptic x postsynaptic factor.
 
-
-def contract(inputs: Sequence[Input], postsynaptic: Sequence[np.ndarray], pulse_response: np.ndarray) -> np.ndarray:
-    """Return the sum of the contractions of several inputs of a layer; images that they share are multiplied once.
+    Images that inputs share are multiplied once.
 
     Parameters
     ----------
     inputs : sequence of Input
         At least one.
+    modulators : sequence of ndarray
+        One for each input, broadcastable to the postsynaptic factor.
     postsynaptic : sequence of ndarray, shape (presentations, neurons)
         One for each input.
     pulse_response : ndarray, shape (steps,)
@@ -159,9 +159,67 @@ def contract(inputs: Sequence[Input], postsynaptic: Sequence[np.ndarray], pulse_
     """
     pulses = [one for one in inputs if isinstance(one, PulseInput)]
     if len(pulses) == len(inputs):
-        return reduce(PulseInput.followed_by, pulses).contract(np.concatenate(postsynaptic), pulse_response)
-    parts: Any = (one.contract(factor, pulse_response) for one, factor in zip(inputs, postsynaptic, strict=True))
+        return _contract_pulses(pulses, modulators, postsynaptic)
+    factors = zip(inputs, modulators, postsynaptic, strict=True)
+    parts: Any = (one.contract(modulator * factor, pulse_response) for one, modulator, factor in factors)
     return sum(parts)
+
+
+IMAGES_TOGETHER = 64
+"""Images whose presentations are summed at a time: their postsynaptic factors stay in the cache from the sums by image
+to those by label. Part of the results: it sets the order of the sums."""
+
+
+def _contract_pulses(
+    inputs: Sequence[PulseInput], modulators: Sequence[np.ndarray], postsynaptic: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return the contraction by way of the sums over each image's and over each label's presentations."""
+    joined = reduce(PulseInput.followed_by, inputs)
+    images, classes, neurons = len(joined.image_part), len(joined.codes), postsynaptic[0].shape[1]
+    ends = np.cumsum([len(one) for one in inputs])
+    summands = [
+        _Summand.of(joined.image[end - len(one) : end], one.label, modulator, factor, images)
+        for one, end, modulator, factor in zip(inputs, ends, modulators, postsynaptic, strict=True)
+    ]
+    by_image = np.zeros((images, neurons), np.result_type(postsynaptic[0], np.float32))
+    by_label = np.zeros((-(-images // IMAGES_TOGETHER), classes, neurons), by_image.dtype)
+
+    def add(part: int) -> None:
+        rows = slice(part * IMAGES_TOGETHER, (part + 1) * IMAGES_TOGETHER)
+        for summand in summands:
+            of_images, of_labels = summand.memberships(rows, classes)
+            by_image[rows] += of_images @ summand.factor
+            by_label[part] += of_labels @ summand.factor
+
+    share(add, range(len(by_label)), joined.threads)
+    result = product(joined.image_part.T, by_image, joined.threads)
+    units = np.flatnonzero(joined.codes.any(axis=0))
+    result[units] += joined.codes[:, units].T @ by_label.sum(axis=0)
+    return result
+
+
+@dataclass(frozen=True)
+class _Summand:
+    """Postsynaptic factors of one input, and in a sparse matrix (images, presentations) what each is multiplied by."""
+
+    image: csr_matrix
+    label: np.ndarray
+    factor: np.ndarray
+
+    @classmethod
+    def of(
+        cls, image: np.ndarray, label: np.ndarray, modulator: np.ndarray, factor: np.ndarray, images: int
+    ) -> _Summand:
+        if modulator.shape[1] != 1:  # not one for each presentation: no sparse matrix can hold it
+            modulator, factor = np.ones((1, 1)), modulator * factor
+        weights = np.broadcast_to(modulator[:, 0], image.shape).astype(np.result_type(factor, np.float32))
+        return cls(csr_matrix((weights, (image, np.arange(len(image)))), (images, len(image))), label, factor)
+
+    def memberships(self, images: slice, classes: int) -> tuple[csr_matrix, csr_matrix]:
+        """Return the sparse matrices that sum the presentations of some images: by image, and by label."""
+        by_image = self.image[images]
+        where = self.label[by_image.indices], by_image.indices
+        return by_image, csr_matrix((by_image.data, where), (classes, by_image.shape[1]))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ COLUMNS = 128
 
 def product(left: np.ndarray, right: np.ndarray, threads: int = 1) -> np.ndarray:
     """Return left @ right, shape (rows of left, columns of right)."""
-    result = np.empty((left.shape[0], right.shape[1]))
+    result = np.empty((left.shape[0], right.shape[1]), np.result_type(left, right))
 
     def compute(first: int) -> None:
         part = slice(first, first + COLUMNS)

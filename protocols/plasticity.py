@@ -39,6 +39,9 @@ def modulated_hebbian(positive: Responses, negative: Responses, modulator: Modul
     for responses in both:
         if responses.postsynaptic.shape != responses.goodness_terms.shape:
             raise ConfigurationError("these responses hold goodness only: present without goodness_only to learn")
-    factors = zip(modulator(*both), both, strict=True)
-    modulated = [modulator * responses.postsynaptic / max(len(positive), 1) for modulator, responses in factors]
-    return contract([responses.inputs for responses in both], modulated, positive.pulse_response)
+    return contract(
+        [responses.inputs for responses in both],
+        [factor / max(len(positive), 1) for factor in modulator(*both)],
+        [responses.postsynaptic for responses in both],
+        positive.pulse_response,
+    )

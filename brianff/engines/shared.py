@@ -5,7 +5,8 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
-from collections.abc import Iterable
+import weakref
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,12 @@ class SharedMemory:
         self.descriptor = _anonymous_file() if descriptor is None else descriptor
         self._size = 0
         self._memory: mmap.mmap | None = None
+        self._viewed: Callable[[], np.ndarray | None] = lambda: None
+
+    @property
+    def in_use(self) -> bool:
+        """Whether this process still holds arrays that the last `views` returned, or parts of them."""
+        return self._viewed() is not None
 
     def views(self, layout: Layout, size: int) -> dict[str, np.ndarray]:
         """Return arrays that lie in the memory as `layout` says; `size` is what all of them need."""
@@ -49,7 +56,9 @@ class SharedMemory:
                 os.ftruncate(self.descriptor, size)
             self._size = os.fstat(self.descriptor).st_size
             self._memory = mmap.mmap(self.descriptor, self._size)
-        return {name: np.ndarray(shape, dtype, self._memory, offset) for name, (offset, shape, dtype) in layout.items()}
+        whole = np.frombuffer(self._memory or b"", dtype=np.uint8)  # every view keeps this array alive
+        self._viewed = weakref.ref(whole)
+        return {name: np.ndarray(shape, dtype, whole, offset) for name, (offset, shape, dtype) in layout.items()}
 
     def close(self) -> None:
         """Give the descriptor back; arrays that are still in use keep the memory."""

@@ -26,7 +26,7 @@ import numpy as np
 from brianff.codegeneration import configure
 from brianff.engines.blocks import BlockRunner, Plan
 from brianff.engines.population import Population
-from brianff.engines.shared import SharedMemory, layout_of
+from brianff.engines.shared import Layout, SharedMemory, layout_of
 from brianff.equations import NEURONS, SYNAPSES
 from brianff.errors import BrianffError, ConfigurationError
 from brianff.memory import peak_memory
@@ -36,6 +36,10 @@ __all__ = ["Workers", "processors", "work"]
 _NUMBER = struct.Struct("=I")
 PLACES = 1024
 """Numbers in the queue, which any pipe has room for; with more blocks, each number stands for several."""
+
+RESULTS = 2
+"""Memories for results. One is free again when nobody holds arrays of it any more; training holds those of the batch
+before while the next one runs."""
 
 # Ctrl-C reaches every process of a terminal: it is blocked before anything else is imported. (Ignoring it would not
 # do: Brian2 replaces the handler.)
@@ -168,34 +172,40 @@ class _Team:
 
     def __init__(self, populations: list[Population], lanes: int, count: int):
         self.owner = os.getpid()
-        self._memory, self._queue = SharedMemory(), _Queue()
-        self.workers = []
-        for _ in range(count):
-            self.workers.append(_Worker((self._memory.descriptor, *self._queue.descriptors)))
+        self._given, self._results, self._queue = SharedMemory(), [SharedMemory() for _ in range(RESULTS)], _Queue()
+        self._memories = [self._given, *self._results]
+        descriptors = *self._queue.descriptors, *(memory.descriptor for memory in self._memories)
+        self.workers = [_Worker(descriptors) for _ in range(count)]
         for worker in self.workers:
             worker.send((brian2.prefs.codegen.target, NEURONS, SYNAPSES))
             worker.send((populations, lanes))
 
     def run(self, plan, given, results, runner) -> dict[str, np.ndarray]:
-        shapes = [(name, array.shape, array.dtype) for name, array in given.items()]
-        layout, size = layout_of([*shapes, *((name, *rest) for name, rest in results.items())])
-        arrays = self._memory.views(layout, size)
+        inputs = [(name, array.shape, array.dtype) for name, array in given.items()]
+        outputs = [(name, *shape_and_type) for name, shape_and_type in results.items()]
+        number = next((number for number, memory in enumerate(self._results, 1) if not memory.in_use), 0)
+        if number:
+            layouts = {0: layout_of(inputs), number: layout_of(outputs)}
+        else:  # the memories for results are all in use: these lie beside the inputs, and are copied
+            layouts = {0: layout_of([*inputs, *outputs])}
+        arrays = _views(self._memories, layouts)
         for name, array in given.items():
             arrays[name][...] = array
         self._queue.put(plan.blocks[:PLACES])
         ready = [worker for worker in self.workers if worker.ready]
         for worker in ready:
-            worker.send((plan, layout, size))
+            worker.send((plan, layouts))
         _run_blocks(runner, self._queue, plan, arrays)
         for worker in ready:
             worker.receive()
-        return {name: arrays[name].copy() for name in results}
+        return {name: arrays[name] if number else arrays[name].copy() for name in results}
 
     def close(self) -> None:
         for worker in self.workers:
             worker.close()
         self._queue.close()
-        self._memory.close()
+        for memory in self._memories:
+            memory.close()
 
 
 class _Queue:
@@ -220,15 +230,24 @@ class _Queue:
             os.close(descriptor)
 
 
-def work(memory: int, queue_out: int, queue_in: int, connection: int) -> None:
-    """Be a worker process: run blocks until the connection closes."""
+def work(queue_out: int, queue_in: int, *descriptors: int) -> None:
+    """Be a worker process: run blocks until the connection, the last of the descriptors, closes."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-    parent, shared, queue = Connection(connection), SharedMemory(memory), _Queue((queue_out, queue_in))
+    *memories, connection = descriptors
+    parent, queue, shared = Connection(connection), _Queue((queue_out, queue_in)), list(map(SharedMemory, memories))
     with suppress(EOFError, OSError):
         runner = _answer(parent, lambda: _runner(parent))
         while runner is not None:
-            plan, layout, size = parent.recv()
-            _answer(parent, lambda: _run_blocks(runner, queue, plan, shared.views(layout, size)))  # noqa: B023
+            plan, layouts = parent.recv()
+            _answer(parent, lambda: _run_blocks(runner, queue, plan, _views(shared, layouts)))  # noqa: B023
+
+
+def _views(memories: Sequence[SharedMemory], layouts: Mapping[int, tuple[Layout, int]]) -> dict[str, np.ndarray]:
+    """Return the arrays that lie in several memories: number of the memory to layout and size."""
+    arrays: dict[str, np.ndarray] = {}
+    for number, layout in layouts.items():
+        arrays |= memories[number].views(*layout)
+    return arrays
 
 
 def _runner(parent: Connection) -> BlockRunner:

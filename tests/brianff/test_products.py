@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brianff.inputs import PulseInput, SpikeAverages, SpikeInput, contract
+from brianff.inputs import IMAGES_TOGETHER, PulseInput, SpikeAverages, SpikeInput, contract
 from brianff.products import COLUMNS, product
 
 
@@ -48,12 +48,30 @@ def test_inputs_of_any_kind_are_contracted_together(first, second):
     generator = np.random.default_rng(3)
     postsynaptic = [generator.normal(size=(len(inputs), 6)) for inputs, *_ in cases]
     response = cases[0][1]
-    expected = sum(
-        np.einsum("pi,pj->ij", presynaptic, factor)
-        for (*_, presynaptic), factor in zip(cases, postsynaptic, strict=True)
-    )
-    together = contract([inputs for inputs, *_ in cases], postsynaptic, response)
-    np.testing.assert_allclose(together, expected, rtol=1e-12, atol=1e-12)
+    for shapes in ([(4, 1), (4, 1)], [(1, 1), (4, 6)]):
+        modulators = [generator.normal(size=shape) for shape in shapes]
+        expected = sum(
+            np.einsum("pi,pj->ij", presynaptic, modulator * factor)
+            for (*_, presynaptic), modulator, factor in zip(cases, modulators, postsynaptic, strict=True)
+        )
+        together = contract([inputs for inputs, *_ in cases], modulators, postsynaptic, response)
+        np.testing.assert_allclose(together, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_pulses_are_contracted_alike_by_any_number_of_threads():
+    generator = np.random.default_rng(4)
+    images, presentations = 2 * IMAGES_TOGETHER + 5, 700
+    parts = np.hstack([generator.random((images, 5)), np.zeros((images, 3))])
+    codes = np.hstack([np.zeros((3, 5)), np.eye(3)])
+    which = generator.integers(images, size=presentations), generator.integers(3, size=presentations)
+    modulator, factor = generator.normal(size=(presentations, 1)), generator.normal(size=(presentations, 6))
+    amplitudes = parts[which[0]] + codes[which[1]]
+    for kind, tolerance in ((np.float64, 1e-12), (np.float32, 1e-4)):
+        one, three = (PulseInput(parts.astype(kind), codes.astype(kind), *which, 4, (0,), threads) for threads in (1, 3))
+        change = contract([one], [modulator], [factor.astype(kind)], np.ones(4))
+        assert change.dtype == kind
+        np.testing.assert_allclose(change, amplitudes.T @ (modulator * factor), rtol=tolerance, atol=tolerance)
+        np.testing.assert_array_equal(change, contract([three], [modulator], [factor.astype(kind)], np.ones(4)))
 
 
 def test_images_of_two_batches_are_kept_once_if_they_are_the_same():

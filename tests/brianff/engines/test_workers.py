@@ -157,3 +157,26 @@ def test_shared_memory_grows_and_keeps_arrays_apart():
         assert same["b"].all()
         assert same["empty"].shape == (0, 4)
     memory.close()
+
+
+def test_shared_memory_is_in_use_while_a_part_of_its_arrays_is_held():
+    memory = SharedMemory()
+    assert not memory.in_use
+    assert memory.views(*layout_of([("empty", (0, 4), float)]))["empty"].shape == (0, 4)
+    arrays = memory.views(*layout_of([("a", (5, 2), float), ("b", (3,), bool)]))
+    part = arrays["a"][1:].reshape(-1)[::2]
+    del arrays
+    assert memory.in_use
+    del part
+    assert not memory.in_use
+    memory.close()
+
+
+@pytest.mark.slow
+def test_results_stay_what_they_are_however_many_are_held(numpy_target):
+    two = simulator(2)
+    held = [two.present(IMAGES[number:], LABELS[number:]) for number in range(5)]
+    copies = [responses.goodness_terms.copy() for responses in held]
+    two.present(1 - IMAGES, LABELS)
+    for responses, copy in zip(held, copies, strict=True):
+        np.testing.assert_array_equal(responses.goodness_terms, copy)

@@ -1,8 +1,11 @@
 """How Brian2 turns equations into machine code here: C++ through Cython, vectorised where the compiler can.
 
-Brian2's default flags leave `exp` scalar. Two additions let gcc use the vector functions of libmvec:
+Brian2's default flags leave `exp` scalar. Three additions let gcc use the vector functions of libmvec:
 `-D__FAST_MATH__` makes glibc declare them (Brian2's `-fno-finite-math-only` undefines that macro, and with it stays
-honest about NaN), and a higher limit of alias checks lets loops over many arrays be vectorised at all.
+honest about NaN); a higher limit of alias checks lets loops over many arrays be vectorised at all; and the checks that
+Cython makes before the loop, for each array and each division, must not let gcc take the loop for one that hardly ever
+runs. In single precision, a fourth makes the constants in expressions single too: one in double precision would carry
+the whole expression with it.
 """
 
 import hashlib
@@ -12,16 +15,33 @@ import shutil
 import subprocess
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import brian2
+import numpy as np
 from brian2 import prefs
 
-__all__ = ["BASE_FLAGS", "SIMD_FLAGS", "cache_directory", "compiler", "configure", "simd_exponential"]
+__all__ = [
+    "BASE_FLAGS",
+    "SIMD_FLAGS",
+    "SINGLE_FLAGS",
+    "cache_directory",
+    "compiler",
+    "configure",
+    "in_single_precision",
+    "simd_exponential",
+]
 
 BASE_FLAGS = ["-w", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native", "-std=c++11"]
-SIMD_FLAGS = ["-D__FAST_MATH__", "--param=vect-max-version-for-alias-checks=1000"]
+SIMD_FLAGS = [
+    "-D__FAST_MATH__",
+    "--param=vect-max-version-for-alias-checks=1000",
+    "--param=hot-bb-frequency-fraction=1000000",
+]
+SINGLE_FLAGS = ["-fsingle-precision-constant"]
 _PROBE = "#include <cmath>\nvoid f(double *x, int n) { for (int i = 0; i < n; i++) x[i] = 1.0 / (1.0 + exp(-x[i])); }\n"
 
 
@@ -37,7 +57,17 @@ def _vectorises(compiler_path: str) -> bool:
     with tempfile.TemporaryDirectory() as directory:
         source, compiled = Path(directory, "probe.cpp"), Path(directory, "probe.o")
         source.write_text(_PROBE)
-        command = [compiler_path, *BASE_FLAGS, *SIMD_FLAGS, "-fPIC", "-c", str(source), "-o", str(compiled)]
+        command = [
+            compiler_path,
+            *BASE_FLAGS,
+            *SIMD_FLAGS,
+            *SINGLE_FLAGS,
+            "-fPIC",
+            "-c",
+            str(source),
+            "-o",
+            str(compiled),
+        ]
         if subprocess.run(command, capture_output=True, check=False).returncode != 0:
             return False
         return b"_ZGV" in compiled.read_bytes()
@@ -58,15 +88,16 @@ def _processor() -> str:
     return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
 
 
-def cache_directory() -> Path:
+def cache_directory(single: bool = False) -> Path:
     """Return the directory of compiled code: one per set of flags, processor and Brian2 version.
 
-    It lies in the directory that the environment variable BRIANFF_CACHE names, or in the user's cache.
+    With `single`, that of code in single precision. It lies in the directory that the environment variable
+    BRIANFF_CACHE names, or in the user's cache.
     """
     base = os.environ.get("BRIANFF_CACHE") or Path(
         os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "brianff"
     )
-    flags = BASE_FLAGS + SIMD_FLAGS * simd_exponential()
+    flags = BASE_FLAGS + (SIMD_FLAGS + SINGLE_FLAGS * single) * simd_exponential()
     key = hashlib.sha256(repr((flags, _processor(), brian2.__version__)).encode()).hexdigest()[:12]
     return Path(base, "cython", key)
 
@@ -98,6 +129,25 @@ def configure() -> str:
     )
     prefs.codegen.target = "numpy"
     return "numpy"
+
+
+@contextmanager
+def in_single_precision() -> Iterator[None]:
+    """Let Brian2 generate and compile code in single precision, for objects whose arrays are in single precision."""
+    before = prefs.core.default_float_dtype, prefs.codegen.cpp.extra_compile_args_gcc
+    cache_before = prefs.codegen.runtime.cython.cache_dir
+    prefs.core.default_float_dtype = np.float32
+    if configure() == "cython" and simd_exponential():
+        prefs.codegen.cpp.extra_compile_args_gcc = BASE_FLAGS + SIMD_FLAGS + SINGLE_FLAGS
+        directory = cache_directory(single=True)
+        directory.mkdir(parents=True, exist_ok=True)
+        prefs.codegen.runtime.cython.cache_dir = str(directory)
+    try:
+        with np.errstate(over="ignore"):  # Brian2 compares with numbers beyond single precision
+            yield
+    finally:
+        prefs.core.default_float_dtype, prefs.codegen.cpp.extra_compile_args_gcc = before
+        prefs.codegen.runtime.cython.cache_dir = cache_before
 
 
 def _cython_works() -> bool:

@@ -55,7 +55,10 @@ class Input:
         pulse_response : ndarray, shape (steps,)
             As in `presynaptic`.
         """
-        return product(self.presynaptic(pulse_response).T, postsynaptic, self.threads)
+        presynaptic = self.presynaptic(pulse_response)
+        if postsynaptic.dtype == np.float32:  # twice as fast as a product of both types
+            presynaptic = presynaptic.astype(np.float32, copy=False)
+        return product(presynaptic.T, postsynaptic, self.threads)
 
 
 def average_after(pulse_response: np.ndarray) -> np.ndarray:
@@ -114,6 +117,7 @@ class PulseInput(Input):
         ----------
         weights : ndarray, shape (inputs, neurons)
         """
+        weights = weights.astype(np.result_type(self.image_part, np.float32), copy=False)
         return product(self.image_part, weights, self.threads), csr_matrix(self.codes) @ weights
 
     @property

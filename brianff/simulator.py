@@ -14,7 +14,7 @@ from brianff.crossbar import Crossbar, make_crossbar
 from brianff.description import Network, PulseEncoding
 from brianff.encoding import code_matrix, encode_spikes, image_part
 from brianff.engines import ENGINES
-from brianff.engines.population import LayerResult
+from brianff.engines.population import PRECISIONS, LayerResult
 from brianff.errors import ConfigurationError, DataError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeAverages, SpikeInput
@@ -71,6 +71,13 @@ class Simulator:
         Bytes for the state of the presentations side by side in the lanes engine, in each process.
     workers : int
         Processes among which the lanes engine shares the work, this one included. Results do not depend on it.
+    precision : {"double", "single"}
+        Precision of the lanes engine's neurons, and of the matrix products beside it. Single is about twice as fast.
+
+    Raises
+    ------
+    ConfigurationError
+        If an engine, a precision or what the network names is not known or does not fit.
 
     Attributes
     ----------
@@ -100,9 +107,14 @@ class Simulator:
         seed: int = 0,
         memory: int = DEFAULT_MEMORY,
         workers: int = 1,
+        precision: str = "double",
     ):
         if engine not in ENGINES:
             raise ConfigurationError(f"no engine {engine!r}; known: {', '.join(ENGINES)}")
+        if precision not in PRECISIONS:
+            raise ConfigurationError(f"no precision {precision!r}; known: {', '.join(PRECISIONS)}")
+        if engine == "reference" and precision != "double":
+            raise ConfigurationError("the reference engine computes in double precision: use precision = 'double'")
         self.network = network
         self.goodness = goodness or Goodness()
         self.streams = RandomStreams(seed)
@@ -115,7 +127,10 @@ class Simulator:
             )
             for number, (layer, rows, columns) in enumerate(zip(network.layers, sizes, sizes[1:], strict=False))
         )
-        options = {"lanes": lanes, "memory": memory, "workers": workers} if engine == "lanes" else {}
+        self._dtype = PRECISIONS[precision]
+        options: dict[str, Any] = {}
+        if engine == "lanes":
+            options = {"lanes": lanes, "memory": memory, "workers": workers, "precision": precision}
         self.workers = workers if engine == "lanes" else 1
         self._engine = ENGINES[engine](network, self.goodness, seed=seed, **options)
         self._evaluation_generator: np.random.Generator | None = None
@@ -288,9 +303,8 @@ class Simulator:
         image = np.repeat(np.arange(len(images)), labels.size // max(len(images), 1))
         part = image_part(self.network, images)
         if isinstance(encoding, PulseEncoding):
-            return PulseInput(
-                part, self.codes, image, labels.ravel(), encoding.steps, encoding.pulse_steps, self.workers
-            )
+            part, codes = (array.astype(self._dtype, copy=False) for array in (part, self.codes))
+            return PulseInput(part, codes, image, labels.ravel(), encoding.steps, encoding.pulse_steps, self.workers)
         intensities = part[image] + self.codes[labels.ravel()]
         generator = self._evaluation_generator or self.streams["encoding"]
         return encode_spikes(encoding, intensities, generator, self.workers)

@@ -17,7 +17,7 @@ so that one exponential in each step serves all memristors of a membrane. This i
 
 __all__ = ["BOLTZMANN_FACTOR", "volatile_memristor"]
 
-BOLTZMANN_FACTOR = "boltzmann = exp(v/k) : 1\n"
+BOLTZMANN_FACTOR = "boltzmann = exponential(v/k) : 1\n"
 """Equation of the Boltzmann factor of the membrane voltage, which `volatile_memristor` reads."""
 
 

@@ -71,7 +71,14 @@ def readout_accuracies(trainer: Trainer, report: Callable[[int], None] = lambda 
     fitted = trainer.training.first(evaluation.readout_images)
     images = [part.intensities(slice(None)) for part in (fitted, trainer.held_out)]
     engine = protocol.engine
-    untrained = Simulator(protocol.network, trainer.simulator.goodness, engine.name, engine.lanes, protocol.seed)
+    untrained = Simulator(
+        protocol.network,
+        trainer.simulator.goodness,
+        engine.name,
+        engine.lanes,
+        protocol.seed,
+        precision=engine.precision,
+    )
 
     features = {
         "readout_accuracy": [latents(trainer.simulator, part, evaluation.layers) for part in images],

@@ -58,6 +58,7 @@ class Trainer:
             protocol.seed,
             protocol.engine.memory,
             protocol.engine.workers or processors(),
+            protocol.engine.precision,
         )
         self.modulator = MODULATORS[learning.probability](learning.sharpness, learning.threshold)
         self.step_rule = STEP_RULES[learning.step_rule](learning.step_size, self.simulator.workers)

@@ -43,6 +43,8 @@ class Plan:
         Layers whose membrane voltages are carried over.
     goodness_only : bool
         Whether to leave out what only plasticity needs.
+    dtype : type
+        Type of the results.
     """
 
     presentations: int
@@ -53,6 +55,7 @@ class Plan:
     spikes: bool
     carried: tuple[int, ...] = ()
     goodness_only: bool = False
+    dtype: type = np.float64
 
     @property
     def blocks(self) -> range:
@@ -68,14 +71,14 @@ class Plan:
         arrays: dict[str, tuple[tuple[int, ...], type]] = {}
         for layer in range(self.layers):
             shape = self.presentations, neurons[layer]
-            arrays[f"goodness_terms {layer}"] = shape, float
-            arrays[f"postsynaptic {layer}"] = (self.presentations, 0) if self.goodness_only else shape, float
+            arrays[f"goodness_terms {layer}"] = shape, self.dtype
+            arrays[f"postsynaptic {layer}"] = (self.presentations, 0) if self.goodness_only else shape, self.dtype
             if layer < self.layers - 1:
-                arrays[f"averages {layer}"] = shape, float
+                arrays[f"averages {layer}"] = shape, self.dtype
             if self.spikes:
                 arrays[f"raster {layer}"] = (self.steps, *shape), bool
             if layer in self.carried:
-                arrays[f"membrane {layer}"] = shape, float
+                arrays[f"membrane {layer}"] = shape, self.dtype
         return arrays
 
 
@@ -201,7 +204,7 @@ class _Voltages:
 
     def __init__(self, steps: int, group: LaneGroup, above: Population, averages: np.ndarray):
         self._group, self._averages = group, averages
-        self._voltages = np.empty((steps, *averages.shape))
+        self._voltages = np.empty((steps, *averages.shape), averages.dtype)
         self.collect(-1)
 
     def collect(self, step: int) -> None:

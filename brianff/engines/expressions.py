@@ -8,9 +8,17 @@ import numpy as np
 from brian2 import Equations
 from brian2.utils.stringtools import get_identifiers
 
+from brianff.equations.functions import FUNCTIONS
+
 __all__ = ["evaluator"]
 
-_FUNCTIONS = {"clip": np.clip, "exp": np.exp, "int": np.asarray, "inf": np.inf}
+_FUNCTIONS = {
+    "clip": np.clip,
+    "exp": np.exp,
+    "int": np.asarray,
+    "inf": np.inf,
+    **{name: function.pyfunc for name, function in FUNCTIONS.items()},
+}
 
 
 def evaluator(
@@ -36,7 +44,7 @@ def evaluator(
     code = expressions[name].code if name in expressions else name
     constants, states = dict(_FUNCTIONS), []
     for identifier in get_identifiers(code) - set(_FUNCTIONS):
-        if identifier in equations:
+        if identifier in equations and identifier not in namespace:
             states.append(identifier)
         else:
             value = namespace[identifier] if identifier in namespace else getattr(brian2, identifier)

@@ -58,17 +58,18 @@ class LaneGroup:
         self._crossings = spiking and population.neuron.spikes_at_crossings and population.layer.winners is None
         spiking = spiking and not self._crossings
         clock = brian2.Clock(population.network.time_step, name="lanes_clock")
-        self._group = population.group(lanes * population.layer.neurons, self._equations, spiking, "lanes", clock)
-        self._network = PreparedNetwork(self._group)
-        if not self._separable and population.synapse.update:
-            self._network.add(self._group.run_regularly(population.synapse.update, when="start"))
-        if self._immediate or population.layer.winners is not None:
-            self._network.add(brian2.NetworkOperation(self._before_threshold, clock=clock, when="after_groups"))
         self._kick: np.ndarray | None = None
         self._above: np.ndarray
         self._crossed: np.ndarray
         self._lanes = lanes
-        self._network.prepare()
+        with population.generating_code():
+            self._group = population.group(lanes * population.layer.neurons, self._equations, spiking, "lanes", clock)
+            self._network = PreparedNetwork(self._group)
+            if not self._separable and population.synapse.update:
+                self._network.add(self._group.run_regularly(population.synapse.update, when="start"))
+            if self._immediate or population.layer.winners is not None:
+                self._network.add(brian2.NetworkOperation(self._before_threshold, clock=clock, when="after_groups"))
+            self._network.prepare()
         self._use = self._network.restrict(self._group)
         gc.collect()
         gc.freeze()  # Brian2's many objects would slow every later garbage collection
@@ -131,7 +132,7 @@ class LaneGroup:
     def present_drive(self, fill: Callable[[np.ndarray], None], after_step: AfterStep) -> None:
         """Present a drive, which `fill` writes to an array (lanes, neurons), with the time course of the pulses."""
         if self._immediate:
-            drive = np.empty((self._lanes, self.population.layer.neurons))
+            drive = np.empty((self._lanes, self.population.layer.neurons), self.population.dtype)
             fill(drive)
             drive *= self._gain
         else:
@@ -189,7 +190,8 @@ class LaneGroup:
             self._above = above
 
     def _events(self, starts: np.ndarray, units: np.ndarray, inputs: int) -> csr_matrix:
-        return csr_matrix((np.full(len(units), self._gain), units, starts), (self._lanes, inputs))
+        gains = np.full(len(units), self._gain, self.population.dtype)
+        return csr_matrix((gains, units, starts), (self._lanes, inputs))
 
     def _before_threshold(self) -> None:
         """Let events act that act at once, and hold the competition."""

@@ -12,7 +12,7 @@ import numpy as np
 from brianff.codegeneration import configure
 from brianff.description import Network
 from brianff.engines.blocks import BlockRunner, Observe, Plan
-from brianff.engines.population import LayerResult, populations
+from brianff.engines.population import PRECISIONS, LayerResult, populations
 from brianff.engines.workers import Workers
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
@@ -42,6 +42,8 @@ class LanesEngine:
         Seed of what differs from neuron to neuron.
     energy : bool
         Integrate the neurons' energies too, for observers.
+    precision : {"double", "single"}
+        Of all state variables, weights and results.
     """
 
     def __init__(
@@ -53,9 +55,11 @@ class LanesEngine:
         workers: int = 1,
         seed: int = 0,
         energy: bool = False,
+        precision: str = "double",
     ):
         configure()
-        self.populations = populations(network, goodness, seed, energy)
+        self.populations = populations(network, goodness, seed, energy, precision)
+        self._dtype = PRECISIONS[precision]
         self.lanes = lanes or max(1, memory // max(population.lane_bytes for population in self.populations))
         self._runner = BlockRunner(self.populations, self.lanes)
         self._workers = Workers(self.populations, self.lanes, workers - 1) if workers > 1 else None
@@ -98,6 +102,7 @@ class LanesEngine:
             spikes,
             tuple(carried),
             goodness_only,
+            self._dtype,
         )
         given = self._given(inputs, weights) | {f"membrane {layer}": membrane for layer, membrane in carried.items()}
         shapes = plan.results([matrix.shape[1] for matrix in weights])
@@ -133,12 +138,14 @@ class LanesEngine:
             parts = -(-parts // EVEN_PARTS) * EVEN_PARTS
         return max(1, -(-presentations // parts))
 
-    @staticmethod
-    def _given(inputs: PulseInput | SpikeInput, weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        given = {f"weights {layer}": matrix for layer, matrix in enumerate(weights)}
+    def _given(self, inputs: PulseInput | SpikeInput, weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        given = {f"weights {layer}": self._typed(matrix) for layer, matrix in enumerate(weights)}
         if isinstance(inputs, SpikeInput):
             return given | {"event starts": inputs.matrix.indptr, "event units": inputs.matrix.indices}
         matrix = given.pop("weights 0")
         image_drive, label_drive = inputs.drives(matrix)
-        drives = {"image drive": image_drive, "label drive": label_drive}
+        drives = {"image drive": self._typed(image_drive), "label drive": self._typed(label_drive)}
         return given | drives | {"image": inputs.image, "label": inputs.label}
+
+    def _typed(self, array: np.ndarray) -> np.ndarray:
+        return array.astype(self._dtype, copy=False)

@@ -1,5 +1,6 @@
 """What both engines share: how a layer's description becomes the arguments of a Brian2 group."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,7 @@ from brian2.units.fundamentalunits import get_dimensions
 from brian2.utils.stringtools import get_identifiers
 from scipy.linalg import toeplitz
 
+from brianff.codegeneration import in_single_precision
 from brianff.description import Layer, Network, PulseEncoding
 from brianff.equations import NEURONS, SYNAPSES, NeuronModel, SynapseModel
 from brianff.equations.composition import compose, state_variables
@@ -22,7 +24,10 @@ from brianff.goodness import Goodness
 from brianff.quantities import parse_like
 from brianff.random import RandomStreams
 
-__all__ = ["LayerResult", "Population", "mean_of_one", "populations"]
+__all__ = ["PRECISIONS", "LayerResult", "Population", "mean_of_one", "populations"]
+
+PRECISIONS = {"double": np.float64, "single": np.float32}
+"""Types of state variables by the name of the precision."""
 
 SPIKE_BYTES = 8 + 4 + 1
 """Time of the last spike, place in the list of spikes, refractoriness."""
@@ -73,6 +78,8 @@ class Population:
         Seed of what differs from neuron to neuron.
     energy : bool
         Integrate the neurons' energies too.
+    precision : {"double", "single"}
+        Of the state variables and of the arithmetic.
     """
 
     network: Network
@@ -81,6 +88,7 @@ class Population:
     number: int = 0
     seed: int = 0
     energy: bool = False
+    precision: str = "double"
 
     def __post_init__(self):
         # Wrong names and values are reported before anything is compiled.
@@ -95,6 +103,15 @@ class Population:
     def neuron(self) -> NeuronModel:
         """The neuron model."""
         return _by_name(NEURONS, self.layer.neuron, "neuron")
+
+    @property
+    def dtype(self) -> type:
+        """Type of the state variables."""
+        return PRECISIONS[self.precision]
+
+    def generating_code(self) -> AbstractContextManager[None]:
+        """Return the context in which Brian2 objects of this population are made and compiled."""
+        return in_single_precision() if self.precision == "single" else nullcontext()
 
     @property
     def synapse(self) -> SynapseModel:
@@ -154,15 +171,25 @@ class Population:
         if goodness_only:
             kept = [equation for name, equation in equations.items() if name not in ("sensitivity", "postsynaptic")]
             equations = Equations(kept)
-        units = ((name, brian2.get_unit(get_dimensions(self.parameters[name]))) for name in self.spread)
-        equations += "\n".join(f"{name} : {unit!r} (constant)" for name, unit in units)
+        equations += "\n".join(f"{name} : {self._unit(name)!r} (constant)" for name in self.spread)
+        equations += "\n".join(f"{name} : {self._unit(name)!r} (shared, constant)" for name in self._shared)
         return equations if self.layer.winners is None else equations + "winning_voltage : volt"
+
+    def _unit(self, parameter: str) -> Any:
+        return brian2.get_unit(get_dimensions(self.parameters[parameter]))
+
+    @property
+    def _shared(self) -> tuple[str, ...]:
+        """Parameters that are variables of the group: Brian2's constants are in double precision always."""
+        if self.precision == "double":
+            return ()
+        return tuple(name for name in self.parameters if name not in self.spread)
 
     @cached_property
     def lane_bytes(self) -> int:
         """Memory that the state of the neurons takes for each presentation that runs beside others."""
         equations = self.equations(self.synapse.equations, "time_course = 1 : 1")
-        return self.layer.neurons * (8 * len(state_variables(equations)) + SPIKE_BYTES)
+        return self.layer.neurons * (np.dtype(self.dtype).itemsize * len(state_variables(equations)) + SPIKE_BYTES)
 
     def group(
         self, size: int, equations: Equations, spiking: bool, name: str, clock: brian2.Clock
@@ -181,14 +208,16 @@ class Population:
             equations,
             method=METHODS[self.network.method],
             method_options=self.method_options(equations),
-            namespace=self.namespace,
+            namespace={name: value for name, value in self.namespace.items() if name not in self._shared},
+            dtype=self.dtype,
             clock=clock,
             name=name,
             **events,
         )
         for parameter, values in self.spread.items():
-            unit = brian2.get_unit(get_dimensions(self.parameters[parameter]))
-            setattr(group, parameter, np.tile(values, size // self.layer.neurons) * unit)
+            setattr(group, parameter, np.tile(values, size // self.layer.neurons) * self._unit(parameter))
+        for parameter in self._shared:
+            setattr(group, parameter, self.parameters[parameter])
         return group
 
     def start(self, variable: str) -> float | np.ndarray:
@@ -309,9 +338,14 @@ def mean_of_one(course: np.ndarray) -> np.ndarray:
     return course / np.where(mean != 0, mean, 1.0)
 
 
-def populations(network: Network, goodness: Goodness, seed: int, energy: bool = False) -> list[Population]:
+def populations(
+    network: Network, goodness: Goodness, seed: int, energy: bool = False, precision: str = "double"
+) -> list[Population]:
     """Return the populations of a network's layers; see `Population`."""
-    return [Population(network, layer, goodness, number, seed, energy) for number, layer in enumerate(network.layers)]
+    return [
+        Population(network, layer, goodness, number, seed, energy, precision)
+        for number, layer in enumerate(network.layers)
+    ]
 
 
 def _by_name(models, name, kind):

@@ -184,10 +184,9 @@ class _Team:
         inputs = [(name, array.shape, array.dtype) for name, array in given.items()]
         outputs = [(name, *shape_and_type) for name, shape_and_type in results.items()]
         number = next((number for number, memory in enumerate(self._results, 1) if not memory.in_use), 0)
-        if number:
-            layouts = {0: layout_of(inputs), number: layout_of(outputs)}
-        else:  # the memories for results are all in use: these lie beside the inputs, and are copied
-            layouts = {0: layout_of([*inputs, *outputs])}
+        # With all memories for results in use, these lie beside the inputs, and are copied.
+        layouts = {number: layout_of(outputs)} if number else {}
+        layouts[0] = layout_of(inputs if number else [*inputs, *outputs])
         arrays = _views(self._memories, layouts)
         for name, array in given.items():
             arrays[name][...] = array

@@ -67,7 +67,9 @@ def test_pulses_are_contracted_alike_by_any_number_of_threads():
     modulator, factor = generator.normal(size=(presentations, 1)), generator.normal(size=(presentations, 6))
     amplitudes = parts[which[0]] + codes[which[1]]
     for kind, tolerance in ((np.float64, 1e-12), (np.float32, 1e-4)):
-        one, three = (PulseInput(parts.astype(kind), codes.astype(kind), *which, 4, (0,), threads) for threads in (1, 3))
+        one, three = (
+            PulseInput(parts.astype(kind), codes.astype(kind), *which, 4, (0,), threads) for threads in (1, 3)
+        )
         change = contract([one], [modulator], [factor.astype(kind)], np.ones(4))
         assert change.dtype == kind
         np.testing.assert_allclose(change, amplitudes.T @ (modulator * factor), rtol=tolerance, atol=tolerance)

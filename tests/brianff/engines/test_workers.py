@@ -29,9 +29,9 @@ def network(encoding=None, layers=2, **changes):
     )
 
 
-def simulator(workers, description=None):
+def simulator(workers, description=None, precision="double"):
     """Return a simulator whose workers have all started."""
-    made = Simulator(description or network(), lanes=5, seed=1, workers=workers)
+    made = Simulator(description or network(), lanes=5, seed=1, workers=workers, precision=precision)
     made.present(IMAGES[:1], LABELS[:1, 0])
     deadline = time.monotonic() + 60
     while not all(worker.ready for worker in team(made)):
@@ -53,8 +53,9 @@ def arrays(responses):
 
 @pytest.mark.slow
 def test_the_number_of_workers_does_not_matter(numpy_target):
-    for encoding in (PulseEncoding(steps=15), LatencyEncoding(steps=15)):
-        one, two, three = (simulator(workers, network(encoding)) for workers in (1, 2, 3))
+    pulses, latencies = PulseEncoding(steps=15), LatencyEncoding(steps=15)
+    for encoding, precision in ((pulses, "double"), (pulses, "single"), (latencies, "double")):
+        one, two, three = (simulator(workers, network(encoding), precision) for workers in (1, 2, 3))
         for count, spikes in ((1, False), (2, False), (2, True)):
             expected = list(arrays(one.present_layers(IMAGES, LABELS, count, spikes)))
             assert expected[0].any()

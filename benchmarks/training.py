@@ -5,6 +5,7 @@ Each trains 784 - 512 on random images, batch 128, one wrong label for each imag
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 
@@ -21,9 +22,9 @@ BATCH, BATCHES = 128, 10
 WHAT = "MNIST training, MIF 784-512, a pair of presentations per image, 20 steps, Adam"
 
 
-def protocol(workers: int | None) -> Protocol:
+def protocol(workers: int | None, precision: str = "double") -> Protocol:
     """Return the protocol: msnn-mnist with one random wrong label for each image."""
-    settings = ["learning.negatives=wrong-label", "evaluation.epoch_images=1"]
+    settings = ["learning.negatives=wrong-label", "evaluation.epoch_images=1", f"engine.precision={precision}"]
     return load_protocol("msnn-mnist", settings + ([f"engine.workers={workers}"] if workers else []))
 
 
@@ -55,20 +56,20 @@ class Training:
 
 
 def rows(runs: int) -> Iterator[Row]:
-    """Measure against each of the opponents."""
+    """Measure against each of the opponents; against PyTorch, which computes in single precision, in both."""
     threads = processors()
-    ours = Training(protocol(threads))
+    trainings = {precision: Training(protocol(threads, precision)) for precision in ("double", "single")}
     opponents = [
         ("PyTorch, autograd, input product at every step, state detached", pytorch.Autograd(threads), ">= 6"),
         ("PyTorch without autograd, drive computed once", pytorch.ByHand(threads), ">= 2"),
         ("PyTorch without autograd, drive computed once, torch.compile", pytorch.Compiled(threads), ""),
         ("plain Brian2, one run() per presentation, Synapses (no learning)", plain_brian2.Network(), ">= 500"),
     ]
-    for against, opponent, bar in opponents:
+    for (against, opponent, bar), (precision, ours) in itertools.product(opponents, trainings.items()):
         yield compare(
-            f"{WHAT}, {threads} workers",
+            f"{WHAT}, {threads} workers, {precision} precision",
             f"{against}, {threads} threads" if "PyTorch" in against else against,
-            lambda: 1e6 / ours.images_per_second(),
+            lambda: 1e6 / ours.images_per_second(),  # noqa: B023
             lambda: 1e6 / opponent.images_per_second(),  # noqa: B023
             "us/image",
             bar,

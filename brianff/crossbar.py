@@ -56,6 +56,11 @@ class Crossbar:
         self.program(0.0)
 
     @property
+    def noisy(self) -> bool:
+        """Whether two reads of the same weights differ."""
+        return False
+
+    @property
     def digital_support(self) -> tuple[str, ...]:
         """What programming needs beside the crossbar, in words."""
         return ()
@@ -117,6 +122,11 @@ class DeviceCrossbar(Crossbar):
         self.program(weights - self.weights)
 
     @property
+    def noisy(self) -> bool:
+        """Whether two reads of the same weights differ."""
+        return bool(self.device.physics["read_noise"])
+
+    @property
     def digital_support(self) -> tuple[str, ...]:
         """What programming needs beside the crossbar, in words."""
         support = []
@@ -148,7 +158,7 @@ class DeviceCrossbar(Crossbar):
 
     def read(self, generator: np.random.Generator) -> np.ndarray:
         """Return the weights as one read shows them, shape (inputs, neurons); `generator` draws the read noise."""
-        if not self.device.physics["read_noise"]:
+        if not self.noisy:
             return self.weights
         noise = self.devices.read_deviation() * generator.standard_normal(self.weights.size)
         return self.weights + self.full_scale * noise.reshape(self.weights.shape)

@@ -114,10 +114,11 @@ DATASETS = ("digits", *SOURCES)
 
 @dataclass(frozen=True)
 class Batch:
-    """Some images of a split: intensities (images, pixels) in [0, 1] and labels (images,)."""
+    """Some images of a split: intensities (images, pixels) in [0, 1], labels (images,), and their places in the split."""
 
     images: np.ndarray
     labels: np.ndarray
+    places: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class Split:
         order = generator.permutation(len(self))
         for start in range(0, len(order), size):
             rows = order[start : start + size]
-            yield Batch(self.intensities(rows), self.labels[rows])
+            yield Batch(self.intensities(rows), self.labels[rows], rows)
 
     def first(self, count: int) -> Split:
         """Return the first `count` images, or all if there are fewer."""

@@ -306,6 +306,14 @@ class SparseSpikes(SpikeInput):
         """Spikes as an array of bool, shape (steps, presentations, inputs)."""
         return self.matrix.toarray().astype(bool).reshape(self.steps, len(self), self.matrix.shape[1])
 
+    def averages(self, pulse_response: np.ndarray, dtype: type = np.float64) -> np.ndarray:
+        """Return the time average of each unit's alpha current, shape (presentations, units), summed step by step."""
+        averages = np.zeros((len(self), self.matrix.shape[1]), dtype)
+        for step, average in enumerate(average_after(pulse_response)):
+            spikes = self.at(step).tocoo()
+            averages[spikes.row, spikes.col] += average
+        return averages
+
     def select(self, presentations) -> SpikeInput:
         """Return the input of some presentations."""
         rows = np.arange(self.matrix.shape[0]).reshape(self.steps, len(self))[:, presentations]
@@ -313,8 +321,7 @@ class SparseSpikes(SpikeInput):
 
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
         """Return the presynaptic factor (presentations, inputs): the time average of the unit's alpha current."""
-        averages = average_after(pulse_response)
-        return sum(average * self.at(step) for step, average in enumerate(averages)).toarray()
+        return self.averages(pulse_response)
 
 
 @dataclass(frozen=True)

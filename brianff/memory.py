@@ -4,10 +4,13 @@ import re
 import sys
 from pathlib import Path
 
-__all__ = ["DEFAULT_MEMORY", "parse_bytes", "peak_memory"]
+__all__ = ["DEFAULT_KEPT_SPIKES", "DEFAULT_MEMORY", "parse_bytes", "peak_memory"]
 
 DEFAULT_MEMORY = 2 * 1024**2
 """Bytes for the state of presentations that run side by side; more is slower once it leaves the processor's caches."""
+
+DEFAULT_KEPT_SPIKES = 512 * 1024**2
+"""Bytes for spikes of frozen layers; MNIST's 600,000 pairs of image and label need about as much with 512 neurons."""
 
 _UNITS = {
     "B": 1,

@@ -17,7 +17,7 @@ from brianff.engines import ENGINES
 from brianff.engines.population import PRECISIONS, LayerResult
 from brianff.errors import ConfigurationError, DataError
 from brianff.goodness import Goodness
-from brianff.inputs import PulseInput, SpikeAverages, SpikeInput
+from brianff.inputs import PulseInput, SparseSpikes, SpikeAverages, SpikeInput
 from brianff.memory import DEFAULT_MEMORY, peak_memory
 from brianff.random import RandomStreams
 from brianff.responses import Recording, Responses
@@ -208,14 +208,38 @@ class Simulator:
             options["membranes"] = [layer.carried(len(inputs)) for layer in self.layers[:count]]
         spikes = spikes or self.goodness.counts_spikes
         responses = self._responses(inputs, self._engine.present(inputs, weights, spikes=spikes, **options))
-        self.presentations += len(inputs)
-        self.neuron_steps += len(inputs) * inputs.steps * sum(matrix.shape[1] for matrix in weights)
+        self._count(inputs, weights)
         return responses
+
+    def present_spikes(self, spikes: SparseSpikes, layer: int) -> Responses:
+        """Present spikes of the layer below to one layer, without simulating the layers below.
+
+        Its responses are the same as if the layers below had been presented with what made them spike.
+
+        Parameters
+        ----------
+        spikes : SparseSpikes
+        layer : int
+            At least 1. In the lanes engine only.
+        """
+        weights = self.layers[layer].crossbar.read(self._read_noise)
+        (result,) = self._engine.present(spikes, [weights], first=layer)
+        response = self._engine.populations[layer].pulse_response
+        averages = SpikeAverages(spikes.averages(response, self._dtype), self.workers)
+        self._count(spikes, [weights])
+        return Responses(averages, *result.measured(self.goodness), self.goodness, response)
 
     def read_weights(self, count: int | None = None) -> list[np.ndarray]:
         """Return the weights of the first `count` layers as one read shows them, shape (inputs, neurons) each."""
-        generator = self._evaluation_generator or self.streams["read noise"]
-        return [layer.crossbar.read(generator) for layer in self.layers[:count]]
+        return [layer.crossbar.read(self._read_noise) for layer in self.layers[:count]]
+
+    @property
+    def _read_noise(self) -> np.random.Generator:
+        return self._evaluation_generator or self.streams["read noise"]
+
+    def _count(self, inputs: PulseInput | SpikeInput, weights: Sequence[np.ndarray]) -> None:
+        self.presentations += len(inputs)
+        self.neuron_steps += len(inputs) * inputs.steps * sum(matrix.shape[1] for matrix in weights)
 
     def present_every_label(self, images: np.ndarray) -> list[Responses]:
         """Present each image with every label; return the responses of each layer, goodness only.

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from brianff.description import Description, Network
 from brianff.errors import ConfigurationError
-from brianff.memory import DEFAULT_MEMORY, parse_bytes
+from brianff.memory import DEFAULT_KEPT_SPIKES, DEFAULT_MEMORY, parse_bytes
 
 __all__ = ["Data", "Eligibility", "Engine", "Evaluation", "Learning", "Protocol", "load_protocol", "named_protocols"]
 
@@ -184,6 +184,9 @@ class Engine(Description):
     workers : int or None
         Processes that share the work; None: one for each processor that this process may use. Results do not
         depend on it.
+    kept_spikes : int or str
+        Memory for spikes of frozen layers, which are kept for the next time that the same image comes with the same
+        label instead of being simulated again; as `memory`. Results do not depend on it.
     precision : {"double", "single"}
         Precision of the neurons and matrix products of the lanes engine. Single is about twice as fast.
     online : {"fastest", "steps"}
@@ -195,6 +198,7 @@ class Engine(Description):
     lanes: int | None = Field(None, ge=1)
     memory: Annotated[int, BeforeValidator(parse_bytes)] = DEFAULT_MEMORY
     workers: int | None = Field(None, ge=1)
+    kept_spikes: Annotated[int, BeforeValidator(parse_bytes)] = DEFAULT_KEPT_SPIKES
     precision: Literal["double", "single"] = "double"
     online: Literal["fastest", "steps"] = "fastest"
 

@@ -12,6 +12,7 @@ from brianff.engines.workers import processors
 from brianff.errors import ConfigurationError
 from brianff.protocols.augmentation import shift_images
 from brianff.protocols.configuration import Protocol
+from brianff.protocols.frozen import FrozenLayers
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.inference import Score, accuracy
 from brianff.protocols.modulators import MODULATORS
@@ -64,6 +65,7 @@ class Trainer:
         self.step_rule = STEP_RULES[learning.step_rule](learning.step_size, self.simulator.workers)
         self.layer = 0
         self.epoch = 0
+        self._frozen_below: tuple[int, FrozenLayers | None] | None = None
         self.history: list[tuple[int, int, str, float]] = []
 
     @property
@@ -137,14 +139,28 @@ class Trainer:
         labels = np.column_stack([batch.labels, wrong])
         # All positive presentations, then each image's wrong labels: slices of the responses are not copied.
         order = np.arange(labels.size).reshape(labels.shape)
-        inputs = self.simulator.inputs(images, labels).select(np.append(order[:, 0], order[:, 1:]))
-        responses = self.simulator.present_inputs(inputs, self.layer + 1)[self.layer]
+        order = np.append(order[:, 0], order[:, 1:])
+        inputs = self.simulator.inputs(images, labels).select(order)
+        if self._frozen is None:
+            responses = self.simulator.present_inputs(inputs, self.layer + 1)[self.layer]
+        else:
+            responses = self._frozen.present(inputs, batch.places[order // (1 + count)], labels.ravel()[order])
         positive = responses.select(slice(None, len(images)))
         negative = responses.select(slice(len(images), None))
         if learning.negatives == "all-candidates":
             return positive, negative
         scores = self.modulator.score(negative).reshape(len(images), count)
         return positive, negative.select(np.arange(len(images)) * count + hardest(scores))
+
+    @property
+    def _frozen(self) -> FrozenLayers | None:
+        """The frozen layers below the active one, if what they answer can be kept."""
+        if self._frozen_below is None or self._frozen_below[0] != self.layer:
+            fits = FrozenLayers.fits(self.protocol, self.simulator, self.layer)
+            memory = self.protocol.engine.kept_spikes
+            kept = FrozenLayers(self.simulator, self.layer, len(self.training), memory) if fits else None
+            self._frozen_below = self.layer, kept
+        return self._frozen_below[1]
 
     def _learn(self, positive: Responses, negative: Responses, share_of_epoch: float) -> None:
         change = modulated_hebbian(positive, negative, self.modulator)
@@ -219,6 +235,7 @@ class Trainer:
             name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)
         }
         self.layer, self.epoch = values["layer"], values["epoch"]
+        self._frozen_below = None
         self.history = [tuple(row) for row in values["history"]]
         self.simulator.streams.restore(values["streams"])
         self.simulator.presentations = values["presentations"]

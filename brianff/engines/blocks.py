@@ -33,12 +33,12 @@ class Plan:
     presentations, steps : int
     lanes : int
         Presentations of each block but the last.
-    layers : int
-        Layers that run.
+    layers : range
+        Numbers of the layers that run.
     pulses : bool
-        Whether the first layer is given a drive with a common time course, or spikes.
+        Whether the first of them is given a drive with a common time course, or spikes.
     spikes : bool
-        Whether the spikes of all layers are wanted.
+        Whether the spikes of all of them are wanted.
     carried : tuple of int
         Layers whose membrane voltages are carried over.
     goodness_only : bool
@@ -50,7 +50,7 @@ class Plan:
     presentations: int
     steps: int
     lanes: int
-    layers: int
+    layers: range
     pulses: bool
     spikes: bool
     carried: tuple[int, ...] = ()
@@ -69,11 +69,11 @@ class Plan:
     def results(self, neurons: Sequence[int]) -> dict[str, tuple[tuple[int, ...], type]]:
         """Return name, shape and type of the arrays of results, for layers of so many neurons."""
         arrays: dict[str, tuple[tuple[int, ...], type]] = {}
-        for layer in range(self.layers):
-            shape = self.presentations, neurons[layer]
+        for layer, size in zip(self.layers, neurons, strict=True):
+            shape = self.presentations, size
             arrays[f"goodness_terms {layer}"] = shape, self.dtype
             arrays[f"postsynaptic {layer}"] = (self.presentations, 0) if self.goodness_only else shape, self.dtype
-            if layer < self.layers - 1:
+            if layer != self.layers[-1]:
                 arrays[f"averages {layer}"] = shape, self.dtype
             if self.spikes:
                 arrays[f"raster {layer}"] = (self.steps, *shape), bool
@@ -115,9 +115,9 @@ class BlockRunner:
         """
         rows = plan.rows(block)
         below: _HandedOn | None = None
-        for layer in range(plan.layers):
-            pulses = plan.pulses and layer == 0
-            spiking = plan.spikes or layer < plan.layers - 1
+        for layer in plan.layers:
+            pulses = plan.pulses and layer == plan.layers[0]
+            spiking = plan.spikes or layer != plan.layers[-1]
             group = self._group(layer, pulses, spiking, plan.goodness_only)
             membrane = given.get(f"membrane {layer}")
             with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported by Population.check
@@ -139,7 +139,7 @@ class BlockRunner:
 
     def _handed_on(self, plan: Plan, layer: int, rows: slice, group: LaneGroup, results: Arrays) -> _HandedOn | None:
         """Return what collects a layer's output for the layer above; None for the last."""
-        if layer == plan.layers - 1:
+        if layer == plan.layers[-1]:
             return None
         above, averages = self._populations[layer + 1], results[f"averages {layer}"][rows]
         averages[:] = 0.0

@@ -73,12 +73,14 @@ class LanesEngine:
         observe: Observe | None = None,
         membranes: Sequence[np.ndarray | None] = (),
         goodness_only: bool = False,
+        first: int = 0,
     ) -> list[LayerResult]:
-        """Present a batch to the first `len(weights)` layers.
+        """Present a batch to `len(weights)` layers.
 
         Parameters
         ----------
         inputs : PulseInput or SpikeInput
+            Input of the first of these layers.
         weights : sequence of ndarray
             Weights (inputs, neurons) of each layer to run.
         spikes : bool
@@ -90,6 +92,8 @@ class LanesEngine:
             Membrane voltages (volt) from which layers that carry them over start; they receive those at the end.
         goodness_only : bool
             Leave out what only plasticity needs: the sensitivity and the postsynaptic factor.
+        first : int
+            Number of the first layer to run; one above the network's first takes spikes.
         """
         presentations, pulses = len(inputs), isinstance(inputs, PulseInput)
         carried = {layer: membrane for layer, membrane in enumerate(membranes) if membrane is not None}
@@ -97,14 +101,16 @@ class LanesEngine:
             presentations,
             inputs.steps,
             self._block(presentations),
-            len(weights),
+            range(first, first + len(weights)),
             pulses,
             spikes,
             tuple(carried),
             goodness_only,
             self._dtype,
         )
-        given = self._given(inputs, weights) | {f"membrane {layer}": membrane for layer, membrane in carried.items()}
+        given = self._given(inputs, weights, first) | {
+            f"membrane {layer}": membrane for layer, membrane in carried.items()
+        }
         shapes = plan.results([matrix.shape[1] for matrix in weights])
         if self._workers is not None:
             self._workers.start()
@@ -123,7 +129,7 @@ class LanesEngine:
                 results.get(f"raster {layer}"),
                 results.get(f"averages {layer}"),
             )
-            for layer in range(len(weights))
+            for layer in plan.layers
         ]
 
     @property
@@ -138,8 +144,10 @@ class LanesEngine:
             parts = -(-parts // EVEN_PARTS) * EVEN_PARTS
         return max(1, -(-presentations // parts))
 
-    def _given(self, inputs: PulseInput | SpikeInput, weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        given = {f"weights {layer}": self._typed(matrix) for layer, matrix in enumerate(weights)}
+    def _given(
+        self, inputs: PulseInput | SpikeInput, weights: Sequence[np.ndarray], first: int
+    ) -> dict[str, np.ndarray]:
+        given = {f"weights {layer}": self._typed(matrix) for layer, matrix in enumerate(weights, first)}
         if isinstance(inputs, SpikeInput):
             return given | {"event starts": inputs.matrix.indptr, "event units": inputs.matrix.indices}
         matrix = given.pop("weights 0")

@@ -1,0 +1,140 @@
+"""Frozen layers: what they answered is kept for the next time that the same image comes with the same label."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from brianff.description import RateEncoding
+from brianff.equations import SYNAPSES
+from brianff.inputs import PulseInput, SparseSpikes, SpikeInput
+from brianff.protocols.configuration import Protocol
+from brianff.responses import Responses
+from brianff.simulator import Simulator
+
+__all__ = ["FrozenLayers", "KeptSpikes"]
+
+
+class KeptSpikes:
+    """Spikes of presentations, by number of the presentation, as long as there is room.
+
+    Parameters
+    ----------
+    presentations : int
+        Presentations that may come, numbered from 0.
+    steps, units : int
+        Time steps and neurons of each.
+    memory : int
+        Bytes; they are used as spikes arrive.
+    """
+
+    def __init__(self, presentations: int, steps: int, units: int, memory: int):
+        self.steps, self.units = steps, units
+        self._first = np.full(presentations, -1, dtype=np.int64)
+        self._count = np.zeros(presentations, dtype=np.int32)
+        kind = np.uint16 if steps * units <= np.iinfo(np.uint16).max + 1 else np.uint32
+        room = max(memory - self._first.nbytes - self._count.nbytes, 0)
+        self._places = np.empty(room // np.dtype(kind).itemsize, dtype=kind)
+        self._used = 0
+
+    def __contains__(self, presentation: int) -> bool:
+        return bool(self._first[presentation] >= 0)
+
+    def missing(self, presentations: np.ndarray) -> np.ndarray:
+        """Tell of each presentation whether its spikes are not kept."""
+        return self._first[presentations] < 0
+
+    def keep(self, presentations: np.ndarray, raster: np.ndarray) -> None:
+        """Keep spikes, shape (steps, presentations, units), of the first presentations for which there is room."""
+        which, places = _places(raster)
+        counts = np.bincount(which, minlength=len(presentations))
+        ends = np.cumsum(counts)
+        fitting = int(np.searchsorted(ends, len(self._places) - self._used, side="right"))
+        new, used = presentations[:fitting], int(ends[fitting - 1]) if fitting else 0
+        self._first[new] = self._used + ends[:fitting] - counts[:fitting]
+        self._count[new] = counts[:fitting]
+        self._places[self._used : self._used + used] = places[:used]
+        self._used += used
+
+    def get(self, presentations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the spikes of presentations that are kept: which of them each belongs to, and its place in it.
+
+        A place is ``step x units + unit``; places of a presentation rise.
+        """
+        counts = self._count[presentations]
+        before = np.cumsum(counts) - counts
+        index = np.arange(counts.sum()) + np.repeat(self._first[presentations] - before, counts)
+        return np.repeat(np.arange(len(presentations)), counts), self._places[index]
+
+
+class FrozenLayers:
+    """Presents to one layer, and simulates the layers below it only for what is not kept.
+
+    Parameters
+    ----------
+    simulator : Simulator
+    layer : int
+        The layer that learns; those below are frozen.
+    images, memory : int
+        Training images, and bytes for spikes.
+    """
+
+    def __init__(self, simulator: Simulator, layer: int, images: int, memory: int):
+        network = simulator.network
+        self._simulator, self._layer = simulator, layer
+        units = network.layers[layer - 1].neurons
+        self._kept = KeptSpikes(images * network.classes, network.encoding.steps, units, memory)
+
+    @staticmethod
+    def fits(protocol: Protocol, simulator: Simulator, layer: int) -> bool:
+        """Whether the same image and label give the same spikes each time, and they are all that the layer is given."""
+        network = protocol.network
+        return (
+            layer > 0
+            and protocol.engine.name == "lanes"
+            and protocol.data.shift == 0
+            and not protocol.unsupervised
+            and not isinstance(network.encoding, RateEncoding)
+            and not simulator.carries
+            and not simulator.goodness.counts_spikes
+            and not SYNAPSES[network.layers[layer].synapse].analog
+            and not any(below.crossbar.noisy for below in simulator.layers[:layer])
+        )
+
+    def present(self, inputs: PulseInput | SpikeInput, places: np.ndarray, labels: np.ndarray) -> Responses:
+        """Return the layer's responses.
+
+        Parameters
+        ----------
+        inputs : PulseInput or SpikeInput
+            Input of the first layer.
+        places, labels : ndarray of int, shape (presentations,)
+            Place of each presentation's image among the training images, and its label.
+        """
+        presentations = places * self._simulator.network.classes + labels
+        new = np.flatnonzero(self._kept.missing(presentations))
+        old = np.flatnonzero(~self._kept.missing(presentations))
+        which, where = self._kept.get(presentations[old])
+        which = old[which]
+        if len(new):
+            below = self._simulator.present_inputs(inputs.select(new), self._layer, spikes=True, goodness_only=True)
+            self._simulator.presentations -= len(new)  # they count once, when the layer itself is presented
+            raster = below[-1].raster
+            assert raster is not None
+            self._kept.keep(presentations[new], raster)
+            new_which, new_where = _places(raster)
+            which, where = np.append(which, new[new_which]), np.append(where, new_where)
+        return self._simulator.present_spikes(self._spikes(which, where, len(presentations)), self._layer)
+
+    def _spikes(self, which: np.ndarray, where: np.ndarray, presentations: int) -> SparseSpikes:
+        step, unit = np.divmod(where.astype(np.int64), self._kept.units)
+        shape = self._kept.steps * presentations, self._kept.units
+        matrix = csr_matrix((np.ones(len(unit)), (step * presentations + which, unit)), shape)
+        return SparseSpikes(matrix, self._kept.steps, self._simulator.workers)
+
+
+def _places(raster: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return spikes (steps, presentations, units) as `KeptSpikes.get` does."""
+    steps, presentations, units = raster.shape
+    flat = np.flatnonzero(raster.transpose(1, 0, 2))
+    return np.divmod(flat, steps * units) if steps * units else (flat, flat)

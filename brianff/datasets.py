@@ -114,7 +114,7 @@ DATASETS = ("digits", *SOURCES)
 
 @dataclass(frozen=True)
 class Batch:
-    """Some images of a split: intensities (images, pixels) in [0, 1], labels (images,), and their places in the split."""
+    """Some images of a split: intensities (images, pixels) in [0, 1], labels and places in the split (images,)."""
 
     images: np.ndarray
     labels: np.ndarray

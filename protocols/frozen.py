@@ -135,6 +135,6 @@ class FrozenLayers:
 
 def _places(raster: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return spikes (steps, presentations, units) as `KeptSpikes.get` does."""
-    steps, presentations, units = raster.shape
+    steps, _, units = raster.shape
     flat = np.flatnonzero(raster.transpose(1, 0, 2))
     return np.divmod(flat, steps * units) if steps * units else (flat, flat)

@@ -103,7 +103,7 @@ def _rate_spikes(encoding: RateEncoding, intensities: np.ndarray, generator: np.
     probability = (encoding.maximum_probability * intensities.ravel()[active]).astype(np.float32)
     spikes = generator.random((encoding.steps, len(active)), dtype=np.float32) < probability
     presentation, unit = np.divmod(active.astype(np.int32), np.int32(inputs))
-    step, which = np.nonzero(spikes)
+    step, which = np.divmod(np.flatnonzero(spikes), len(active) or 1)  # faster than nonzero of two dimensions
     row = step.astype(np.int32) * np.int32(presentations) + presentation[which]
     rows = encoding.steps * presentations
     starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))])

@@ -17,6 +17,8 @@ class EligibilityTrace:
     eligibility : Eligibility
     shape : tuple of int
         (inputs, neurons)
+    dtype : type
+        Type of the trace.
 
     Attributes
     ----------
@@ -24,14 +26,14 @@ class EligibilityTrace:
         The trace E.
     """
 
-    def __init__(self, eligibility: Eligibility, shape: tuple[int, ...]):
+    def __init__(self, eligibility: Eligibility, shape: tuple[int, ...], dtype: type = np.float64):
         self.rate, self.gain = eligibility.rate, eligibility.gain
-        self.value = np.zeros(shape)
+        self.value = np.zeros(shape, dtype)
 
     def __call__(self, change: np.ndarray, factor: float = 1.0) -> np.ndarray:
         """Take in the change of the moment and return the step of the weights; `factor` scales this step."""
         self.value *= 1.0 - self.rate
         change *= self.rate
-        self.value += change
+        self.value += change.astype(self.value.dtype, copy=False)
         gain = factor * self.gain
         return self.value if gain == 1.0 else gain * self.value

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import logit
 
 from brianff.datasets import Dataset
+from brianff.engines.population import PRECISIONS
 from brianff.errors import ConfigurationError
 from brianff.protocols.augmentation import shift_images
 from brianff.protocols.configuration import Protocol
@@ -38,10 +39,11 @@ class RandomPolarityTrainer(Trainer):
         super().__init__(protocol, dataset)
         described = protocol.learning.eligibility
         shape = self.simulator.layers[0].crossbar.weights.shape
-        self.eligibility = None if described is None else EligibilityTrace(described, shape)
-        self.online = self.eligibility is not None and protocol.learning.batch == 1
+        self.online = described is not None and protocol.learning.batch == 1
         fast = self.online and protocol.engine.online == "fastest" and OnlineProgram.fits(protocol)
         self.program = OnlineProgram(protocol) if fast else None
+        dtype = PRECISIONS["double" if fast else protocol.engine.precision]
+        self.eligibility = None if described is None else EligibilityTrace(described, shape, dtype)
 
     @property
     def engine(self) -> str:
@@ -145,7 +147,8 @@ class RandomPolarityTrainer(Trainer):
         modulator = self.modulator.mixed(responses, positive)
         if (clip := self.protocol.learning.clip) is not None:
             modulator = modulator * (np.abs(self.modulator.log_odds(responses)) < -logit(clip))[:, np.newaxis]
-        return presynaptic.T @ (modulator * responses.postsynaptic / max(len(positive), 1))
+        modulated = modulator / max(len(positive), 1) * responses.postsynaptic
+        return presynaptic.T @ modulated.astype(responses.postsynaptic.dtype, copy=False)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return everything that resuming needs; see `Trainer.state`."""

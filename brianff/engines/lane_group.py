@@ -58,6 +58,7 @@ class LaneGroup:
         self._crossings = spiking and population.neuron.spikes_at_crossings and population.layer.winners is None
         spiking = spiking and not self._crossings
         clock = brian2.Clock(population.network.time_step, name="lanes_clock")
+        self._matrix = csr_matrix((0, 0))
         self._kick: np.ndarray | None = None
         self._above: np.ndarray
         self._crossed: np.ndarray
@@ -190,8 +191,13 @@ class LaneGroup:
             self._above = above
 
     def _events(self, starts: np.ndarray, units: np.ndarray, inputs: int) -> csr_matrix:
-        gains = np.full(len(units), self._gain, self.population.dtype)
-        return csr_matrix((gains, units, starts), (self._lanes, inputs))
+        """Return a step's spikes as a matrix (lanes, inputs), valid until the next call."""
+        if self._matrix.shape != (self._lanes, inputs):
+            self._matrix = csr_matrix((self._lanes, inputs), dtype=self.population.dtype)
+        # Spikes are right by construction: making a matrix anew would check them, and takes longer than the product.
+        self._matrix.data = np.full(len(units), self._gain, self.population.dtype)
+        self._matrix.indices, self._matrix.indptr = (part.astype(np.int32, copy=False) for part in (units, starts))
+        return self._matrix
 
     def _before_threshold(self) -> None:
         """Let events act that act at once, and hold the competition."""

@@ -108,7 +108,9 @@ class LanesEngine:
             goodness_only,
             self._dtype,
         )
-        given = self._given(inputs, weights, first) | {
+        # An observer may change the weights: it must see the arrays that are used.
+        typed = [matrix if observe is not None else self._typed(matrix) for matrix in weights]
+        given = self._given(inputs, typed, first) | {
             f"membrane {layer}": membrane for layer, membrane in carried.items()
         }
         shapes = plan.results([matrix.shape[1] for matrix in weights])
@@ -147,7 +149,7 @@ class LanesEngine:
     def _given(
         self, inputs: PulseInput | SpikeInput, weights: Sequence[np.ndarray], first: int
     ) -> dict[str, np.ndarray]:
-        given = {f"weights {layer}": self._typed(matrix) for layer, matrix in enumerate(weights, first)}
+        given = {f"weights {layer}": matrix for layer, matrix in enumerate(weights, first)}
         if isinstance(inputs, SpikeInput):
             return given | {"event starts": inputs.matrix.indptr, "event units": inputs.matrix.indices}
         matrix = given.pop("weights 0")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -120,10 +120,15 @@ class Trainer:
             self._note(*self._measure_accuracy())
         self._advance()
 
-    def evaluate(self, split: Split, report: Callable[[int], None] = lambda images: None) -> float:
-        """Return the accuracy on a split; nothing but counters changes."""
+    def evaluate(
+        self,
+        split: Split,
+        report: Callable[[int], None] = lambda images: None,
+        layers: Sequence[int] | None = None,
+    ) -> float:
+        """Return the accuracy on a split, by some `layers` or those of the protocol; nothing but counters changes."""
         evaluation = self.protocol.evaluation
-        return accuracy(self.simulator, split, evaluation.layers, self.score, evaluation.batch, report)
+        return accuracy(self.simulator, split, layers or evaluation.layers, self.score, evaluation.batch, report)
 
     def _contrast(self, batch: Batch) -> tuple[Responses, Responses]:
         """Present a batch and its negatives; return the positive and the negative responses."""

@@ -192,15 +192,23 @@ def _run(
     }
     summary |= provenance()
     run.write_summary(summary)
-    run.log.info(", ".join(f"{name} {value:.4f}" for name, value in accuracies.items()))
+    run.log.info(", ".join(f"{name} {np.round(value, 4)}" for name, value in accuracies.items()))
     return summary
 
 
-def _accuracies(trainer: Trainer, parts: dict[str, Split], report: Callable[[int], None]) -> dict[str, float]:
-    """Return the accuracy on each part by name; without labels, those of linear readouts of the held-out images."""
+def _accuracies(trainer: Trainer, parts: dict[str, Split], report: Callable[[int], None]) -> dict[str, Any]:
+    """Return the accuracy on each part by name; without labels, those of linear readouts of the held-out images.
+
+    Of several layers, also what each alone reaches on the held-out images.
+    """
     if trainer.protocol.unsupervised:
         return readout_accuracies(trainer, report)
-    return {name: trainer.evaluate(split, report) for name, split in parts.items()}
+    accuracies: dict[str, Any] = {name: trainer.evaluate(split, report) for name, split in parts.items()}
+    layers = range(len(trainer.simulator.layers))
+    if len(layers) > 1:
+        alone = [trainer.evaluate(trainer.held_out, layers=[layer]) for layer in layers]
+        accuracies[f"{_held_out_name(trainer)}_by_layer"] = alone
+    return accuracies
 
 
 def _warm_up(trainer: Trainer) -> None:

@@ -303,3 +303,12 @@ def test_the_local_protocol_needs_nothing_beside_the_crossbar(numpy_target):
     empty = Split(np.zeros((1, 784), np.uint8), np.zeros(1, int))
     trainer = Trainer(protocol, Dataset("mnist", empty, empty, (28, 28), 10, ""))
     assert digital_support(protocol, trainer.simulator) == []
+
+
+def test_each_of_several_layers_is_measured_alone_too(small, tmp_path):
+    two = small.replace(network=small.network.replace(layers=[*small.network.layers, {"neurons": 8}]))
+    summary = train(prepare(two), make_run(tmp_path), progress=False)
+    by_layer = summary["test_accuracy_by_layer"]
+    trainer = open_trainer(RunDirectory(next(tmp_path.iterdir())))
+    assert by_layer == [trainer.evaluate(trainer.held_out, layers=[layer]) for layer in (0, 1)]
+    assert by_layer[0] == train(prepare(small), make_run(tmp_path, "one"), progress=False)["test_accuracy"]

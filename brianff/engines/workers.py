@@ -62,6 +62,9 @@ def processors() -> int:
 class Workers:
     """Worker processes; they start with the first batch and then wait for the next.
 
+    Results lie in memory that is used again once this process holds no array of it. A child process that is forked must
+    copy what it wants to keep.
+
     Parameters
     ----------
     populations : sequence of Population

@@ -12,7 +12,7 @@ import numpy as np
 
 from brianff.checkpoint import digest, load_checkpoint, save_checkpoint
 from brianff.datasets import Split, load_dataset
-from brianff.errors import CheckpointError
+from brianff.errors import CheckpointError, ConfigurationError
 from brianff.progress import Progress
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.digital_support import digital_support
@@ -130,10 +130,18 @@ def measure(trainer: Trainer, progress: bool = True) -> dict[str, Any]:
 
 def _restore(trainer: Trainer, run: RunDirectory) -> dict[str, float]:
     arrays, values = load_checkpoint(run.checkpoint_path)
-    if values.get("protocol") != trainer.protocol.model_dump(mode="json"):
+    if not _is_of(trainer.protocol, values.get("protocol")):
         raise CheckpointError(f"{run.checkpoint_path} belongs to another configuration than the run's config.toml")
     trainer.restore(arrays, values)
     return values["seconds"]
+
+
+def _is_of(protocol: Protocol, described: Any) -> bool:
+    """Tell whether a checkpoint's description is that of a protocol; settings that came later have their defaults."""
+    try:
+        return Protocol(**described) == protocol
+    except (ConfigurationError, TypeError):
+        return False
 
 
 def _save(trainer: Trainer, run: RunDirectory, seconds: dict[str, float]) -> None:

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from brianff.checkpoint import load_checkpoint
+from brianff.checkpoint import load_checkpoint, save_checkpoint
 from brianff.datasets import Dataset, Split
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.protocols.configuration import Protocol, load_protocol, named_protocols
@@ -142,6 +142,19 @@ def test_a_checkpoint_of_another_configuration_is_refused(small, tmp_path):
     run.write_config(small.replace(seed=9).model_dump(mode="json"))
     with pytest.raises(CheckpointError, match="another configuration"):
         open_trainer(run)
+
+
+def test_a_checkpoint_from_before_a_setting_existed_is_taken(small, tmp_path):
+    run = make_run(tmp_path)
+    summary = train(prepare(small), run, progress=False)
+    arrays, values = load_checkpoint(run.checkpoint_path)
+    del values["protocol"]["engine"]["precision"]
+    save_checkpoint(run.checkpoint_path, arrays, values)
+    assert evaluate(run, progress=False)["test_accuracy"] == summary["test_accuracy"]
+    for nonsense in ({"no such": "setting"}, None):
+        save_checkpoint(run.checkpoint_path, arrays, values | {"protocol": nonsense})
+        with pytest.raises(CheckpointError, match="another configuration"):
+            evaluate(run, progress=False)
 
 
 def test_only_the_active_layer_learns(small):

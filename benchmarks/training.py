@@ -46,6 +46,7 @@ class Training:
 
     def __init__(self, description: Protocol):
         self.trainer = Trainer(description, random_images())
+        self.trainer.simulator.wait_for_workers()
 
     def images_per_second(self) -> float:
         """Train for one epoch and return its speed, without the accuracy that follows each epoch."""

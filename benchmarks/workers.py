@@ -11,12 +11,12 @@ from benchmarks.training import WHAT, Training, protocol
 
 
 def rows(runs: int) -> Iterator[Row]:
-    """Measure with one random wrong label, and with the hardest of four as in msnn-mnist."""
-    for negatives in ("wrong-label", "hardest"):
+    """Measure with one random wrong label, the hardest of four as in msnn-mnist, and all nine as in msnn-mnist-large."""
+    for negatives, candidates in (("wrong-label", 1), ("hardest", 4), ("all-candidates", 9)):
         trainings = []
         for workers in (2, 1):
             description = protocol(workers)
-            learning = description.learning.replace(negatives=negatives)
+            learning = description.learning.replace(negatives=negatives, candidates=candidates)
             trainings.append(Training(description.replace(learning=learning)))
         two, one = trainings
         yield compare(
@@ -32,4 +32,8 @@ def rows(runs: int) -> Iterator[Row]:
         np.testing.assert_array_equal(*weights)
 
 
-_PRESENTATIONS = {"wrong-label": "a pair of presentations", "hardest": "five presentations"}
+_PRESENTATIONS = {
+    "wrong-label": "a pair of presentations",
+    "hardest": "five presentations",
+    "all-candidates": "ten presentations",
+}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from brianff.products import product
+from brianff.products import one_blas_thread, product
 from brianff.sharing import share
 
 __all__ = [
@@ -118,7 +118,12 @@ class PulseInput(Input):
         weights : ndarray, shape (inputs, neurons)
         """
         weights = weights.astype(np.result_type(self.image_part, np.float32), copy=False)
-        return product(self.image_part, weights, self.threads), csr_matrix(self.codes) @ weights
+        units = self._label_units
+        return product(self.image_part, weights, self.threads), self.codes[:, units] @ weights[units]
+
+    @property
+    def _label_units(self) -> np.ndarray:
+        return np.flatnonzero(self.codes.any(axis=0))
 
     @property
     def amplitudes(self) -> np.ndarray:
@@ -182,48 +187,70 @@ def _contract_pulses(
     images, classes, neurons = len(joined.image_part), len(joined.codes), postsynaptic[0].shape[1]
     ends = np.cumsum([len(one) for one in inputs])
     summands = [
-        _Summand.of(joined.image[end - len(one) : end], one.label, modulator, factor, images)
+        _summand(joined.image[end - len(one) : end], one.label, modulator, factor, images)
         for one, end, modulator, factor in zip(inputs, ends, modulators, postsynaptic, strict=True)
     ]
     by_image = np.zeros((images, neurons), np.result_type(postsynaptic[0], np.float32))
     by_label = np.zeros((-(-images // IMAGES_TOGETHER), classes, neurons), by_image.dtype)
 
     def add(part: int) -> None:
-        rows = slice(part * IMAGES_TOGETHER, (part + 1) * IMAGES_TOGETHER)
+        rows = slice(part * IMAGES_TOGETHER, min((part + 1) * IMAGES_TOGETHER, images))
         for summand in summands:
-            of_images, of_labels = summand.memberships(rows, classes)
-            by_image[rows] += of_images @ summand.factor
-            by_label[part] += of_labels @ summand.factor
+            summand.add(rows, by_image[rows], by_label[part])
 
-    share(add, range(len(by_label)), joined.threads)
+    with one_blas_thread():
+        share(add, range(len(by_label)), joined.threads)
     result = product(joined.image_part.T, by_image, joined.threads)
-    units = np.flatnonzero(joined.codes.any(axis=0))
+    units = joined._label_units
     result[units] += joined.codes[:, units].T @ by_label.sum(axis=0)
     return result
 
 
+def _summand(
+    image: np.ndarray, label: np.ndarray, modulator: np.ndarray, factor: np.ndarray, images: int
+) -> _EvenSummand | _Summand:
+    """Return what adds up one input's modulator x postsynaptic factor."""
+    if modulator.shape[1] != 1:  # not one for each presentation
+        modulator, factor = np.ones((1, 1)), modulator * factor
+    weights = np.broadcast_to(modulator[:, 0], image.shape).astype(np.result_type(factor, np.float32))
+    each = len(image) // max(images, 1)
+    if np.array_equal(image, np.repeat(np.arange(images), each)):
+        return _EvenSummand(weights, label, factor, each)
+    return _Summand(csr_matrix((weights, (image, np.arange(len(image)))), (images, len(image))), label, factor)
+
+
+@dataclass(frozen=True)
+class _EvenSummand:
+    """Weighted presentations, as many of each image, in the order of the images."""
+
+    weights: np.ndarray
+    label: np.ndarray
+    factor: np.ndarray
+    each: int
+
+    def add(self, images: slice, by_image: np.ndarray, by_label: np.ndarray) -> None:
+        """Add the presentations of some images to these images' rows, and to the rows of the labels."""
+        rows = slice(images.start * self.each, images.stop * self.each)
+        weights, factor, classes = self.weights[rows], self.factor[rows], np.arange(len(by_label))
+        of_each_image = factor.reshape(len(by_image), self.each, factor.shape[1])
+        by_image += np.matmul(weights.reshape(len(by_image), 1, self.each), of_each_image)[:, 0]
+        by_label += (weights * (self.label[rows] == classes[:, np.newaxis])) @ factor
+
+
 @dataclass(frozen=True)
 class _Summand:
-    """Postsynaptic factors of one input, and in a sparse matrix (images, presentations) what each is multiplied by."""
+    """Weighted presentations, in any order: their weights in a sparse matrix (images, presentations)."""
 
     image: csr_matrix
     label: np.ndarray
     factor: np.ndarray
 
-    @classmethod
-    def of(
-        cls, image: np.ndarray, label: np.ndarray, modulator: np.ndarray, factor: np.ndarray, images: int
-    ) -> _Summand:
-        if modulator.shape[1] != 1:  # not one for each presentation: no sparse matrix can hold it
-            modulator, factor = np.ones((1, 1)), modulator * factor
-        weights = np.broadcast_to(modulator[:, 0], image.shape).astype(np.result_type(factor, np.float32))
-        return cls(csr_matrix((weights, (image, np.arange(len(image)))), (images, len(image))), label, factor)
-
-    def memberships(self, images: slice, classes: int) -> tuple[csr_matrix, csr_matrix]:
-        """Return the sparse matrices that sum the presentations of some images: by image, and by label."""
-        by_image = self.image[images]
-        where = self.label[by_image.indices], by_image.indices
-        return by_image, csr_matrix((by_image.data, where), (classes, by_image.shape[1]))
+    def add(self, images: slice, by_image: np.ndarray, by_label: np.ndarray) -> None:
+        """As for `_EvenSummand`."""
+        of_images = self.image[images]
+        where = self.label[of_images.indices], of_images.indices
+        by_image += of_images @ self.factor
+        by_label += csr_matrix((of_images.data, where), (len(by_label), of_images.shape[1])) @ self.factor
 
 
 @dataclass(frozen=True)

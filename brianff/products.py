@@ -5,6 +5,7 @@ work on the parts. The threads of BLAS itself would round differently for differ
 spinning between products, which slows whatever else the processors do.
 """
 
+from contextlib import AbstractContextManager
 from functools import cache
 
 import numpy as np
@@ -12,7 +13,7 @@ from threadpoolctl import ThreadpoolController
 
 from brianff.sharing import share
 
-__all__ = ["product"]
+__all__ = ["one_blas_thread", "product"]
 
 COLUMNS = 128
 """Columns of a part: few enough to share out, enough for BLAS to be efficient."""
@@ -26,9 +27,14 @@ def product(left: np.ndarray, right: np.ndarray, threads: int = 1) -> np.ndarray
         part = slice(first, first + COLUMNS)
         np.matmul(left, right[:, part], out=result[:, part])
 
-    with _blas().limit(limits=1, user_api="blas"):
+    with one_blas_thread():
         share(compute, range(0, right.shape[1], COLUMNS), threads)
     return result
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """Return the context in which BLAS works on the calling thread alone."""
+    return _blas().limit(limits=1, user_api="blas")
 
 
 @cache

@@ -13,7 +13,7 @@ import numpy as np
 from brianff.crossbar import Crossbar, make_crossbar
 from brianff.description import Network, PulseEncoding
 from brianff.encoding import code_matrix, encode_spikes, image_part
-from brianff.engines import ENGINES
+from brianff.engines import ENGINES, LanesEngine
 from brianff.engines.population import PRECISIONS, LayerResult
 from brianff.errors import ConfigurationError, DataError
 from brianff.goodness import Goodness
@@ -292,6 +292,14 @@ class Simulator:
             self._evaluation_generator = None
             for layer, membrane in zip(self.layers, membranes, strict=True):
                 layer.membrane = membrane
+
+    def wait_for_workers(self) -> None:
+        """Wait until all worker processes take part; it takes seconds, in which batches would run without them.
+
+        For measurements of speed: results do not depend on it.
+        """
+        if isinstance(self._engine, LanesEngine):
+            self._engine.wait_for_workers()
 
     def peak_memory(self) -> int | None:
         """Return the largest resident memory so far of this process and its workers, in bytes; None: not known."""

@@ -8,7 +8,7 @@ layer. Decisions and losses are computed from log-odds, never from P, which satu
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, logsumexp
+from scipy.special import expit
 
 from brianff.errors import ConfigurationError
 from brianff.responses import Responses
@@ -117,7 +117,7 @@ class Pair(Modulator):
 
     @staticmethod
     def _log_sum(violation):
-        return np.logaddexp(0.0, logsumexp(violation, axis=1))
+        return np.logaddexp.reduce(violation, axis=1, initial=0.0)
 
 
 class Symmetric(Modulator):

@@ -134,6 +134,11 @@ class LanesEngine:
             for layer in plan.layers
         ]
 
+    def wait_for_workers(self) -> None:
+        """Wait until all other processes take part."""
+        if self._workers is not None:
+            self._workers.wait()
+
     @property
     def workers_peak_memory(self) -> int:
         """Largest resident memory of the other processes together, in bytes."""

@@ -91,6 +91,14 @@ class Workers:
             self._team = _Team(*self._arguments)
             self._close = weakref.finalize(self, self._team.close)
 
+    def wait(self) -> None:
+        """Start the processes, unless they run, and wait until all are ready."""
+        self.start()
+        assert self._team is not None
+        for worker in self._team.workers:
+            worker.connection.poll(None)
+            assert worker.ready
+
     def run(
         self, plan: Plan, given: Mapping[str, np.ndarray], results: Mapping[str, Any], runner: BlockRunner
     ) -> dict[str, np.ndarray]:

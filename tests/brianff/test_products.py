@@ -58,12 +58,15 @@ def test_inputs_of_any_kind_are_contracted_together(first, second):
         np.testing.assert_allclose(together, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_pulses_are_contracted_alike_by_any_number_of_threads():
+@pytest.mark.parametrize("order", ["any", "even"])
+def test_pulses_are_contracted_alike_by_any_number_of_threads(order):
     generator = np.random.default_rng(4)
-    images, presentations = 2 * IMAGES_TOGETHER + 5, 700
+    images = 2 * IMAGES_TOGETHER + 5
+    presentations = 4 * images
     parts = np.hstack([generator.random((images, 5)), np.zeros((images, 3))])
     codes = np.hstack([np.zeros((3, 5)), np.eye(3)])
-    which = generator.integers(images, size=presentations), generator.integers(3, size=presentations)
+    image = generator.integers(images, size=presentations) if order == "any" else np.arange(presentations) // 4
+    which = image, generator.integers(3, size=presentations)
     modulator, factor = generator.normal(size=(presentations, 1)), generator.normal(size=(presentations, 6))
     amplitudes = parts[which[0]] + codes[which[1]]
     for kind, tolerance in ((np.float64, 1e-12), (np.float32, 1e-4)):

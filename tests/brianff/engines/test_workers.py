@@ -32,11 +32,8 @@ def network(encoding=None, layers=2, **changes):
 def simulator(workers, description=None, precision="double"):
     """Return a simulator whose workers have all started."""
     made = Simulator(description or network(), lanes=5, seed=1, workers=workers, precision=precision)
-    made.present(IMAGES[:1], LABELS[:1, 0])
-    deadline = time.monotonic() + 60
-    while not all(worker.ready for worker in team(made)):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    made.wait_for_workers()
+    assert all(worker.ready for worker in team(made))
     return made
 
 

@@ -11,7 +11,7 @@ from benchmarks.training import WHAT, Training, protocol
 
 
 def rows(runs: int) -> Iterator[Row]:
-    """Measure with one random wrong label, the hardest of four as in msnn-mnist, and all nine as in msnn-mnist-large."""
+    """Measure with one wrong label, the hardest of four as in msnn-mnist, and all nine as in msnn-mnist-large."""
     for negatives, candidates in (("wrong-label", 1), ("hardest", 4), ("all-candidates", 9)):
         trainings = []
         for workers in (2, 1):

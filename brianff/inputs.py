@@ -333,7 +333,7 @@ class SparseSpikes(SpikeInput):
         """Spikes as an array of bool, shape (steps, presentations, inputs)."""
         return self.matrix.toarray().astype(bool).reshape(self.steps, len(self), self.matrix.shape[1])
 
-    def averages(self, pulse_response: np.ndarray, dtype: type = np.float64) -> np.ndarray:
+    def averages(self, pulse_response: np.ndarray, dtype: type[np.floating] = np.float64) -> np.ndarray:
         """Return the time average of each unit's alpha current, shape (presentations, units), summed step by step."""
         averages = np.zeros((len(self), self.matrix.shape[1]), dtype)
         for step, average in enumerate(average_after(pulse_response)):

@@ -227,7 +227,8 @@ class Simulator:
         response = self._engine.populations[layer].pulse_response
         averages = SpikeAverages(spikes.averages(response, self._dtype), self.workers)
         self._count(spikes, [weights])
-        return Responses(averages, *result.measured(self.goodness), self.goodness, response)
+        terms, postsynaptic = result.measured(self.goodness)
+        return Responses(averages, terms, postsynaptic, self.goodness, response)
 
     def read_weights(self, count: int | None = None) -> list[np.ndarray]:
         """Return the weights of the first `count` layers as one read shows them, shape (inputs, neurons) each."""

@@ -26,9 +26,9 @@ class EligibilityTrace:
         The trace E.
     """
 
-    def __init__(self, eligibility: Eligibility, shape: tuple[int, ...], dtype: type = np.float64):
+    def __init__(self, eligibility: Eligibility, shape: tuple[int, ...], dtype: type[np.floating] = np.float64):
         self.rate, self.gain = eligibility.rate, eligibility.gain
-        self.value = np.zeros(shape, dtype)
+        self.value: np.ndarray = np.zeros(shape, dtype)
 
     def __call__(self, change: np.ndarray, factor: float = 1.0) -> np.ndarray:
         """Take in the change of the moment and return the step of the weights; `factor` scales this step."""

@@ -55,7 +55,7 @@ class Plan:
     spikes: bool
     carried: tuple[int, ...] = ()
     goodness_only: bool = False
-    dtype: type = np.float64
+    dtype: type[np.floating] = np.float64
 
     @property
     def blocks(self) -> range:

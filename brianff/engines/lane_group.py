@@ -133,7 +133,7 @@ class LaneGroup:
     def present_drive(self, fill: Callable[[np.ndarray], None], after_step: AfterStep) -> None:
         """Present a drive, which `fill` writes to an array (lanes, neurons), with the time course of the pulses."""
         if self._immediate:
-            drive = np.empty((self._lanes, self.population.layer.neurons), self.population.dtype)
+            drive: np.ndarray = np.empty((self._lanes, self.population.layer.neurons), self.population.dtype)
             fill(drive)
             drive *= self._gain
         else:

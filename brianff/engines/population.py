@@ -26,7 +26,7 @@ from brianff.random import RandomStreams
 
 __all__ = ["PRECISIONS", "LayerResult", "Population", "mean_of_one", "populations"]
 
-PRECISIONS = {"double": np.float64, "single": np.float32}
+PRECISIONS: dict[str, type[np.floating]] = {"double": np.float64, "single": np.float32}
 """Types of state variables by the name of the precision."""
 
 SPIKE_BYTES = 8 + 4 + 1
@@ -105,7 +105,7 @@ class Population:
         return _by_name(NEURONS, self.layer.neuron, "neuron")
 
     @property
-    def dtype(self) -> type:
+    def dtype(self) -> type[np.floating]:
         """Type of the state variables."""
         return PRECISIONS[self.precision]
 

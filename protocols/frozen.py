@@ -37,9 +37,6 @@ class KeptSpikes:
         self._places = np.empty(room // np.dtype(kind).itemsize, dtype=kind)
         self._used = 0
 
-    def __contains__(self, presentation: int) -> bool:
-        return bool(self._first[presentation] >= 0)
-
     def missing(self, presentations: np.ndarray) -> np.ndarray:
         """Tell of each presentation whether its spikes are not kept."""
         return self._first[presentations] < 0
@@ -112,8 +109,8 @@ class FrozenLayers:
             Place of each presentation's image among the training images, and its label.
         """
         presentations = places * self._simulator.network.classes + labels
-        new = np.flatnonzero(self._kept.missing(presentations))
-        old = np.flatnonzero(~self._kept.missing(presentations))
+        missing = self._kept.missing(presentations)
+        new, old = np.flatnonzero(missing), np.flatnonzero(~missing)
         which, where = self._kept.get(presentations[old])
         which = old[which]
         if len(new):

@@ -88,6 +88,19 @@ def _processor() -> str:
     return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
 
 
+def _flags(single: bool) -> list[str]:
+    return BASE_FLAGS + (SIMD_FLAGS + SINGLE_FLAGS * single) * simd_exponential()
+
+
+def _compile_with_flags(single: bool = False) -> None:
+    """Let Brian2 compile with the flags of a precision, into their directory."""
+    if simd_exponential():
+        prefs.codegen.cpp.extra_compile_args_gcc = _flags(single)
+    directory = cache_directory(single)
+    directory.mkdir(parents=True, exist_ok=True)
+    prefs.codegen.runtime.cython.cache_dir = str(directory)
+
+
 def cache_directory(single: bool = False) -> Path:
     """Return the directory of compiled code: one per set of flags, processor and Brian2 version.
 
@@ -97,8 +110,7 @@ def cache_directory(single: bool = False) -> Path:
     base = os.environ.get("BRIANFF_CACHE") or Path(
         os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "brianff"
     )
-    flags = BASE_FLAGS + (SIMD_FLAGS + SINGLE_FLAGS * single) * simd_exponential()
-    key = hashlib.sha256(repr((flags, _processor(), brian2.__version__)).encode()).hexdigest()[:12]
+    key = hashlib.sha256(repr((_flags(single), _processor(), brian2.__version__)).encode()).hexdigest()[:12]
     return Path(base, "cython", key)
 
 
@@ -114,11 +126,8 @@ def configure() -> str:
     path = compiler()
     if path is not None:
         if simd_exponential():
-            prefs.codegen.cpp.extra_compile_args_gcc = BASE_FLAGS + SIMD_FLAGS
             prefs.codegen.cpp.libraries = ["mvec", "m"]
-        directory = cache_directory()
-        directory.mkdir(parents=True, exist_ok=True)
-        prefs.codegen.runtime.cython.cache_dir = str(directory)
+        _compile_with_flags()
         if _cython_works():
             prefs.codegen.target = "cython"
             return "cython"
@@ -137,11 +146,8 @@ def in_single_precision() -> Iterator[None]:
     before = prefs.core.default_float_dtype, prefs.codegen.cpp.extra_compile_args_gcc
     cache_before = prefs.codegen.runtime.cython.cache_dir
     prefs.core.default_float_dtype = np.float32
-    if configure() == "cython" and simd_exponential():
-        prefs.codegen.cpp.extra_compile_args_gcc = BASE_FLAGS + SIMD_FLAGS + SINGLE_FLAGS
-        directory = cache_directory(single=True)
-        directory.mkdir(parents=True, exist_ok=True)
-        prefs.codegen.runtime.cython.cache_dir = str(directory)
+    if configure() == "cython":
+        _compile_with_flags(single=True)
     try:
         with np.errstate(over="ignore"):  # Brian2 compares with numbers beyond single precision
             yield

@@ -5,7 +5,6 @@ import pytest
 
 from brianff.protocols.configuration import load_protocol
 from brianff.protocols.frozen import FrozenLayers, KeptSpikes
-from brianff.protocols.trainer import Trainer
 from brianff.protocols.training import prepare
 
 
@@ -79,6 +78,6 @@ def test_training_does_not_depend_on_what_is_kept(encoding, precision, numpy_tar
 )
 def test_only_answers_that_come_again_are_kept(setting, fits, numpy_target):
     protocol = two_layers(setting)
-    trainer = Trainer(protocol, prepare(protocol).dataset)
-    assert FrozenLayers.fits(protocol, trainer.simulator, 1) is fits
-    assert not FrozenLayers.fits(protocol, trainer.simulator, 0)
+    simulator = prepare(protocol).simulator
+    assert FrozenLayers.fits(protocol, simulator, 1) is fits
+    assert not FrozenLayers.fits(protocol, simulator, 0)

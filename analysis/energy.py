@@ -233,7 +233,7 @@ def energy_bars(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
     ax.set(xscale="log", xlabel="energy of one inference; programming: of the whole run (J)")
     ax.invert_yaxis()
     for place, value in enumerate(values):
-        ax.annotate(f" {_joule(value)}", (value, place), va="center", fontsize=8)
+        ax.annotate(f" {_joule(value).replace('u', 'µ')}", (value, place), va="center", fontsize=8)
     ax.margins(x=0.25)
     ax.spines[["top", "right"]].set_visible(False)
     return ax

@@ -33,7 +33,7 @@ def learning_curve(history: pandas.DataFrame, ax: Axes | None = None) -> Axes:
         Accuracy in per cent; the loss has its own axis on the right.
     """
     require(len(history) > 0, "the history is empty: there is no epoch to plot")
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
     ax = new_axes(ax)
     epochs_per_layer = history.groupby("layer")["epoch"].max()
@@ -54,6 +54,9 @@ def learning_curve(history: pandas.DataFrame, ax: Axes | None = None) -> Axes:
         right.spines["top"].set_visible(False)
         right.plot(position[rows], history["value"][rows], "s--", markersize=3, color=ORANGE, label="training loss")
         right.set(ylabel="training loss", yscale="log")
+        right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        right.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        right.yaxis.set_minor_formatter(NullFormatter())
         handles = [*ax.get_lines(), *right.get_lines()]
         names = [str(line.get_label()) for line in handles]
         ax.legend(handles, names, frameon=False, fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))

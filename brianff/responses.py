@@ -35,6 +35,8 @@ class Responses:
         Current of a unit weight after a presynaptic event at step 0.
     raster : ndarray of bool, shape (steps, presentations, neurons), or None
         Spikes, where they were asked for.
+    goodness_below : ndarray, shape (presentations,), or None
+        Goodness of the frozen layers below, where the layer collaborates with them.
     """
 
     inputs: PulseInput | SpikeInput | SpikeAverages
@@ -43,6 +45,7 @@ class Responses:
     measure: Goodness
     pulse_response: np.ndarray
     raster: np.ndarray | None = None
+    goodness_below: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.goodness_terms)
@@ -58,6 +61,11 @@ class Responses:
         return self.measure.total(self.goodness_terms)
 
     @property
+    def collective_goodness(self) -> np.ndarray:
+        """Goodness of the layer and of those below with which it collaborates, shape (presentations,)."""
+        return self.goodness if self.goodness_below is None else self.goodness + self.goodness_below
+
+    @property
     def spike_counts(self) -> np.ndarray | None:
         """Spikes of each neuron, shape (presentations, neurons); None if spikes were not asked for."""
         return None if self.raster is None else self.raster.sum(axis=0)
@@ -65,6 +73,7 @@ class Responses:
     def select(self, presentations) -> Responses:
         """Return the responses to some presentations: an index array, a mask or a slice."""
         raster = None if self.raster is None else self.raster[:, presentations]
+        below = None if self.goodness_below is None else self.goodness_below[presentations]
         return Responses(
             self.inputs.select(presentations),
             self.goodness_terms[presentations],
@@ -72,6 +81,7 @@ class Responses:
             self.measure,
             self.pulse_response,
             raster,
+            below,
         )
 
 

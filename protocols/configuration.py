@@ -81,6 +81,10 @@ class Learning(Description):
         Factor of the goodness in the probability.
     threshold : float
         Goodness threshold of the sigmoid form; margin of the pair form.
+    collaboration : bool
+        The probability of a layer is that of its goodness and the goodness of the frozen layers below together, so
+        that it learns what those leave undecided (Lorberbom et al., AAAI 2024, arXiv 2305.12393); sigmoid and pair
+        form.
     polarity : {"both", "random"}
         Each image of a batch is presented as positive and as negative, or as one of the two with probability 1/2.
     clip : float or None
@@ -88,8 +92,8 @@ class Learning(Description):
     eligibility : Eligibility or None
         Plasticity inside the presentation; it takes the place of the step rule and needs polarity = "random".
     negatives : {"wrong-label", "hardest", "all-candidates", "hybrid"}
-        One random wrong label; or the one with the highest goodness of several candidates; or all candidates, in the
-        pair form only; or, without labels (network.label.strength = 0), mixtures of two images.
+        One random wrong label; or, of several candidates, the one that the network takes most for positive; or all
+        candidates, in the pair form only; or, without labels (network.label.strength = 0), mixtures of two images.
     candidates : int
         Number of random wrong labels with negatives = "hardest" or "all-candidates".
     step_rule : {"plain", "momentum", "adam"}
@@ -108,6 +112,7 @@ class Learning(Description):
     probability: Literal["pair", "sigmoid", "symmetric"] = "pair"
     sharpness: Positive = 0.1
     threshold: float = 1.0
+    collaboration: bool = False
     polarity: Literal["both", "random"] = "both"
     clip: float | None = Field(None, gt=0, lt=0.5)
     eligibility: Eligibility | None = None
@@ -124,10 +129,14 @@ class Learning(Description):
         if self.polarity == "random":
             if self.probability == "pair":
                 raise ValueError("polarity 'random' has no pairs: use probability = 'sigmoid' or 'symmetric'")
-            if self.several_negatives:
-                raise ValueError("polarity 'random' draws its negatives: use negatives = 'wrong-label'")
+            if self.negatives == "hybrid":
+                raise ValueError("polarity 'random' needs labels: use negatives = 'wrong-label' or 'hardest'")
         elif self.eligibility is not None or self.clip is not None:
             raise ValueError("eligibility and clip need polarity = 'random'")
+        if self.collaboration and (self.probability == "symmetric" or self.polarity == "random"):
+            raise ValueError(
+                "collaboration sums goodness: use polarity = 'both' with probability = 'sigmoid' or 'pair'"
+            )
         if self.negatives == "all-candidates" and self.probability != "pair":
             raise ValueError(
                 f"negatives 'all-candidates' compares an image's labels, and probability {self.probability!r} does "

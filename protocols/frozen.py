@@ -81,6 +81,7 @@ class FrozenLayers:
         self._simulator, self._layer = simulator, layer
         units = network.layers[layer - 1].neurons
         self._kept = KeptSpikes(images * network.classes, network.encoding.steps, units, memory)
+        self._goodness = np.zeros(images * network.classes)
 
     @staticmethod
     def fits(protocol: Protocol, simulator: Simulator, layer: int) -> bool:
@@ -98,8 +99,10 @@ class FrozenLayers:
             and not any(below.crossbar.noisy for below in simulator.layers[:layer])
         )
 
-    def present(self, inputs: PulseInput | SpikeInput, places: np.ndarray, labels: np.ndarray) -> Responses:
-        """Return the layer's responses.
+    def present(
+        self, inputs: PulseInput | SpikeInput, places: np.ndarray, labels: np.ndarray
+    ) -> tuple[Responses, np.ndarray]:
+        """Return the layer's responses, and the goodness of the layers below, shape (presentations,).
 
         Parameters
         ----------
@@ -119,9 +122,11 @@ class FrozenLayers:
             raster = below[-1].raster
             assert raster is not None
             self._kept.keep(presentations[new], raster)
+            self._goodness[presentations[new]] = np.sum([response.goodness for response in below], axis=0)
             new_which, new_where = _places(raster)
             which, where = np.append(which, new[new_which]), np.append(where, new_where)
-        return self._simulator.present_spikes(self._spikes(which, where, len(presentations)), self._layer)
+        responses = self._simulator.present_spikes(self._spikes(which, where, len(presentations)), self._layer)
+        return responses, self._goodness[presentations]
 
     def _spikes(self, which: np.ndarray, where: np.ndarray, presentations: int) -> SparseSpikes:
         step, unit = np.divmod(where.astype(np.int64), self._kept.units)

@@ -66,7 +66,7 @@ class Modulator:
 
     def score(self, responses: Responses) -> np.ndarray:
         """Return what inference compares between labels, shape (presentations,): it rises with the log-odds."""
-        return responses.goodness
+        return responses.collective_goodness
 
 
 class Sigmoid(Modulator):
@@ -82,7 +82,7 @@ class Sigmoid(Modulator):
         return np.logaddexp(0.0, -self.log_odds(positive)) + np.logaddexp(0.0, self.log_odds(negative))
 
     def log_odds(self, responses):
-        return self.sharpness * (responses.goodness - self.threshold)
+        return self.sharpness * (responses.collective_goodness - self.threshold)
 
     def _signed(self, responses, sign):
         return sign * self.sharpness * expit(-sign * self.log_odds(responses))[:, np.newaxis]
@@ -112,8 +112,8 @@ class Pair(Modulator):
             raise ConfigurationError(
                 f"the pair form needs as many negatives for each positive; got {len(negative)} for {images}"
             )
-        wrong = negative.goodness.reshape(images, count)
-        return self.threshold - self.sharpness * (positive.goodness[:, np.newaxis] - wrong)
+        wrong = negative.collective_goodness.reshape(images, count)
+        return self.threshold - self.sharpness * (positive.collective_goodness[:, np.newaxis] - wrong)
 
     @staticmethod
     def _log_sum(violation):

@@ -13,7 +13,7 @@ from brianff.errors import ConfigurationError
 from brianff.protocols.augmentation import shift_images
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.eligibility import EligibilityTrace
-from brianff.protocols.negatives import wrong_labels
+from brianff.protocols.negatives import hardest, wrong_labels
 from brianff.protocols.online_program import PRESENTATIONS, OnlineProgram, OnlineState
 from brianff.protocols.trainer import Report, Trainer
 from brianff.responses import Responses
@@ -77,8 +77,18 @@ class RandomPolarityTrainer(Trainer):
         streams, shift = self.simulator.streams, self.protocol.data.shift
         images = shift_images(images, self.dataset.image_shape, shift, streams["shifts"])
         positive = streams["polarity"].random(len(labels)) < 0.5
-        wrong = wrong_labels(labels, streams["negatives"], self.protocol.network.classes)
-        return images, np.where(positive, labels, wrong), positive
+        learning, shown = self.protocol.learning, labels.copy()
+        count = learning.candidates if learning.several_negatives else 1
+        wrong = wrong_labels(labels, streams["negatives"], self.protocol.network.classes, count)[~positive]
+        shown[~positive] = self._hardest(images[~positive], wrong) if learning.several_negatives else wrong[:, 0]
+        return images, shown, positive
+
+    def _hardest(self, images: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """Return the candidate label of each image with the highest score, before any of these images is learned."""
+        with self.simulator.evaluation():
+            responses = self.simulator.present_layers(images, candidates, self.layer + 1, goodness_only=True)
+        scores = self.modulator.score(responses[self.layer]).reshape(candidates.shape)
+        return candidates[np.arange(len(candidates)), hardest(scores)]
 
     def _finish_epoch(self, quantities: dict[str, float]) -> None:
         """Note the quantities of an epoch, measure the accuracy and move the position on."""

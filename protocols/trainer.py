@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -147,9 +148,13 @@ class Trainer:
         order = np.append(order[:, 0], order[:, 1:])
         inputs = self.simulator.inputs(images, labels).select(order)
         if self._frozen is None:
-            responses = self.simulator.present_inputs(inputs, self.layer + 1)[self.layer]
+            *below, responses = self.simulator.present_inputs(inputs, self.layer + 1)
+            goodness_below = np.sum([response.goodness for response in below], axis=0)
         else:
-            responses = self._frozen.present(inputs, batch.places[order // (1 + count)], labels.ravel()[order])
+            places = batch.places[order // (1 + count)]
+            responses, goodness_below = self._frozen.present(inputs, places, labels.ravel()[order])
+        if learning.collaboration and self.layer:
+            responses = replace(responses, goodness_below=goodness_below)
         positive = responses.select(slice(None, len(images)))
         negative = responses.select(slice(len(images), None))
         if learning.negatives == "all-candidates":

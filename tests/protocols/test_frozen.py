@@ -45,7 +45,11 @@ def two_layers(*settings):
 @pytest.mark.parametrize("precision", ["double", "single"])
 @pytest.mark.parametrize("encoding", ["pulses", "latency"])
 def test_training_does_not_depend_on_what_is_kept(encoding, precision, numpy_target, monkeypatch):
-    settings = [f"engine.precision={precision}", f"network.encoding={{kind='{encoding}', steps=12}}"]
+    settings = [
+        f"engine.precision={precision}",
+        f"network.encoding={{kind='{encoding}', steps=12}}",
+        f"learning.collaboration={'true' if precision == 'double' else 'false'}",
+    ]
     results = []
     for memory in ("1 MiB", "9 kB", "1 B", None):
         if memory is None:

@@ -1,5 +1,7 @@
 """The modulated Hebbian change against a numerical gradient of the loss, in the analog limit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,36 @@ def test_change_of_several_negatives_is_the_gradient():
     np.testing.assert_allclose(modulator.loss(*passes), loss(weights), rtol=1e-12)
     change = modulated_hebbian(*passes, modulator)
     assert np.linalg.norm(change + gradient) <= 1e-6 * np.linalg.norm(gradient)
+
+
+@pytest.mark.parametrize("probability", ["pair", "sigmoid"])
+def test_change_of_collaborating_layers_is_the_gradient(probability):
+    generator = np.random.default_rng(5)
+    amplitudes = generator.random((2, PRESENTATIONS, INPUTS))
+    weights = generator.normal(0, 0.5, (INPUTS, NEURONS))
+    goodness_below = generator.normal(0, 2.0, (2, PRESENTATIONS))
+    modulator = MODULATORS[probability](sharpness=0.7, threshold=0.4)
+
+    def loss(matrix):
+        goodness = np.square(np.maximum(amplitudes @ matrix, 0)).mean(axis=2) + goodness_below
+        if probability == "pair":
+            return np.log1p(np.exp(0.4 - 0.7 * (goodness[0] - goodness[1]))).mean()
+        odds = np.exp(0.7 * (goodness - 0.4))
+        return -(np.log(odds[0] / (1 + odds[0])) + np.log(1 / (1 + odds[1]))).mean()
+
+    step = 1e-6
+    gradient = np.empty_like(weights)
+    for index in np.ndindex(weights.shape):
+        shift = np.zeros_like(weights)
+        shift[index] = step
+        gradient[index] = (loss(weights + shift) - loss(weights - shift)) / (2 * step)
+    both = [
+        replace(analog_responses(part, weights, GOODNESS["mean-square"]), goodness_below=below)
+        for part, below in zip(amplitudes, goodness_below, strict=True)
+    ]
+    change = modulated_hebbian(*both, modulator)
+    assert np.linalg.norm(change + gradient) <= 1e-6 * np.linalg.norm(gradient)
+    np.testing.assert_array_equal(both[0].select([3, 1]).goodness_below, goodness_below[0, [3, 1]])
 
 
 @pytest.mark.parametrize("probability", MODULATORS)

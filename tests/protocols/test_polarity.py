@@ -162,12 +162,39 @@ def test_the_online_program_equals_step_by_step(name, changes, numpy_target):
     np.testing.assert_allclose(state.membrane, 0.0 if membrane is None else membrane[0], atol=1e-13)
 
 
+@pytest.mark.parametrize("name", ["neohebbian-analog-symmetric", "neohebbian-online-symmetric"])
+def test_hard_negatives_are_the_candidates_taken_most_for_positive(name, numpy_target):
+    random, hard = (
+        prepare(small(name, "learning.candidates=9", f"learning.negatives={kind}"))
+        for kind in ("wrong-label", "hardest")
+    )
+    batch = random.training.first(40)
+    images = batch.intensities(slice(None))
+    _, drawn, positive = random._draw(images, batch.labels)
+    _, shown, same = hard._draw(images, batch.labels)
+    np.testing.assert_array_equal(same, positive)
+    np.testing.assert_array_equal(shown[positive], batch.labels[positive])
+    with hard.simulator.evaluation():
+        negatives = np.arange(10) + np.zeros((40, 1), int)
+        goodness = hard.simulator.present(images[~positive], negatives[~positive]).goodness_terms
+    halves = goodness.reshape(-1, 10, 2, 6).sum(axis=3) + 0.01
+    ratio = halves[..., 0] / halves[..., 1]
+    ratio[np.arange(len(ratio)), batch.labels[~positive]] = -1.0
+    if "analog" in name:
+        np.testing.assert_array_equal(shown[~positive], ratio.argmax(axis=1))
+    assert (shown[~positive] != batch.labels[~positive]).all()
+    assert (shown != drawn).any()
+    np.testing.assert_array_equal(
+        hard.simulator.streams["negatives"].random(3), random.simulator.streams["negatives"].random(3)
+    )
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         (["learning.probability=pair"], "'random' has no pairs"),
-        (["learning.negatives=hardest"], "draws its negatives"),
-        (["learning.negatives=all-candidates"], "draws its negatives"),
+        (["learning.negatives=hybrid", "network.label.strength=0"], "'random' needs labels"),
+        (["learning.negatives=all-candidates"], "compares an image's labels"),
         (["learning.polarity=both"], "need polarity = 'random'"),
         (["learning.eligibility.last_step=23"], "last_step is 23; the last step of a presentation is 22"),
         (["learning.eligibility.first_step=20", "learning.eligibility.last_step=19"], "before first_step 20"),

@@ -36,7 +36,7 @@ class Responses:
     raster : ndarray of bool, shape (steps, presentations, neurons), or None
         Spikes, where they were asked for.
     goodness_below : ndarray, shape (presentations,), or None
-        Goodness of the frozen layers below, where the layer collaborates with them.
+        Weighted goodness of the frozen layers below, where the layer collaborates with them.
     """
 
     inputs: PulseInput | SpikeInput | SpikeAverages

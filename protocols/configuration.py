@@ -81,10 +81,10 @@ class Learning(Description):
         Factor of the goodness in the probability.
     threshold : float
         Goodness threshold of the sigmoid form; margin of the pair form.
-    collaboration : bool
-        The probability of a layer is that of its goodness and the goodness of the frozen layers below together, so
-        that it learns what those leave undecided (Lorberbom et al., AAAI 2024, arXiv 2305.12393); sigmoid and pair
-        form.
+    collaboration : float
+        Weight with which the goodness of the frozen layers below is added to that of the layer that learns: with 1 it
+        learns what those leave undecided, with 0 as if it were alone (layer collaboration: Lorberbom et al., AAAI
+        2024, arXiv 2305.12393); sigmoid and pair form.
     polarity : {"both", "random"}
         Each image of a batch is presented as positive and as negative, or as one of the two with probability 1/2.
     clip : float or None
@@ -112,7 +112,7 @@ class Learning(Description):
     probability: Literal["pair", "sigmoid", "symmetric"] = "pair"
     sharpness: Positive = 0.1
     threshold: float = 1.0
-    collaboration: bool = False
+    collaboration: float = Field(0.0, ge=0)
     polarity: Literal["both", "random"] = "both"
     clip: float | None = Field(None, gt=0, lt=0.5)
     eligibility: Eligibility | None = None

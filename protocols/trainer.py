@@ -154,7 +154,7 @@ class Trainer:
             places = batch.places[order // (1 + count)]
             responses, goodness_below = self._frozen.present(inputs, places, labels.ravel()[order])
         if learning.collaboration and self.layer:
-            responses = replace(responses, goodness_below=goodness_below)
+            responses = replace(responses, goodness_below=learning.collaboration * goodness_below)
         positive = responses.select(slice(None, len(images)))
         negative = responses.select(slice(len(images), None))
         if learning.negatives == "all-candidates":

@@ -1,80 +1,32 @@
 """Two engines, one meaning: the same spikes, goodness and postsynaptic factors for the same network and input."""
 
-import dataclasses
-import itertools
 import subprocess
 import sys
+from pathlib import Path
 
 import brian2
 import numpy as np
 import pytest
-from brian2 import ms, nA, uA, us
+import small_networks
+from brian2 import us
+from small_networks import (
+    CLASSES,
+    FINAL,
+    PIXELS,
+    PULSES,
+    STEPS,
+    assert_same,
+    make_network,
+    make_pulses,
+    make_spikes,
+    make_weights,
+)
 
-from brianff import Goodness, LabelCode, Layer, Network, PulseEncoding, RateEncoding, Simulator
+from brianff import Goodness, Layer, Network, PulseEncoding, RateEncoding
 from brianff.codegeneration import configure
 from brianff.engines import LanesEngine, ReferenceEngine
 from brianff.errors import ConfigurationError, NumericalError
 from brianff.inputs import PulseInput, SpikeInput
-
-PIXELS, CLASSES, STEPS = 20, 10, 24
-PULSES = (0, 9)
-
-LAYERS = {
-    "mif": [
-        Layer(neurons=9, current=32 * uA),
-        Layer(neurons=6, current=60 * uA),
-    ],
-    "lif": [
-        Layer(neurons=9, neuron="lif", current=4 * nA, synapse_time_constant=4 * ms),
-        Layer(neurons=6, neuron="lif", current=9 * nA, synapse_time_constant=4 * ms),
-    ],
-}
-KICKED = {"synapse": "delta", "current": 1 * nA}
-for trace in ("relu", "leaky", "hard-leaky"):
-    LAYERS[f"lif-{trace}-trace"] = [
-        Layer(neurons=9, neuron=f"lif-{trace}-trace", **KICKED),
-        Layer(neurons=6, neuron=f"lif-{trace}-trace", **KICKED, preset="arxiv-2406.16479-as-published"),
-    ]
-LAYERS["relu"] = [Layer(neurons=9, neuron="relu", **KICKED)]
-TIME_STEP = {"mif": 1 * us}
-FINAL = Goodness("final", "activity**2", "2*activity", "sum", "final")
-
-
-def make_network(neuron, layers, **changes):
-    network = Network(
-        pixels=PIXELS,
-        classes=CLASSES,
-        encoding=PulseEncoding(steps=STEPS, pulse_steps=PULSES),
-        label=LabelCode(),
-        layers=LAYERS[neuron][:layers],
-        time_step=TIME_STEP.get(neuron, 1 * ms),
-    )
-    return network.replace(**changes)
-
-
-def make_weights(network, generator):
-    sizes = [network.inputs, *(layer.neurons for layer in network.layers)]
-    return [generator.normal(0.15, 0.4, shape) for shape in itertools.pairwise(sizes)]
-
-
-def make_pulses(generator, presentations=7):
-    images = np.hstack([generator.random((presentations, PIXELS)), np.zeros((presentations, CLASSES))])
-    codes = np.hstack([np.zeros((CLASSES, PIXELS)), np.eye(CLASSES)])
-    labels = generator.integers(0, CLASSES, presentations)
-    return PulseInput(images, codes, np.arange(presentations), labels, STEPS, PULSES)
-
-
-def make_spikes(generator, presentations=7):
-    return SpikeInput(generator.random((STEPS, presentations, PIXELS + CLASSES)) < 0.1)
-
-
-def assert_same(results, others):
-    for result, other in zip(results, others, strict=True):
-        assert result.raster.any()
-        np.testing.assert_array_equal(result.raster, other.raster)
-        np.testing.assert_allclose(result.goodness_terms, other.goodness_terms, rtol=1e-10, atol=1e-12)
-        scale = np.abs(other.postsynaptic).max()
-        np.testing.assert_allclose(result.postsynaptic, other.postsynaptic, rtol=1e-9, atol=1e-11 * scale)
 
 
 @pytest.mark.parametrize("make_input", [make_pulses, make_spikes])
@@ -347,24 +299,25 @@ import sys
 import brian2
 import numpy as np
 sys.path.insert(0, {folder!r})
-import test_engines as t
+import small_networks as small
+from brianff import Goodness
+from brianff.engines import ReferenceEngine
 
 brian2.set_device("cpp_standalone", build_on_run=False)
 generator = np.random.default_rng(5)
-network = t.make_network({neuron!r}, 2)
-inputs, weights = t.make_pulses(generator), t.make_weights(network, generator)
-results = t.ReferenceEngine(network, t.Goodness(), standalone_directory={directory!r}).present(inputs, weights)
+network = small.make_network({neuron!r}, 2)
+inputs, weights = small.make_pulses(generator), small.make_weights(network, generator)
+results = ReferenceEngine(network, Goodness(), standalone_directory={directory!r}).present(inputs, weights)
 np.savez({output!r}, *[a for r in results for a in (r.goodness_terms, r.postsynaptic, r.raster)])
 """
 
 
 @pytest.mark.slow
 @pytest.mark.standalone
-def test_reference_in_cpp_standalone_equals_lanes(tmp_path, request, numpy_target):
+def test_reference_in_cpp_standalone_equals_lanes(tmp_path, numpy_target):
     output = str(tmp_path / "results.npz")
-    script = STANDALONE.format(
-        folder=str(request.path.parent), neuron="mif", directory=str(tmp_path / "build"), output=output
-    )
+    folder = str(Path(small_networks.__file__).parent)
+    script = STANDALONE.format(folder=folder, neuron="mif", directory=str(tmp_path / "build"), output=output)
     subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path)
     generator = np.random.default_rng(5)
     network = make_network("mif", 2)
@@ -417,61 +370,3 @@ def test_spread_is_log_normal_about_the_parameter():
 def test_a_spread_of_nothing_is_refused():
     with pytest.raises(ConfigurationError, match="neuron_spread names the parameter 'taux'; known: R_on, R_off"):
         LanesEngine(Network(layers=[Layer(neuron_spread={"taux": 0.1})]), Goodness())
-
-
-@pytest.mark.parametrize("target", ["numpy", pytest.param("cython", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("make_input", [make_pulses, make_spikes])
-@pytest.mark.parametrize("neuron", ["mif", "lif", "lif-leaky-trace"])
-def test_single_precision_gives_the_same_to_single_precision(neuron, make_input, target, numpy_target):
-    brian2.prefs.codegen.target = target
-    generator = np.random.default_rng(3)
-    network = make_network(neuron, 2)
-    inputs, weights = make_input(generator), make_weights(network, generator)
-    double, single = (
-        LanesEngine(network, Goodness(), lanes=3, precision=precision).present(inputs, weights, spikes=True)
-        for precision in ("double", "single")
-    )
-    for result, other in zip(single, double, strict=True):
-        assert result.raster.any()
-        np.testing.assert_array_equal(result.raster, other.raster)
-        for name in ("goodness_terms", "postsynaptic"):
-            assert getattr(result, name).dtype == np.float32
-            largest = np.abs(getattr(other, name)).max()
-            np.testing.assert_allclose(getattr(result, name), getattr(other, name), rtol=1e-4, atol=1e-5 * largest)
-
-
-@pytest.mark.parametrize("target", ["numpy", pytest.param("cython", marks=pytest.mark.slow)])
-def test_single_precision_bears_voltages_whose_boltzmann_factor_it_cannot_hold(target, numpy_target):
-    brian2.prefs.codegen.target = target
-    network = make_network("mif", 1)
-    weights = [np.linspace(-60, 60, network.inputs)[:, np.newaxis] * np.ones(9)]
-    inputs = make_pulses(np.random.default_rng(3))
-    inputs = dataclasses.replace(inputs, image_part=np.eye(30)[[0, 1, 2, 10, 17, 18, 19]], codes=np.zeros((10, 30)))
-    voltages = {"double": [], "single": []}
-    terms = {}
-    for precision, seen in voltages.items():
-        engine = LanesEngine(network, Goodness(), lanes=7, precision=precision)
-        observe = lambda layer, lanes, step, read, seen=seen: seen.append(read("v").copy())  # noqa: E731
-        terms[precision] = engine.present(inputs, weights, observe=observe)[0].goodness_terms
-    assert np.max(voltages["double"]) > 88 * 15e-3
-    assert np.min(voltages["double"]) < -104 * 15e-3  # where even a denormal number cannot hold it
-    np.testing.assert_allclose(voltages["single"], voltages["double"], rtol=1e-4, atol=1e-7)
-    np.testing.assert_allclose(terms["single"], terms["double"], rtol=1e-4)
-
-
-def test_single_precision_leaves_brian2s_preferences_as_they_were(numpy_target):
-    def preferences():
-        return brian2.prefs.core.default_float_dtype, brian2.prefs.codegen.cpp.extra_compile_args_gcc
-
-    before, network = preferences(), make_network("mif", 1)
-    LanesEngine(network, Goodness(), precision="single").present(
-        make_pulses(np.random.default_rng(1)), make_weights(network, np.random.default_rng(1))
-    )
-    assert preferences() == before
-
-
-def test_precision_that_cannot_be_had_is_refused():
-    with pytest.raises(ConfigurationError, match="'half'; known: double, single"):
-        Simulator(make_network("mif", 1), precision="half")
-    with pytest.raises(ConfigurationError, match="use precision = 'double'"):
-        Simulator(make_network("mif", 1), engine="reference", precision="single")

@@ -63,6 +63,7 @@ GOODNESS = {
     goodness.name: goodness
     for goodness in (
         Goodness("mean-square", "activity**2", "2*activity", "mean"),
+        Goodness("rectified-mean-square", "(0.5*(activity + abs(activity)))**2", "activity + abs(activity)", "mean"),
         Goodness("squared-norm", "activity**2", "2*activity", "sum"),
         Goodness("final-squared-norm", "activity**2", "2*activity", "sum", readout="final"),
         Goodness("l1-norm", "abs(activity)", "sign(activity)", "sum"),
@@ -78,6 +79,7 @@ GOODNESS = {
 """Known goodness functions of a layer's activity z, averaged over the presentation:
 
 - `squared-norm`: sum of z^2; `mean-square`: the same divided by the number of neurons;
+- `rectified-mean-square`: mean of max(z, 0)^2, to which inhibited neurons, which do not spike, add nothing;
 - `final-squared-norm`: sum of z^2 at the end of the presentation, as in arXiv 2406.16479;
 - `l1-norm`: sum of \\|z\\|; `mean`: mean of z; `l4-norm`: sum of z^4 (the fourth power of the norm);
 - `log-sum`: log(1 + sum of z^2);

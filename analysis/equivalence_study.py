@@ -65,7 +65,12 @@ BATCH = 128
 SEED = 1
 
 
-_COMPARED = tuple(name for name, goodness in GOODNESS.items() if goodness.readout == "average")
+_SAME_WITHOUT_NEGATIVE_ACTIVITY = "rectified-mean-square"  # as mean-square, for relu and LIF
+_COMPARED = tuple(
+    name
+    for name, goodness in GOODNESS.items()
+    if goodness.readout == "average" and name != _SAME_WITHOUT_NEGATIVE_ACTIVITY
+)
 """Goodness functions of the study: the readout makes no difference to the question."""
 
 

@@ -35,6 +35,8 @@ def digital_support(protocol: Protocol, simulator: Simulator) -> list[str]:
         needs.append("a global schedule of the step size")
     if learning.several_negatives and learning.candidates > 1:
         needs.append(f"comparing the goodness of {learning.candidates} wrong labels for each image")
+    if learning.collaboration and len(simulator.layers) > 1:
+        needs.append("adding the goodness of the layers below to that of the layer that learns")
     for layer in simulator.layers:
         needs += [text for text in layer.crossbar.digital_support if text not in needs]
     return needs

@@ -23,6 +23,15 @@ def analog_responses(amplitudes, weights, goodness):
     return analog_layer(goodness)(PulseInput(amplitudes, zeros, rows, np.zeros(len(rows), int), 1, (0,)), weights)
 
 
+def numerical_gradient(loss, weights, step=1e-6):
+    gradient = np.empty_like(weights)
+    for index in np.ndindex(weights.shape):
+        shift = np.zeros_like(weights)
+        shift[index] = step
+        gradient[index] = (loss(weights + shift) - loss(weights - shift)) / (2 * step)
+    return gradient
+
+
 @pytest.mark.parametrize("goodness", GOODNESS.values(), ids=GOODNESS)
 @pytest.mark.parametrize("probability", MODULATORS)
 def test_change_is_the_gradient(probability, goodness):
@@ -35,12 +44,7 @@ def test_change_is_the_gradient(probability, goodness):
         passes = (analog_responses(amplitudes, matrix, goodness) for amplitudes in (positive, negative))
         return modulator.loss(*passes).mean()
 
-    step = 1e-6
-    gradient = np.empty_like(weights)
-    for index in np.ndindex(weights.shape):
-        shift = np.zeros_like(weights)
-        shift[index] = step
-        gradient[index] = (loss(weights + shift) - loss(weights - shift)) / (2 * step)
+    gradient = numerical_gradient(loss, weights)
     change = modulated_hebbian(
         analog_responses(positive, weights, goodness), analog_responses(negative, weights, goodness), modulator
     )
@@ -59,11 +63,7 @@ def test_change_of_several_negatives_is_the_gradient():
         odds = np.exp(0.7 * right)  # the right label's share of the odds, its own lowered by the margin
         return -np.log(odds / (odds + np.exp(0.4 + 0.7 * wrong).sum(axis=1)))
 
-    gradient = np.empty_like(weights)
-    for index in np.ndindex(weights.shape):
-        shift = np.zeros_like(weights)
-        shift[index] = 1e-6
-        gradient[index] = (loss(weights + shift) - loss(weights - shift)).mean() / 2e-6
+    gradient = numerical_gradient(lambda matrix: loss(matrix).mean(), weights)
     passes = [analog_responses(amplitudes, weights, Goodness()) for amplitudes in (positive, negative)]
     np.testing.assert_allclose(modulator.loss(*passes), loss(weights), rtol=1e-12)
     change = modulated_hebbian(*passes, modulator)
@@ -85,12 +85,7 @@ def test_change_of_collaborating_layers_is_the_gradient(probability):
         odds = np.exp(0.7 * (goodness - 0.4))
         return -(np.log(odds[0] / (1 + odds[0])) + np.log(1 / (1 + odds[1]))).mean()
 
-    step = 1e-6
-    gradient = np.empty_like(weights)
-    for index in np.ndindex(weights.shape):
-        shift = np.zeros_like(weights)
-        shift[index] = step
-        gradient[index] = (loss(weights + shift) - loss(weights - shift)) / (2 * step)
+    gradient = numerical_gradient(loss, weights)
     both = [
         replace(analog_responses(part, weights, GOODNESS["mean-square"]), goodness_below=below)
         for part, below in zip(amplitudes, goodness_below, strict=True)

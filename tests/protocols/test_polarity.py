@@ -195,6 +195,7 @@ def test_hard_negatives_are_the_candidates_taken_most_for_positive(name, numpy_t
         (["learning.probability=pair"], "'random' has no pairs"),
         (["learning.negatives=hybrid", "network.label.strength=0"], "'random' needs labels"),
         (["learning.negatives=all-candidates"], "compares an image's labels"),
+        (["learning.collaboration=1"], "collaboration sums goodness"),
         (["learning.polarity=both"], "need polarity = 'random'"),
         (["learning.eligibility.last_step=23"], "last_step is 23; the last step of a presentation is 22"),
         (["learning.eligibility.first_step=20", "learning.eligibility.last_step=19"], "before first_step 20"),

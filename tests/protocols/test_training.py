@@ -316,6 +316,12 @@ def test_the_local_protocol_needs_nothing_beside_the_crossbar(numpy_target):
     empty = Split(np.zeros((1, 784), np.uint8), np.zeros(1, int))
     trainer = Trainer(protocol, Dataset("mnist", empty, empty, (28, 28), 10, ""))
     assert digital_support(protocol, trainer.simulator) == []
+    two = protocol.replace(
+        network=protocol.network.replace(layers=protocol.network.layers * 2),
+        learning=protocol.learning.replace(collaboration=1.0),
+    )
+    (text,) = digital_support(two, Trainer(two, Dataset("mnist", empty, empty, (28, 28), 10, "")).simulator)
+    assert "goodness of the layers below" in text
 
 
 def test_each_of_several_layers_is_measured_alone_too(small, tmp_path):

@@ -52,8 +52,20 @@ def test_goodness_travels_between_processes():
         np.testing.assert_array_equal(again.total(TERMS), goodness.total(TERMS))
 
 
-DENSITIES = {"squared-norm": np.square, "l1-norm": np.abs, "l4-norm": lambda z: z**4, "mean": lambda z: z}
-SLOPES = {"squared-norm": lambda z: 2 * z, "l1-norm": np.sign, "l4-norm": lambda z: 4 * z**3, "mean": np.ones_like}
+DENSITIES = {
+    "squared-norm": np.square,
+    "rectified-mean-square": lambda z: np.where(z > 0, z**2, 0),
+    "l1-norm": np.abs,
+    "l4-norm": lambda z: z**4,
+    "mean": lambda z: z,
+}
+SLOPES = {
+    "squared-norm": lambda z: 2 * z,
+    "rectified-mean-square": lambda z: np.where(z > 0, 2 * z, 0),
+    "l1-norm": np.sign,
+    "l4-norm": lambda z: 4 * z**3,
+    "mean": np.ones_like,
+}
 
 
 @pytest.mark.parametrize("name", DENSITIES)

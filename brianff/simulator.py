@@ -87,6 +87,8 @@ class Simulator:
     streams : RandomStreams
     workers : int
         Processes that share the work.
+    dtype : type
+        Type of what the engine computes.
     presentations, neuron_steps : int
         Presentations made so far, and neurons advanced by one time step.
 
@@ -127,7 +129,7 @@ class Simulator:
             )
             for number, (layer, rows, columns) in enumerate(zip(network.layers, sizes, sizes[1:], strict=False))
         )
-        self._dtype = PRECISIONS[precision]
+        self.dtype = PRECISIONS[precision]
         options: dict[str, Any] = {}
         if engine == "lanes":
             options = {"lanes": lanes, "memory": memory, "workers": workers, "precision": precision}
@@ -225,7 +227,7 @@ class Simulator:
         weights = self.layers[layer].crossbar.read(self._read_noise)
         (result,) = self._engine.present(spikes, [weights], first=layer)
         response = self._engine.populations[layer].pulse_response
-        averages = SpikeAverages(spikes.averages(response, self._dtype), self.workers)
+        averages = SpikeAverages(spikes.averages(response, self.dtype), self.workers)
         self._count(spikes, [weights])
         terms, postsynaptic = result.measured(self.goodness)
         return Responses(averages, terms, postsynaptic, self.goodness, response)
@@ -336,7 +338,7 @@ class Simulator:
         image = np.repeat(np.arange(len(images)), labels.size // max(len(images), 1))
         part = image_part(self.network, images)
         if isinstance(encoding, PulseEncoding):
-            part, codes = (array.astype(self._dtype, copy=False) for array in (part, self.codes))
+            part, codes = (array.astype(self.dtype, copy=False) for array in (part, self.codes))
             return PulseInput(part, codes, image, labels.ravel(), encoding.steps, encoding.pulse_steps, self.workers)
         intensities = part[image] + self.codes[labels.ravel()]
         generator = self._evaluation_generator or self.streams["encoding"]

@@ -81,7 +81,7 @@ class FrozenLayers:
         self._simulator, self._layer = simulator, layer
         units = network.layers[layer - 1].neurons
         self._kept = KeptSpikes(images * network.classes, network.encoding.steps, units, memory)
-        self._goodness = np.zeros(images * network.classes)
+        self._goodness = np.zeros(images * network.classes, simulator.dtype)
 
     @staticmethod
     def fits(protocol: Protocol, simulator: Simulator, layer: int) -> bool:

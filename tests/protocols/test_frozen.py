@@ -48,7 +48,7 @@ def test_training_does_not_depend_on_what_is_kept(encoding, precision, numpy_tar
     settings = [
         f"engine.precision={precision}",
         f"network.encoding={{kind='{encoding}', steps=12}}",
-        f"learning.collaboration={0.5 if precision == 'double' else 0.0}",
+        f"learning.collaboration={0.3 if encoding == 'pulses' else 0.0}",
     ]
     results = []
     for memory in ("1 MiB", "9 kB", "1 B", None):

@@ -149,6 +149,11 @@ class Learning(Description):
         """Whether each image is presented with several wrong labels."""
         return self.negatives in ("hardest", "all-candidates")
 
+    @property
+    def wrong_labels(self) -> int:
+        """How many wrong labels are drawn for each image."""
+        return self.candidates if self.several_negatives else 1
+
 
 class Evaluation(Description):
     """How the class of an image is inferred.

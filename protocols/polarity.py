@@ -78,8 +78,8 @@ class RandomPolarityTrainer(Trainer):
         images = shift_images(images, self.dataset.image_shape, shift, streams["shifts"])
         positive = streams["polarity"].random(len(labels)) < 0.5
         learning, shown = self.protocol.learning, labels.copy()
-        count = learning.candidates if learning.several_negatives else 1
-        wrong = wrong_labels(labels, streams["negatives"], self.protocol.network.classes, count)[~positive]
+        wrong = wrong_labels(labels, streams["negatives"], self.protocol.network.classes, learning.wrong_labels)
+        wrong = wrong[~positive]
         shown[~positive] = self._hardest(images[~positive], wrong) if learning.several_negatives else wrong[:, 0]
         return images, shown, positive
 

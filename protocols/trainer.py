@@ -140,7 +140,7 @@ class Trainer:
             both = np.concatenate([images, hybrid_images(images, shape, streams["negatives"])])
             responses = self.simulator.present(both, np.zeros(len(both), dtype=int), self.layer)
             return responses.select(slice(None, len(images))), responses.select(slice(len(images), None))
-        count = learning.candidates if learning.several_negatives else 1
+        count = learning.wrong_labels
         wrong = wrong_labels(batch.labels, streams["negatives"], self.protocol.network.classes, count)
         labels = np.column_stack([batch.labels, wrong])
         # All positive presentations, then each image's wrong labels: slices of the responses are not copied.

@@ -67,8 +67,8 @@ SEED = 1
 
 _LEFT_OUT = ("final-squared-norm", "rectified-mean-square")
 _COMPARED = tuple(name for name in GOODNESS if name not in _LEFT_OUT)
-"""Goodness functions of the study: the readout makes no difference to the question; nor, without negative activity, does
-rectification."""
+"""Goodness functions of the study: the readout makes no difference to the question, nor does rectification where
+activity is never negative, as in relu and LIF."""
 
 
 def _settings(quick: bool) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Training:
 
     def __init__(self, name: str):
         protocol = load_protocol(name, ["evaluation.epoch_images=1"])
-        self.trainer = RandomPolarityTrainer(protocol, random_images(PRESENTATIONS))
+        self.trainer = RandomPolarityTrainer(protocol, random_images(5 * PRESENTATIONS))
         self.trainer.build()
 
     def seconds_per_sample(self) -> float:

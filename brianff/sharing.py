@@ -1,12 +1,12 @@
 """Sharing independent parts of a computation out to threads, for work that numpy does outside Python's lock."""
 
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["share"]
+__all__ = ["ahead", "share"]
 
 Part = TypeVar("Part")
 
@@ -23,6 +23,16 @@ def share(work: Callable[[Part], None], parts: Iterable[Part], threads: int) -> 
     take()
     for helper in helpers:
         helper.result()
+
+
+def ahead(items: Iterable[Part]) -> Iterator[Part]:
+    """Yield the items, in their order; while one is used, a thread makes the next."""
+    waiting, end = iter(items), object()
+    with ThreadPoolExecutor(1, "brianff-ahead") as thread:
+        upcoming: Future[Any] = thread.submit(next, waiting, end)
+        while (item := upcoming.result()) is not end:
+            upcoming = thread.submit(next, waiting, end)
+            yield item
 
 
 @cache

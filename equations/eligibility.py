@@ -9,7 +9,9 @@ n plastic steps without a spike::
 
     e_n = (1 - rate)^n e_0          w_n = w_0 + gain e_0 (1 - rate) (1 - (1 - rate)^n) / rate
 
-so that a row of synapses is brought up to date (settled) when its input spikes, exactly. Rule: arXiv 2406.16479.
+so that a row of synapses is brought up to date (settled) when its input spikes, exactly. In a batch hardly any input is
+silent in all presentations; there every synapse moves at every plastic step, and D is the mean over the presentations.
+Rule: arXiv 2406.16479.
 """
 
 __all__ = [
@@ -18,8 +20,10 @@ __all__ = [
     "INPUT",
     "LEARNER",
     "MODULATE",
+    "MOVE",
     "NEXT_DIGIT",
     "POTENTIATE",
+    "POTENTIATE_TOGETHER",
     "SETTLE",
     "SETTLED",
     "SYNAPSE",
@@ -27,20 +31,21 @@ __all__ = [
 
 INPUT = """
 pattern : 1
-spiking : boolean
+spiking : integer
 settled_at : integer
 retained : 1
 released : 1
 step : integer (shared)
 plastic_steps : integer (shared)
-plastic : boolean (shared)
+plastic : integer (shared)
 """
-"""An input unit: `pattern` in [0, 1) holds the spikes of a presentation as binary digits, the first step first."""
+"""An input unit: `pattern` in [0, 1) holds the spikes of a presentation as binary digits, the first step first.
+`spiking` and `plastic`, the flags of this step, are integers, because a compiler cannot vectorise Brian2's booleans."""
 
 NEXT_DIGIT = """
 pattern = 2*pattern
-spiking = pattern >= 1
-pattern = pattern - int(spiking)
+spiking = int(pattern >= 1)
+pattern = pattern - spiking
 """
 """What a step takes from the pattern."""
 
@@ -71,6 +76,15 @@ w = clip(w + gain_post*eligibility, -bound, bound)
 """
 """An input spike at a plastic step, after the neuron's own spike."""
 
+POTENTIATE_TOGETHER = "eligibility += rate*change_post"
+"""The same in a batch, where the trace is kept as what it will have decayed to at the next plastic step."""
+
+MOVE = """
+w = clip(w + gain_post*eligibility, -bound, bound)
+eligibility = (1 - rate)*eligibility
+"""
+"""What follows for every synapse once all presentations have potentiated."""
+
 LEARNER = """
 modulator : 1 (linked)
 change : 1
@@ -88,15 +102,15 @@ layer_goodness : 1
 other_goodness : 1 (linked)
 own = layer_goodness + epsilon : 1
 other = other_goodness + epsilon : 1
-toward = polarity(t)*(1 - 2*i) : 1
+toward = polarity(t, i//2)*(1 - 2*(i % 2)) : 1
 modulator : 1
 """,
 }
-"""Neurons that sum the goodness of their part of the layer and broadcast -dL/dG to it; `polarity` is 1 or -1, or 0 for
-none. Sigmoid: one for all. Symmetric: one for each half, "+" first."""
+"""Neurons that sum the goodness of their part of the layer and broadcast -dL/dG to it; `polarity` of a presentation is
+1 or -1, or 0 for none. Sigmoid: one for each presentation of the batch. Symmetric: one for each half, "+" first."""
 
 MODULATE = {
-    "sigmoid": "modulator = polarity(t)*sharpness/(1 + exp(polarity(t)*sharpness*(layer_goodness - threshold)))",
+    "sigmoid": "modulator = polarity(t, i)*sharpness/(1 + exp(polarity(t, i)*sharpness*(layer_goodness - threshold)))",
     "symmetric": "modulator = (int(toward > 0)*other/own - int(toward < 0))/(own + other)",
 }
 """What they broadcast."""

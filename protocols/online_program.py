@@ -1,8 +1,9 @@
-"""Online learning as one C++ program: thousands of presentations, one after the other, with plasticity inside.
+"""Learning with plasticity inside the presentations as one C++ program, for thousands of them.
 
-The network consists of ordinary Brian2 objects and is built once per kind of network, in a process of its own, because
-Brian2 has one device per process. The program reads spikes, weights, traces and membranes from files and writes what
-became of them.
+They come one after the other (online), or in batches that share their weights and learn at the same steps: each
+presentation of a batch has a lane of its own, with its own inputs and neurons. The network consists of ordinary Brian2
+objects and is built once per kind of network, in a process of its own, because Brian2 has one device per process. The
+program reads spikes, weights, traces and membranes from files and writes what became of them.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import brian2
 import numpy as np
 
 from brianff.codegeneration import cache_directory, compiler, configure
 from brianff.description import RateEncoding
-from brianff.engines.population import METHODS, Population
+from brianff.engines import rows
+from brianff.engines.population import METHODS, PRECISIONS, Population
 from brianff.equations import eligibility as rule
 from brianff.equations.composition import presentation_start
 from brianff.errors import BrianffError
@@ -35,7 +37,7 @@ from brianff.protocols.modulators import Symmetric
 __all__ = ["PRESENTATIONS", "OnlineProgram", "OnlineState"]
 
 PRESENTATIONS = 3000
-"""Presentations of one call of a program; fewer are padded by empty ones that change nothing."""
+"""Presentations of one call of a program, or the next smaller number of whole batches."""
 
 _LARGEST_STEPS = 52  # spikes of a presentation are the binary digits of one number in double precision
 
@@ -45,13 +47,13 @@ _GIVEN_TO_EACH_CALL: Any = {"epochs": True, "step_size": True, "step_schedule": 
 
 @dataclass
 class OnlineState:
-    """What online learning changes.
+    """What learning changes.
 
     Parameters
     ----------
     weights, eligibility : ndarray, shape (inputs, neurons)
-    membrane : ndarray, shape (neurons,)
-        Membrane voltage (volt) where it is carried over from one presentation to the next.
+    membrane : ndarray, shape (lanes, neurons)
+        Membrane voltages (volt) where they are carried over from one presentation to the next.
     """
 
     weights: np.ndarray
@@ -60,36 +62,50 @@ class OnlineState:
 
 
 class OnlineProgram:
-    """The C++ program of a protocol with batch = 1 and an eligibility trace.
+    """The C++ program of a protocol with an eligibility trace.
 
     Parameters
     ----------
     protocol : Protocol
+        With `engine.precision` "single" weights and traces are kept in single precision, which is what memory has to
+        bring; arithmetic, neurons and goodness stay in double precision.
+    batches : int, optional
+        Batches of one call; fewer are padded by empty ones that change nothing.
+
+    Attributes
+    ----------
     presentations : int
         Presentations of one call.
     """
 
-    def __init__(self, protocol: Protocol, presentations: int = PRESENTATIONS):
-        self.protocol, self.presentations = protocol, presentations
+    def __init__(self, protocol: Protocol, batches: int | None = None):
+        self.protocol = protocol
+        self.lanes = protocol.learning.batch
+        self.batches = batches or max(PRESENTATIONS // self.lanes, 1)
+        self.presentations = self.batches * self.lanes
 
     @staticmethod
     def fits(protocol: Protocol) -> bool:
-        """Whether a protocol can be learned in this form here."""
+        """Tell whether a protocol can be learned in this form here."""
         network = protocol.network
         population = Population(network, network.layers[0], GOODNESS[protocol.learning.goodness])
         return (
             protocol.learning.eligibility is not None
-            and protocol.learning.batch == 1
             and isinstance(network.encoding, RateEncoding)
             and network.encoding.steps <= _LARGEST_STEPS
             and population.synapse.immediate
             and population.goodness.readout == "final"
             and population.rest_factor is not None
+            and population.neuron.refractory is None
             and population.layer.device is None
             and protocol.learning.clip is None
             and protocol.engine.name == "lanes"
             and compiler() is not None
         )
+
+    @property
+    def _synapse_dtype(self) -> type[np.floating]:
+        return PRECISIONS[self.protocol.engine.precision]
 
     @cached_property
     def directory(self) -> Path:
@@ -97,8 +113,9 @@ class OnlineProgram:
         description = {
             "network": self.protocol.network.model_dump(mode="json"),
             "learning": self.protocol.learning.model_dump(mode="json", exclude=_GIVEN_TO_EACH_CALL),
-            "presentations": self.presentations,
-            "source": [Path(file).read_text() for file in (__file__, rule.__file__)],
+            "batches": self.batches,
+            "precision": self.protocol.engine.precision,
+            "source": [Path(file).read_text() for file in (__file__, rule.__file__, *rows.SOURCES)],
         }
         key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
         return cache_directory() / "online" / key
@@ -115,7 +132,7 @@ class OnlineProgram:
             return
         self.directory.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.directory.parent, prefix="building-") as place:
-            arguments = [sys.executable, "-m", __name__, f"{place}/program", str(self.presentations)]
+            arguments = [sys.executable, "-m", __name__, f"{place}/program", str(self.batches)]
             description = json.dumps(self.protocol.model_dump(mode="json"))
             done = subprocess.run(arguments, input=description, capture_output=True, text=True, check=False)
             if done.returncode != 0:
@@ -136,7 +153,7 @@ class OnlineProgram:
         Parameters
         ----------
         inputs : SpikeInput
-            At most `presentations`, in their order.
+            Whole batches, at most `presentations`, in their order.
         positive : ndarray of bool, shape (presentations,)
         state : OnlineState
         gain : float
@@ -148,103 +165,119 @@ class OnlineProgram:
             Goodness at the end of each presentation: of the layer, or of its two halves for the symmetric form.
         """
         self.build()
-        empty = self.presentations - len(inputs)
-        polarity = np.pad(np.where(positive, 1.0, -1.0), (empty, 0))
+        empty = self.batches - len(inputs) // self.lanes
+        present = np.arange(self.batches) >= empty
+        polarity = np.where(positive, 1.0, -1.0)
         given = {
-            "input_pattern.values": np.pad(_patterns(inputs), ((empty, 0), (0, 0))),
-            "polarity.values": polarity,
+            "input_pattern.values": self._padded(inputs.binary_digits),
+            "polarity.values": self._padded(polarity),
+            "presented.values": present,
             "synapses.w": state.weights,
-            "synapses.eligibility": state.eligibility,
+            "synapses.eligibility": state.eligibility * self._kept_as,
             "neurons.gain": np.array([gain]),
         }
         carries = self.protocol.network.layers[0].membrane == "carried"
         if carries:
-            first = np.arange(self.presentations) == empty
-            given |= {"first.values": first.astype(float), "neurons.initial_v": state.membrane}
+            given |= {"first.values": np.arange(self.batches) == empty, "neurons.initial_v": state.membrane}
         with tempfile.TemporaryDirectory() as place:
             arguments = ["./main", "--results_dir", f"{place}/"]
             for number, (name, values) in enumerate(given.items()):
-                values.astype(float).tofile(f"{place}/{number}.in")
+                dtype = self._synapse_dtype if name.startswith("synapses.") else float
+                values.astype(dtype, copy=False).tofile(f"{place}/{number}.in")
                 arguments.append(f"{name}={place}/{number}.in")
             done = subprocess.run(arguments, cwd=self.directory, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise BrianffError(f"the online program failed: {done.stderr.strip()[-300:]}")
             results = {name: np.fromfile(f"{place}/{file}", dtype) for name, (file, dtype) in self._layout.items()}
-        self._settle(results, state, gain)
+        self._take_over(results, state, gain)
         if carries:
-            state.membrane[:] = results["v"]
-        parts = len(results["layer_goodness"])
-        goodness = np.vstack([results["goodness"].reshape(-1, parts)[1:], results["layer_goodness"]])
-        return goodness[empty:]
+            state.membrane[:] = results["v"].reshape(state.membrane.shape)
+        goodness = np.concatenate([results["goodness"], results["layer_goodness"]]).reshape(self.batches + 1, -1)
+        return goodness[1 + empty :].reshape(len(inputs), -1)
 
-    def _settle(self, results: dict[str, np.ndarray], state: OnlineState, gain: float) -> None:
-        """Bring the synapses of all inputs up to date."""
+    def _padded(self, values: np.ndarray) -> np.ndarray:
+        """Return values of each presentation in a row for each batch, after rows of zeros for the empty ones."""
+        rows = values.reshape(len(values) // self.lanes, -1)
+        return rows if len(rows) == self.batches else np.pad(rows, ((self.batches - len(rows), 0), (0, 0)))
+
+    @property
+    def _kept_as(self) -> float:
+        """What the program keeps of a trace between plastic steps."""
+        assert self.protocol.learning.eligibility is not None
+        return 1.0 if self.lanes == 1 else 1.0 - self.protocol.learning.eligibility.rate
+
+    def _take_over(self, results: dict[str, np.ndarray], state: OnlineState, gain: float) -> None:
+        """Take weights and traces over, those of all inputs up to date."""
+        weights, trace = (results[name].reshape(state.weights.shape) for name in ("w", "eligibility"))
+        if self.lanes > 1:
+            state.weights[:], state.eligibility[:] = weights, trace / self._kept_as
+            return
         learning, bound = self.protocol.learning, self.protocol.network.layers[0].weight_bound
         assert learning.eligibility is not None
         rate = learning.eligibility.rate
         retained = (1 - rate) ** (results["plastic_steps"][0] - results["settled_at"])[:, np.newaxis]
-        trace = results["eligibility"].reshape(state.eligibility.shape)
-        weights = results["w"].reshape(trace.shape) + gain * (1 - rate) / rate * (1 - retained) * trace
+        weights = weights + gain * (1 - rate) / rate * (1 - retained) * trace
         state.weights[:] = weights if bound is None else np.clip(weights, -bound, bound)
         state.eligibility[:] = retained * trace
 
 
-def _patterns(inputs: SpikeInput) -> np.ndarray:
-    """Return the spikes of each unit in each presentation as binary digits of a number in [0, 1)."""
-    patterns = np.zeros(inputs.at(0).shape)
-    for step in range(inputs.steps):
-        matrix = inputs.at(step).tocoo()
-        patterns[matrix.row, matrix.col] += 0.5 ** (step + 1)
-    return patterns
-
-
-def _objects(protocol: Protocol, presentations: int) -> brian2.Network:
+def _objects(protocol: Protocol, batches: int) -> brian2.Network:
     """Return the Brian2 network; objects that are written out have fixed names."""
     network, learning = protocol.network, protocol.learning
     assert learning.eligibility is not None
     population = Population(network, network.layers[0], GOODNESS[learning.goodness])
-    size, steps = population.layer.neurons, network.encoding.steps
+    lanes, size, steps = learning.batch, population.layer.neurons, network.encoding.steps
     clock = brian2.Clock(network.time_step, name="step_clock")
     duration = steps * network.time_step
     each = {"clock": brian2.Clock(duration, name="presentation_clock"), "when": "start"}
-    shared = {
-        "input_pattern": brian2.TimedArray(np.zeros((presentations, network.inputs)), duration, name="input_pattern"),
-        "polarity": brian2.TimedArray(np.zeros(presentations), duration, name="polarity"),
-        "first": brian2.TimedArray(np.zeros(presentations), duration, name="first"),
+    shapes = {
+        "input_pattern": (batches, lanes * network.inputs),
+        "polarity": (batches, lanes),
+        "presented": batches,
+        "first": batches,
+    }
+    shared = {name: brian2.TimedArray(np.zeros(shape), duration, name=name) for name, shape in shapes.items()} | {
         "rate": learning.eligibility.rate,
         "bound": population.layer.weight_bound or np.inf,
         "sharpness": learning.sharpness,
         "threshold": learning.threshold,
         "epsilon": Symmetric.epsilon,
         "rest_factor": population.rest_factor,
+        "lanes": lanes,
+        "units": network.inputs,
     }
     namespace = population.namespace | shared
+    along_rows = rows.row_code(lanes)
 
+    plasticity = _ONLINE if lanes == 1 else _TOGETHER
     inputs = brian2.NeuronGroup(
-        network.inputs,
+        lanes * network.inputs,
         rule.INPUT,
-        threshold="spiking",
+        threshold="spiking > 0",
         reset="",
-        events={"settle": "spiking and settled_at < plastic_steps", "potentiate": "spiking and plastic"},
+        events={event: pathway.condition for event, pathway in plasticity.items()},
         namespace=namespace,
         clock=clock,
+        codeobj_class=along_rows,
         name="inputs",
     )
-    for event in ("settle", "potentiate"):
+    for event in plasticity:
         inputs.thresholder[event].when = "thresholds"  # with the spikes; the slot after it is Brian2's default
-    inputs.run_on_event("settle", rule.SETTLED, when="thresholds", order=1)
     inputs.run_regularly("step = -1", order=-2, **each)
     inputs.run_regularly("pattern = input_pattern(t, i)", order=-2, **each)
     plastic = f"step >= {learning.eligibility.first_step} and step <= {learning.eligibility.last_step}"
-    inputs.run_regularly(f"step += 1\nplastic = {plastic} and polarity(t) != 0", when="start", order=-1, clock=clock)
+    plastic = f"plastic = int({plastic} and presented(t) > 0)"
+    inputs.run_regularly(f"step += 1\n{plastic}", when="start", order=-1, clock=clock)
     inputs.run_regularly(rule.NEXT_DIGIT, when="start", clock=clock)
-    # A row that takes part in a plastic step is up to date with it.
-    inputs.run_on_event("potentiate", "settled_at = plastic_steps + 1", when="end")
-    inputs.run_regularly("plastic_steps += int(plastic)", when="end", order=1, clock=clock)
+    if lanes == 1:
+        inputs.run_on_event("settle", rule.SETTLED, when="thresholds", order=1)
+        # A row that takes part in a plastic step is up to date with it.
+        inputs.run_on_event("potentiate", "settled_at = plastic_steps + 1", when="end")
+        inputs.run_regularly("plastic_steps += plastic", when="end", order=1, clock=clock)
 
     equations = population.equations(population.synapse.equations, "time_course = 1 : 1")
     neurons = brian2.NeuronGroup(
-        size,
+        lanes * size,
         equations + brian2.Equations(rule.LEARNER + "initial_v : volt"),
         threshold=population.threshold,
         reset=population.neuron.reset,
@@ -252,6 +285,7 @@ def _objects(protocol: Protocol, presentations: int) -> brian2.Network:
         method_options=population.method_options(equations),
         namespace=namespace,
         clock=clock,
+        codeobj_class=along_rows,
         name="neurons",
     )
     start = presentation_start(population.neuron, equations)
@@ -260,48 +294,73 @@ def _objects(protocol: Protocol, presentations: int) -> brian2.Network:
         start += "\nv = rest_factor*(v + first(t)*(initial_v - v))"
     neurons.run_regularly(start, **each)
     neurons.thresholder["spike"].order = 3
-    neurons.run_regularly("change = modulator*postsynaptic", when="after_resets", order=2, clock=clock)
+    neurons.run_regularly("change = modulator*postsynaptic/lanes", when="after_resets", order=2, clock=clock)
 
     parts = 2 if learning.probability == "symmetric" else 1
     broadcast = brian2.NeuronGroup(
-        parts, rule.BROADCAST[learning.probability], namespace=namespace, clock=clock, name="broadcast"
+        lanes * parts, rule.BROADCAST[learning.probability], namespace=namespace, clock=clock, name="broadcast"
     )
     broadcast.run_regularly(rule.MODULATE[learning.probability], when="after_resets", order=1, clock=clock)
-    part = np.arange(size) // max(size // 2, 1) if parts == 2 else np.zeros(size, dtype=int)
-    neurons.modulator = brian2.linked_var(broadcast, "modulator", index=np.minimum(part, parts - 1))
+    lane, neuron = np.divmod(np.arange(lanes * size), size)
+    part = parts * lane + np.minimum(neuron // max(size // parts, 1), parts - 1)
+    neurons.modulator = brian2.linked_var(broadcast, "modulator", index=part)
     if parts == 2:
-        broadcast.other_goodness = brian2.linked_var(broadcast, "layer_goodness", index=np.array([1, 0]))
+        other = np.arange(2 * lanes) ^ 1
+        broadcast.other_goodness = brian2.linked_var(broadcast, "layer_goodness", index=other)
     votes = brian2.Synapses(
         neurons, broadcast, "layer_goodness_post = goodness_pre : 1 (summed)", clock=clock, name="votes"
     )
-    votes.connect(i=np.arange(size), j=np.minimum(part, parts - 1))
+    votes.connect(i=np.arange(lanes * size), j=part)
     votes.summed_updaters["layer_goodness_post"].when = "after_resets"
 
     synapses = brian2.Synapses(
         inputs,
         neurons,
         rule.SYNAPSE,
-        on_pre={"settle": rule.SETTLE, "deliver": rule.DELIVER, "potentiate": rule.POTENTIATE},
-        on_event={"settle": "settle", "deliver": "spike", "potentiate": "potentiate"},
+        on_pre={"deliver": rule.DELIVER} | {event: pathway.statements for event, pathway in plasticity.items()},
+        on_event={"deliver": "spike"} | {event: event for event in plasticity},
         namespace=namespace,
         clock=clock,
+        codeobj_class=along_rows,
+        dtype=PRECISIONS[protocol.engine.precision],
         name="synapses",
     )
-    synapses.settle.when, synapses.settle.order = "thresholds", 1
     synapses.deliver.when, synapses.deliver.order = "thresholds", 2
-    synapses.potentiate.when = "end"
-    synapses.connect()
+    for event, pathway in plasticity.items():
+        path = getattr(synapses, event)
+        path.when, path.order = pathway.when, pathway.order
+    first_lane = np.divmod(np.arange(network.inputs * size), size)
+    synapses.connect(i=first_lane[0], j=first_lane[1])
     goodness = brian2.StateMonitor(broadcast, "layer_goodness", True, name="goodness", order=-3, **each)
     return brian2.Network(inputs, neurons, broadcast, votes, synapses, goodness)
 
 
-def _main(directory: str, presentations: int) -> None:
+class _Pathway(NamedTuple):
+    """What an event of the inputs does to their synapses, and when."""
+
+    condition: str
+    statements: str
+    when: str
+    order: int
+
+
+_ONLINE = {
+    "settle": _Pathway("spiking > 0 and settled_at < plastic_steps", rule.SETTLE, "thresholds", 1),
+    "potentiate": _Pathway("spiking*plastic > 0", rule.POTENTIATE, "end", 0),
+}
+_TOGETHER = {
+    "potentiate": _Pathway("spiking*plastic > 0", rule.POTENTIATE_TOGETHER, "end", 0),
+    "move": _Pathway("plastic > 0 and i < units", rule.MOVE, "end", 1),
+}
+
+
+def _main(directory: str, batches: int) -> None:
     """Build the program of the protocol that comes in as JSON."""
     protocol = Protocol(**json.load(sys.stdin))
     configure()
     brian2.set_device("cpp_standalone", build_on_run=False)
-    network = _objects(protocol, presentations)
-    network.run(presentations * protocol.network.encoding.steps * protocol.network.time_step, namespace={})
+    network = _objects(protocol, batches)
+    network.run(batches * protocol.network.encoding.steps * protocol.network.time_step, namespace={})
     device = brian2.get_device()
     device.build(directory=directory, compile=True, run=False, with_output=False)
     wanted = {

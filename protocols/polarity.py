@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.special import logit
 from brianff.datasets import Dataset
 from brianff.engines.population import PRECISIONS
 from brianff.errors import ConfigurationError
+from brianff.inputs import PulseInput, SpikeInput
 from brianff.protocols.augmentation import shift_images
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.eligibility import EligibilityTrace
@@ -17,6 +19,7 @@ from brianff.protocols.negatives import hardest, wrong_labels
 from brianff.protocols.online_program import PRESENTATIONS, OnlineProgram, OnlineState
 from brianff.protocols.trainer import Report, Trainer
 from brianff.responses import Responses
+from brianff.sharing import ahead
 
 __all__ = ["RandomPolarityTrainer"]
 
@@ -29,8 +32,7 @@ class RandomPolarityTrainer(Trainer):
     Attributes
     ----------
     eligibility : EligibilityTrace or None
-    online : bool
-        Whether plasticity acts inside the presentations of single images.
+        With it plasticity acts inside the presentations.
     program : OnlineProgram or None
         The C++ program that then simulates training; None: training runs step by step.
     """
@@ -39,10 +41,9 @@ class RandomPolarityTrainer(Trainer):
         super().__init__(protocol, dataset)
         described = protocol.learning.eligibility
         shape = self.simulator.layers[0].crossbar.weights.shape
-        self.online = described is not None and protocol.learning.batch == 1
-        fast = self.online and protocol.engine.online == "fastest" and OnlineProgram.fits(protocol)
+        fast = protocol.engine.online == "fastest" and OnlineProgram.fits(protocol)
         self.program = OnlineProgram(protocol) if fast else None
-        dtype = PRECISIONS["double" if fast else protocol.engine.precision]
+        dtype = PRECISIONS[protocol.engine.precision]
         self.eligibility = None if described is None else EligibilityTrace(described, shape, dtype)
 
     @property
@@ -58,19 +59,32 @@ class RandomPolarityTrainer(Trainer):
     def run_epoch(self, report: Report = lambda images, figures: None) -> None:
         """Train the active layer for one epoch and move the position on; see `Trainer.run_epoch`."""
         sums, done = {"training_loss": 0.0, "right_polarity": 0.0}, 0
-        # Online learning draws its input for many images at once, whatever then simulates it.
-        size = PRESENTATIONS if self.online else self.protocol.learning.batch
-        for batch in self.training.batches(size, self.simulator.streams["batches"]):
-            images, labels, positive = self._draw(batch.images, batch.labels)
+        presentations = self._presentations()
+        if not self.protocol.learning.several_negatives:  # their choice asks what has been learned
+            presentations = ahead(presentations)
+        for inputs, positive in presentations:
             factor = self._step_factor(done / len(self.training))
-            responses = self._present_and_learn(self.simulator.inputs(images, labels), positive, factor)
-            done += len(labels)
+            responses = self._present_and_learn(inputs, positive, factor)
+            done += len(inputs)
             toward = np.where(positive, 1.0, -1.0) * self.modulator.log_odds(responses)
             sums["training_loss"] += np.logaddexp(0.0, -toward).sum()
             sums["right_polarity"] += (toward > 0).sum()
             means = sums["training_loss"] / done, sums["right_polarity"] / done
-            report(len(labels), dict(zip(("loss", "right polarity"), means, strict=True)))
+            report(len(inputs), dict(zip(("loss", "right polarity"), means, strict=True)))
         self._finish_epoch({quantity: total / done for quantity, total in sums.items()})
+
+    def _presentations(self) -> Iterator[tuple[PulseInput | SpikeInput, np.ndarray]]:
+        """Yield the input of each batch and whether each presentation is positive."""
+        size = self.protocol.learning.batch
+        if self.eligibility is not None:
+            # Input is drawn for many images at once, whatever then simulates the learning.
+            size *= max(PRESENTATIONS // size, 1)
+        for batch in self.training.batches(size, self.simulator.streams["batches"]):
+            images, labels, positive = self._draw(batch.images, batch.labels)
+            inputs = self.simulator.inputs(images, labels)
+            if self.program is not None:
+                _ = inputs.binary_digits  # the program needs them; here they are made while it runs
+            yield inputs, positive
 
     def _draw(self, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return images, the labels to show with them, and whether each is positive."""
@@ -101,25 +115,40 @@ class RandomPolarityTrainer(Trainer):
 
     def _present_and_learn(self, inputs, positive: np.ndarray, factor: float) -> Responses:
         """Present inputs of given polarity and change the weights; `factor` scales the change."""
-        if self.program is not None:
-            return self._run_program(self.program, inputs, positive, factor)
-        if self.online:
-            parts = [slice(row, row + 1) for row in range(len(inputs))]
-            responses = [self._present_batch(inputs.select(part), positive[part], factor) for part in parts]
-            terms = np.concatenate([response.goodness_terms for response in responses])
-            return self._goodness(inputs, terms)
-        return self._present_batch(inputs, positive, factor)
+        if self.eligibility is None:
+            return self._present_batch(inputs, positive, factor)
+        size, count = self.protocol.learning.batch, len(positive)
+        whole = count - count % size if self.program is not None else 0
+        terms = []
+        if whole:
+            first = inputs if whole == count else inputs.select(slice(0, whole))
+            terms.append(self._run_program(first, positive[:whole], factor))
+        for start in range(whole, count, size):
+            rows = slice(start, start + size)
+            each = self._present_batch(inputs.select(rows), positive[rows], factor).goodness_terms
+            terms.append(each if self.program is None else self._by_modulator(each))
+        return self._goodness(inputs, np.concatenate(terms))
 
-    def _run_program(self, program: OnlineProgram, inputs, positive, factor: float) -> Responses:
+    def _run_program(self, inputs, positive, factor: float) -> np.ndarray:
+        """Let the program present and learn whole batches; return the goodness that modulators see."""
         assert self.eligibility is not None
+        assert self.program is not None
         layer, simulator = self.simulator.layers[0], self.simulator
-        carried = layer.carried(1)
-        membrane = np.zeros(layer.crossbar.weights.shape[1]) if carried is None else carried[0]
+        neurons = layer.crossbar.weights.shape[1]
+        membrane = layer.carried(self.protocol.learning.batch)
+        membrane = np.zeros((self.protocol.learning.batch, neurons)) if membrane is None else membrane
         state = OnlineState(layer.crossbar.weights, self.eligibility.value, membrane)
-        goodness = program.run(inputs, positive, state, factor * self.eligibility.gain)
+        goodness = self.program.run(inputs, positive, state, factor * self.eligibility.gain)
         simulator.presentations += len(inputs)
-        simulator.neuron_steps += len(inputs) * inputs.steps * len(membrane)
-        return self._goodness(inputs, goodness)
+        simulator.neuron_steps += len(inputs) * inputs.steps * neurons
+        return goodness
+
+    def _by_modulator(self, terms: np.ndarray) -> np.ndarray:
+        """Return goodness terms summed over the neurons that share a modulator, as the program returns them."""
+        parts = np.split(
+            terms, [terms.shape[1] // 2] if self.protocol.learning.probability == "symmetric" else [], axis=1
+        )
+        return np.column_stack([part.sum(axis=1) for part in parts])
 
     def _goodness(self, inputs, terms: np.ndarray) -> Responses:
         """Return responses of which only the goodness is known."""

@@ -68,3 +68,11 @@ def test_latency_code_spikes_once_and_the_brighter_the_earlier():
     spikes = encode_spikes(LatencyEncoding(steps=11), intensities, np.random.default_rng(1)).raster
     assert spikes.sum(axis=0).tolist() == [[1, 1, 1, 0, 1]]
     assert spikes.argmax(axis=0)[0, [0, 1, 2, 4]].tolist() == [0, 5, 10, 0]
+
+
+def test_spikes_as_binary_digits():
+    encoding = RateEncoding(steps=7, maximum_probability=0.6)
+    spikes = encode_spikes(encoding, np.random.default_rng(1).random((5, 4)), np.random.default_rng(2))
+    expected = np.einsum("s,spi->pi", 0.5 ** np.arange(1, 8), spikes.raster)
+    assert spikes.raster.any()
+    np.testing.assert_array_equal(spikes.binary_digits, expected)

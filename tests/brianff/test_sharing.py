@@ -1,12 +1,13 @@
-"""Work shared out to threads: each part once, in forked processes too."""
+"""Work shared out to threads: each part once, in forked processes too; and work done ahead."""
 
 import os
 import signal
+import threading
 import time
 
 import pytest
 
-from brianff.sharing import share
+from brianff.sharing import ahead, share
 
 
 def test_each_part_once():
@@ -37,3 +38,30 @@ def test_a_forked_process_has_threads_of_its_own():
             os.waitpid(process, 0)
             pytest.fail("the forked process waits for its parent's threads")
         time.sleep(0.01)
+
+
+def test_the_next_item_is_made_while_one_is_used():
+    second = threading.Event()
+
+    def items():
+        yield 0
+        second.set()
+        yield 1
+
+    used = []
+    for item in ahead(items()):
+        assert second.wait(20)  # with the first item still in use
+        used.append(item)
+    assert used == [0, 1]
+    assert list(ahead([])) == []
+
+
+def test_an_error_made_ahead_is_raised_where_the_item_would_be_used():
+    def items():
+        yield 0
+        raise ValueError("later")
+
+    waiting = ahead(items())
+    assert next(waiting) == 0
+    with pytest.raises(ValueError, match="later"):
+        next(waiting)

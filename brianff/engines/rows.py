@@ -1,0 +1,42 @@
+"""Fast C++ of Brian2's standalone mode for few units that spike through synapses that connect everything.
+
+Brian2's code goes from synapse to synapse by lists of indices. Where every unit drives every neuron without delay, the
+synapses of a unit are a row of a matrix; with the templates here the same statements run along the rows. Lanes, copies
+of units and neurons, can share one matrix of synapses.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
+
+__all__ = ["SOURCES", "row_code"]
+
+SOURCES = (Path(__file__), *sorted(Path(__file__).with_name("templates").glob("*.cpp")))
+"""Files that decide on the generated code."""
+
+
+def _in_rows(code: str | list[str], sources: str, targets: str) -> str:
+    """Let statements for a synapse take its source and target from its place in the matrix."""
+    text = code if isinstance(code, str) else "\n".join(code)
+    return text.replace(f"{sources}[_idx]", "_source").replace(f"{targets}[_idx]", "_target")
+
+
+def row_code(lanes: int = 1) -> type[CPPStandaloneCodeObject]:
+    """Return the class for `codeobj_class` of NeuronGroups without refractoriness, and of Synapses between them.
+
+    The order of the operations is Brian2's own, and so are the results.
+
+    Parameters
+    ----------
+    lanes : int
+        Source and target of the synapses consist of so many lanes, one after the other. Synapses must be made for the
+        first one alone, all to all; they act in every lane.
+    """
+
+    class RowCode(CPPStandaloneCodeObject):
+        templater = CPPStandaloneCodeObject.templater.derive("brianff.engines", env_globals={"lanes": lanes})
+
+    RowCode.templater.env.filters["in_rows"] = _in_rows
+    return RowCode

@@ -1,0 +1,2 @@
+{# Nothing is queued: see synapses.cpp. #}
+{% extends 'common_group.cpp' %}

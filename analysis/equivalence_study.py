@@ -18,6 +18,7 @@ from brianff.analysis.studies import Study
 from brianff.analysis.style import COLOURS, GREY, save_figure
 from brianff.datasets import Split, load_dataset
 from brianff.description import LabelCode, Layer, Network, PulseEncoding, RateEncoding
+from brianff.errors import NumericalError
 from brianff.goodness import Goodness
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.modulators import MODULATORS, Modulator
@@ -216,7 +217,17 @@ def _layer_maker(neuron: str) -> Callable[[Goodness], LayerFunction]:
 def _accuracy_after_training(
     neuron: str, split: Split, goodness: Goodness, rule: str, settings: dict[str, Any]
 ) -> float:
-    """Train one layer by a change, pair form, and return the accuracy on training images that were held out."""
+    """Train one layer by a change, pair form, and return the accuracy on training images that were held out.
+
+    nan: the change drove the membrane out of its range before the end.
+    """
+    try:
+        return _accuracy(neuron, split, goodness, rule, settings)
+    except NumericalError:
+        return float("nan")
+
+
+def _accuracy(neuron: str, split: Split, goodness: Goodness, rule: str, settings: dict[str, Any]) -> float:
     respond, respond_activity = (_layer_maker(neuron)(measure) for measure in (goodness, ACTIVITY))
     streams = RandomStreams(SEED)
     simulator = Simulator(NETWORKS[neuron], seed=SEED)

@@ -17,7 +17,15 @@ from brianff.random import RandomStreams
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["dead_units", "hoyer_sparsity", "latent_embedding", "latent_raster", "latents", "separability"]
+__all__ = [
+    "dead_units",
+    "hoyer_sparsity",
+    "latent_embedding",
+    "latent_raster",
+    "latents",
+    "separability",
+    "without_rest",
+]
 
 _BATCH = 50
 
@@ -55,6 +63,22 @@ def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wron
     finally:
         simulator.codes[:] = codes
     return np.concatenate(parts)
+
+
+def without_rest(trainer: Trainer) -> Trainer:
+    """Return a trainer in the same state whose presentations follow each other without rest.
+
+    The latents of arXiv 2406.16479 were taken that way, from networks that were trained and tested with rest: membranes
+    that are carried over then start further from the threshold.
+    """
+    protocol = trainer.protocol
+    if not protocol.network.rest_steps:
+        return trainer
+    encoding = protocol.network.encoding.model_copy(update={"rest_steps": 0})
+    network = protocol.network.model_copy(update={"encoding": encoding})
+    restless = type(trainer)(protocol.model_copy(update={"network": network}), trainer.dataset)
+    restless.restore(*trainer.state())
+    return restless
 
 
 def hoyer_sparsity(latents: np.ndarray, offset: float = 1e-3) -> float:

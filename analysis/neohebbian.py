@@ -16,6 +16,7 @@ from brianff.analysis.latents import (
     latent_raster,
     latents,
     separability,
+    without_rest,
 )
 from brianff.analysis.style import save_figure
 from brianff.checkpoint import write_atomically
@@ -101,10 +102,11 @@ def reproduce(
         protocols = {f"neohebbian-{model}-seed{seed}": _protocol(model, seed, quick) for seed in seeds}
         run_sweep(protocols, out, data_dir, progress, _note_test_accuracy)
         runs = [RunDirectory.open(Path(out, name)) for name in protocols]
-        trainer = training.open_trainer(runs[0], data_dir)
-        test = _test_images(trainer, quick)
-        activity[model] = latents(trainer, test)
-        rows[model] = _accuracies(runs) | _latent_figures(trainer, test, activity[model])
+        trainers = [training.open_trainer(run, data_dir) for run in runs]
+        test = _test_images(trainers[0], quick)
+        of_seeds = [latents(without_rest(trainer), test) for trainer in trainers]
+        activity[model] = of_seeds[0]
+        rows[model] = _accuracies(runs) | _sparsity(of_seeds) | _latent_figures(trainers[0], test, of_seeds[0])
     table = pandas.DataFrame.from_dict(rows, orient="index")
     table.index.name = "model"
     table = _with_published(table)
@@ -164,13 +166,20 @@ def _accuracies(runs: Sequence[RunDirectory]) -> dict[str, Any]:
     }
 
 
+def _sparsity(of_seeds: Sequence[np.ndarray]) -> dict[str, float]:
+    """Return the Hoyer sparsity of the latents: mean and spread over the seeds."""
+    values = [hoyer_sparsity(active) for active in of_seeds]
+    return {"hoyer": float(np.mean(values)), "hoyer_lowest": min(values), "hoyer_highest": max(values)}
+
+
 def _latent_figures(trainer: Trainer, test: Split, active: np.ndarray) -> dict[str, float]:
     """Return what the latents of the first seed show, beside an untrained layer and the pixels."""
+    with_rest, trainer = trainer, without_rest(trainer)
     untrained = type(trainer)(trainer.protocol, trainer.dataset)
     alive = active[active.any(axis=1)]
     return {
-        "hoyer": hoyer_sparsity(active),
         "hoyer_without_silent": hoyer_sparsity(alive),
+        "hoyer_with_rest": hoyer_sparsity(latents(with_rest, test)),
         "silent_images_percent": 100 * (1 - len(alive) / len(active)),
         "dead_units_percent": 100 * dead_units(active),
         "separability": separability(active, test.labels),
@@ -202,10 +211,13 @@ _TABLES = {
         "final_by_log_odds": "last, by log-odds",
         "tied_percent": "tied images (%)",
     },
-    "Latents of the test images with the true label (first seed)": {
+    "Latents of the test images with the true label, without rest between presentations as published": {
         "hoyer": "Hoyer sparsity",
+        "hoyer_lowest": "lowest seed",
+        "hoyer_highest": "highest seed",
         "published_hoyer": "published Hoyer",
-        "hoyer_without_silent": "Hoyer without silent images",
+        "hoyer_without_silent": "first seed: Hoyer without silent images",
+        "hoyer_with_rest": "Hoyer with rest",
         "silent_images_percent": "silent images (%)",
         "dead_units_percent": "dead units (%)",
         "separability": "separability",

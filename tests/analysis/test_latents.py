@@ -10,6 +10,7 @@ from brianff.analysis.latents import (
     latent_raster,
     latents,
     separability,
+    without_rest,
 )
 from brianff.analysis.neohebbian import MODELS, PUBLISHED, markdown, reproduce
 from brianff.errors import ConfigurationError
@@ -51,6 +52,27 @@ def test_latents_show_the_wanted_label_and_leave_the_codes_alone(numpy_target):
         np.testing.assert_allclose(latents(trainer, split, label), np.maximum(drive, 0), atol=1e-12)
     assert np.abs(latents(trainer, split, "wrong") - np.maximum(shown["true"], 0)).max() > 0.01
     np.testing.assert_array_equal(trainer.simulator.codes, codes)
+
+
+def test_latents_without_rest_start_from_the_membranes_that_the_last_batch_left(numpy_target):
+    """Against v <- 0.85 v + s W, spike and reset at 0.001, written out by hand for two batches of 50."""
+    settings = ["data.dataset=digits", "network.pixels=64", "network.layers.0.neurons=12", "engine.online=steps"]
+    trainer = prepare(load_protocol("neohebbian-online-symmetric", settings))
+    split, restless = trainer.held_out.first(100), without_rest(trainer)
+    weights, voltage, counts = trainer.simulator.layers[0].crossbar.weights, np.zeros((50, 12)), []
+    with trainer.simulator.evaluation():
+        for rows in (slice(0, 50), slice(50, 100)):
+            spikes_in = trainer.simulator.inputs(split.intensities(rows), split.labels[rows]).raster.astype(float)
+            count = np.zeros((50, 12))
+            for events in spikes_in:
+                voltage = 0.85 * voltage + events @ weights
+                count += voltage > 0.001
+                voltage[voltage > 0.001] = 0.0
+            counts.append(count)
+    np.testing.assert_array_equal(latents(restless, split), np.concatenate(counts))
+    assert (latents(trainer, split) != np.concatenate(counts)).any()
+    assert trainer.protocol.network.rest_steps == 20
+    assert without_rest(restless) is restless
 
 
 def test_figures_have_one_panel_for_each_model():

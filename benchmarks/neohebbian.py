@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 
@@ -27,10 +28,11 @@ class Training:
     ----------
     name : str
         Name of the protocol.
+    precision : {"double", "single"}
     """
 
-    def __init__(self, name: str):
-        protocol = load_protocol(name, ["evaluation.epoch_images=1"])
+    def __init__(self, name: str, precision: str):
+        protocol = load_protocol(name, ["evaluation.epoch_images=1", f"engine.precision={precision}"])
         self.trainer = RandomPolarityTrainer(protocol, random_images(5 * PRESENTATIONS))
         self.trainer.build()
 
@@ -43,13 +45,13 @@ class Training:
 
 
 def rows(runs: int) -> Iterator[Row]:
-    """Measure both forms."""
+    """Measure both forms, in both precisions."""
     threads = processors()
-    for name, (words, images) in FORMS.items():
-        ours = Training(name)
+    for (name, (words, images)), precision in itertools.product(FORMS.items(), ("double", "single")):
+        ours = Training(name, precision)
         published = Published(ours.trainer.protocol.learning.batch, threads, images)
         yield compare(
-            f"neo-Hebbian training, {words}",
+            f"neo-Hebbian training, {words}, weights in {precision} precision",
             f"PyTorch as published, {threads} threads",
             lambda: 1e3 * ours.seconds_per_sample(),  # noqa: B023
             lambda: 1e3 * published.seconds_per_sample(),  # noqa: B023

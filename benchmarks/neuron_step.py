@@ -21,7 +21,7 @@ PARAMETERS = ("R_on", "R_off", "v_on", "v_off", "k", "tau", "E1", "E2", "C", "x_
 
 
 def rows(runs: int) -> Iterator[Row]:
-    """Measure presentations of 20 and of 100 steps."""
+    """Measure presentations of 20 and of 100 steps, and those of 20 in single precision."""
     generator = np.random.default_rng(1)
     kernel = _compile()
     for steps in (20, 100):
@@ -30,7 +30,7 @@ def rows(runs: int) -> Iterator[Row]:
         drive = generator.normal(0.0, 1.0, (LANES, NEURONS))
         # One input unit with a weight of 1 for each neuron would cost a product: the drive is handed over as it is.
         inputs = _Drive(drive, np.zeros((1, NEURONS)), np.arange(LANES), np.zeros(LANES, int), steps, (0,))
-        weights = [np.empty((NEURONS, NEURONS))]
+        weights = [np.zeros((NEURONS, NEURONS))]
         by_hand = _ByHand(kernel, engine.populations[0], drive)
         ours = engine.present(inputs, weights)[0]
         by_hand()
@@ -47,6 +47,17 @@ def rows(runs: int) -> Iterator[Row]:
             runs,
             faster=False,
         )
+        if steps == 20:
+            single = LanesEngine(network, Goodness(), precision="single")
+            yield compare(
+                f"MIF neuron-step in training, {NEURONS} neurons x {LANES} lanes, {steps} steps, single precision",
+                "double precision",
+                lambda: seconds(lambda: single.present(inputs, weights)) * nanoseconds,  # noqa: B023
+                lambda: seconds(lambda: engine.present(inputs, weights)) * nanoseconds,  # noqa: B023
+                "ns",
+                "",
+                runs,
+            )
 
 
 class _Drive(PulseInput):

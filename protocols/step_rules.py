@@ -34,7 +34,8 @@ class Plain:
     def __call__(self, change: np.ndarray, factor: float = 1.0) -> np.ndarray:
         """Return the step of the weights for a wanted change; `factor` scales this step."""
         for name in self.moments:
-            self.state.setdefault(name, np.zeros_like(change))
+            if name not in self.state:
+                self.state[name] = np.zeros_like(change)
         step = np.empty_like(change)
         arrays = [array.reshape(-1) for array in (change, step, *(self.state[name] for name in self.moments))]
         size = self._size(factor * self.step_size)

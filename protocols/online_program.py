@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any, NamedTuple
 import brian2
 import numpy as np
 
-from brianff.codegeneration import cache_directory, compiler, configure
+from brianff.codegeneration import cache_directory, compiler, configure, in_single_precision
 from brianff.description import RateEncoding
 from brianff.engines import rows
 from brianff.engines.population import METHODS, PRECISIONS, Population
@@ -38,8 +39,6 @@ __all__ = ["PRESENTATIONS", "OnlineProgram", "OnlineState"]
 
 PRESENTATIONS = 3000
 """Presentations of one call of a program, or the next smaller number of whole batches."""
-
-_LARGEST_STEPS = 52  # spikes of a presentation are the binary digits of one number in double precision
 
 
 _GIVEN_TO_EACH_CALL: Any = {"epochs": True, "step_size": True, "step_schedule": True, "eligibility": {"gain"}}
@@ -67,8 +66,7 @@ class OnlineProgram:
     Parameters
     ----------
     protocol : Protocol
-        With `engine.precision` "single" weights and traces are kept in single precision, which is what memory has to
-        bring; arithmetic, neurons and goodness stay in double precision.
+        Its `engine.precision` is that of the program.
     batches : int, optional
         Batches of one call; fewer are padded by empty ones that change nothing.
 
@@ -92,7 +90,7 @@ class OnlineProgram:
         return (
             protocol.learning.eligibility is not None
             and isinstance(network.encoding, RateEncoding)
-            and network.encoding.steps <= _LARGEST_STEPS
+            and network.encoding.steps <= np.finfo(PRECISIONS[protocol.engine.precision]).nmant  # binary digits
             and population.synapse.immediate
             and population.goodness.readout == "final"
             and population.rest_factor is not None
@@ -102,10 +100,6 @@ class OnlineProgram:
             and protocol.engine.name == "lanes"
             and compiler() is not None
         )
-
-    @property
-    def _synapse_dtype(self) -> type[np.floating]:
-        return PRECISIONS[self.protocol.engine.precision]
 
     @cached_property
     def directory(self) -> Path:
@@ -182,7 +176,8 @@ class OnlineProgram:
         with tempfile.TemporaryDirectory() as place:
             arguments = ["./main", "--results_dir", f"{place}/"]
             for number, (name, values) in enumerate(given.items()):
-                dtype = self._synapse_dtype if name.startswith("synapses.") else float
+                # Brian2's timed arrays are in double precision always.
+                dtype = float if name.endswith(".values") else PRECISIONS[self.protocol.engine.precision]
                 values.astype(dtype, copy=False).tofile(f"{place}/{number}.in")
                 arguments.append(f"{name}={place}/{number}.in")
             done = subprocess.run(arguments, cwd=self.directory, capture_output=True, text=True, check=False)
@@ -247,6 +242,8 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
         "units": network.inputs,
     }
     namespace = population.namespace | shared
+    if protocol.engine.precision == "single":
+        namespace = {name: _in_single_precision(value) for name, value in namespace.items()}
     along_rows = rows.row_code(lanes)
 
     plasticity = _ONLINE if lanes == 1 else _TOGETHER
@@ -322,7 +319,6 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
         namespace=namespace,
         clock=clock,
         codeobj_class=along_rows,
-        dtype=PRECISIONS[protocol.engine.precision],
         name="synapses",
     )
     synapses.deliver.when, synapses.deliver.order = "thresholds", 2
@@ -333,6 +329,14 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
     synapses.connect(i=first_lane[0], j=first_lane[1])
     goodness = brian2.StateMonitor(broadcast, "layer_goodness", True, name="goodness", order=-3, **each)
     return brian2.Network(inputs, neurons, broadcast, votes, synapses, goodness)
+
+
+def _in_single_precision(value: Any) -> Any:
+    """Return a constant of the equations in single precision, which makes it so in C++; functions as they are."""
+    if not isinstance(value, (int, float, brian2.Quantity)):
+        return value
+    single = np.float32(value)
+    return single if brian2.have_same_dimensions(value, 1) else brian2.Quantity(single, dim=value.dim)
 
 
 class _Pathway(NamedTuple):
@@ -359,10 +363,11 @@ def _main(directory: str, batches: int) -> None:
     protocol = Protocol(**json.load(sys.stdin))
     configure()
     brian2.set_device("cpp_standalone", build_on_run=False)
-    network = _objects(protocol, batches)
-    network.run(batches * protocol.network.encoding.steps * protocol.network.time_step, namespace={})
     device = brian2.get_device()
-    device.build(directory=directory, compile=True, run=False, with_output=False)
+    with in_single_precision() if protocol.engine.precision == "single" else nullcontext():
+        network = _objects(protocol, batches)
+        network.run(batches * protocol.network.encoding.steps * protocol.network.time_step, namespace={})
+        device.build(directory=directory, compile=True, run=False, with_output=False)
     wanted = {
         "synapses": ("w", "eligibility"),
         "inputs": ("settled_at", "plastic_steps"),

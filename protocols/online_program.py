@@ -109,7 +109,7 @@ class OnlineProgram:
             "learning": self.protocol.learning.model_dump(mode="json", exclude=_GIVEN_TO_EACH_CALL),
             "batches": self.batches,
             "precision": self.protocol.engine.precision,
-            "source": [Path(file).read_text() for file in (__file__, rule.__file__, *rows.SOURCES)],
+            "source": [Path(str(file)).read_text() for file in (__file__, rule.__file__, *rows.SOURCES)],
         }
         key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
         return cache_directory() / "online" / key
@@ -225,11 +225,11 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
     clock = brian2.Clock(network.time_step, name="step_clock")
     duration = steps * network.time_step
     each = {"clock": brian2.Clock(duration, name="presentation_clock"), "when": "start"}
-    shapes = {
+    shapes: dict[str, tuple[int, ...]] = {
         "input_pattern": (batches, lanes * network.inputs),
         "polarity": (batches, lanes),
-        "presented": batches,
-        "first": batches,
+        "presented": (batches,),
+        "first": (batches,),
     }
     shared = {name: brian2.TimedArray(np.zeros(shape), duration, name=name) for name, shape in shapes.items()} | {
         "rate": learning.eligibility.rate,
@@ -333,10 +333,9 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
 
 def _in_single_precision(value: Any) -> Any:
     """Return a constant of the equations in single precision, which makes it so in C++; functions as they are."""
-    if not isinstance(value, (int, float, brian2.Quantity)):
-        return value
-    single = np.float32(value)
-    return single if brian2.have_same_dimensions(value, 1) else brian2.Quantity(single, dim=value.dim)
+    if isinstance(value, brian2.Quantity):
+        return brian2.Quantity(np.float32(value), dim=value.dim)
+    return np.float32(value) if isinstance(value, (int, float)) else value
 
 
 class _Pathway(NamedTuple):

@@ -82,7 +82,7 @@ class RandomPolarityTrainer(Trainer):
         for batch in self.training.batches(size, self.simulator.streams["batches"]):
             images, labels, positive = self._draw(batch.images, batch.labels)
             inputs = self.simulator.inputs(images, labels)
-            if self.program is not None:
+            if self.program is not None and isinstance(inputs, SpikeInput):
                 _ = inputs.binary_digits  # the program needs them; here they are made while it runs
             yield inputs, positive
 

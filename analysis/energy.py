@@ -230,7 +230,8 @@ def energy_bars(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
     bars = {name: bar for name, bar in bars.items() if bar[0]}  # neurons without power have none to show
     values = [value for value, _ in bars.values()]
     ax.barh(list(bars), values, color=[colour for _, colour in bars.values()])
-    ax.set(xscale="log", xlabel="energy of one inference; programming: of the whole run (J)")
+    of_the_run = "; programming: of the whole run" if programming else ""
+    ax.set(xscale="log", xlabel=f"energy of one inference{of_the_run} (J)")
     ax.invert_yaxis()
     for place, value in enumerate(values):
         ax.annotate(f" {_joule(value).replace('u', 'µ')}", (value, place), va="center", fontsize=8)

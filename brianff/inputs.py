@@ -8,7 +8,7 @@ from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from brianff.products import one_blas_thread, product
 from brianff.sharing import share
@@ -331,6 +331,16 @@ class SparseSpikes(SpikeInput):
 
     def __init__(self, matrix: csr_matrix, steps: int, threads: int = 1):
         self.__dict__.update(matrix=matrix, _steps=steps, threads=threads)  # the dataclass is frozen
+
+    @classmethod
+    def joined(cls, parts: Sequence[SparseSpikes]) -> SparseSpikes:
+        """Return the presentations of several inputs, one after the other; at least one, of the same length."""
+        ends, steps = np.cumsum([len(part) for part in parts]) * parts[0].steps, parts[0].steps
+        rows = [
+            np.arange(end - len(part) * steps, end).reshape(steps, -1) for end, part in zip(ends, parts, strict=True)
+        ]
+        matrix = vstack([part.matrix for part in parts], format="csr")[np.hstack(rows).ravel()]
+        return cls(matrix, steps, parts[0].threads)
 
     def __len__(self) -> int:
         return self.matrix.shape[0] // self.steps

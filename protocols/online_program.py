@@ -141,7 +141,7 @@ class OnlineProgram:
     def _layout(self) -> dict[str, list[str]]:
         return json.loads((self.directory / "layout.json").read_text())
 
-    def run(self, inputs: SpikeInput, positive: np.ndarray, state: OnlineState, gain: float) -> np.ndarray:
+    def run(self, inputs: SpikeInput, positive: np.ndarray, state: OnlineState, gain: np.ndarray | float) -> np.ndarray:
         """Present and learn; `state` is changed in place.
 
         Parameters
@@ -150,8 +150,8 @@ class OnlineProgram:
             Whole batches, at most `presentations`, in their order.
         positive : ndarray of bool, shape (presentations,)
         state : OnlineState
-        gain : float
-            Gain of the eligibility trace.
+        gain : float or ndarray, shape (batches,)
+            Gain of the eligibility trace; the same for all of them if they are presented one by one.
 
         Returns
         -------
@@ -162,13 +162,14 @@ class OnlineProgram:
         empty = self.batches - len(inputs) // self.lanes
         present = np.arange(self.batches) >= empty
         polarity = np.where(positive, 1.0, -1.0)
+        gain = np.broadcast_to(gain, self.batches - empty)
         given = {
             "input_pattern.values": self._padded(inputs.binary_digits),
             "polarity.values": self._padded(polarity),
             "presented.values": present,
             "synapses.w": state.weights,
             "synapses.eligibility": state.eligibility * self._kept_as,
-            "neurons.gain": np.array([gain]),
+            "gains.values": np.pad(gain, (empty, 0)),
         }
         carries = self.protocol.network.layers[0].membrane == "carried"
         if carries:
@@ -184,7 +185,7 @@ class OnlineProgram:
             if done.returncode != 0:
                 raise BrianffError(f"the online program failed: {done.stderr.strip()[-300:]}")
             results = {name: np.fromfile(f"{place}/{file}", dtype) for name, (file, dtype) in self._layout.items()}
-        self._take_over(results, state, gain)
+        self._take_over(results, state, gain[-1])
         if carries:
             state.membrane[:] = results["v"].reshape(state.membrane.shape)
         goodness = np.concatenate([results["goodness"], results["layer_goodness"]]).reshape(self.batches + 1, -1)
@@ -229,6 +230,7 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
         "input_pattern": (batches, lanes * network.inputs),
         "polarity": (batches, lanes),
         "presented": (batches,),
+        "gains": (batches,),
         "first": (batches,),
     }
     shared = {name: brian2.TimedArray(np.zeros(shape), duration, name=name) for name, shape in shapes.items()} | {
@@ -289,6 +291,7 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
     if population.carries:
         start = "\n".join(line for line in start.splitlines() if not line.startswith("v = "))
         start += "\nv = rest_factor*(v + first(t)*(initial_v - v))"
+    neurons.run_regularly("gain = gains(t)", order=-2, **each)
     neurons.run_regularly(start, **each)
     neurons.thresholder["spike"].order = 3
     neurons.run_regularly("change = modulator*postsynaptic/lanes", when="after_resets", order=2, clock=clock)

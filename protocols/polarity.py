@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from scipy.special import logit
 
-from brianff.datasets import Dataset
+from brianff.datasets import Batch, Dataset
 from brianff.engines.population import PRECISIONS
 from brianff.errors import ConfigurationError
-from brianff.inputs import PulseInput, SpikeInput
+from brianff.inputs import PulseInput, SparseSpikes, SpikeInput
 from brianff.protocols.augmentation import shift_images
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.eligibility import EligibilityTrace
@@ -63,8 +64,7 @@ class RandomPolarityTrainer(Trainer):
         if not self.protocol.learning.several_negatives:  # their choice asks what has been learned
             presentations = ahead(presentations)
         for inputs, positive in presentations:
-            factor = self._step_factor(done / len(self.training))
-            responses = self._present_and_learn(inputs, positive, factor)
+            responses = self._present_and_learn(inputs, positive, self._factors(done, len(inputs)))
             done += len(inputs)
             toward = np.where(positive, 1.0, -1.0) * self.modulator.log_odds(responses)
             sums["training_loss"] += np.logaddexp(0.0, -toward).sum()
@@ -76,18 +76,31 @@ class RandomPolarityTrainer(Trainer):
     def _presentations(self) -> Iterator[tuple[PulseInput | SpikeInput, np.ndarray]]:
         """Yield the input of each batch and whether each presentation is positive."""
         size = self.protocol.learning.batch
-        if self.eligibility is not None:
-            # Input is drawn for many images at once, whatever then simulates the learning.
-            size *= max(PRESENTATIONS // size, 1)
-        for batch in self.training.batches(size, self.simulator.streams["batches"]):
-            images, labels, positive = self._draw(batch.images, batch.labels)
-            inputs = self.simulator.inputs(images, labels)
-            if self.program is not None and isinstance(inputs, SpikeInput):
-                _ = inputs.binary_digits  # the program needs them; here they are made while it runs
-            yield inputs, positive
+        if self.eligibility is not None and size == 1:
+            size = PRESENTATIONS  # drawn at once, whatever then simulates the learning
+        batches = self.training.batches(size, self.simulator.streams["batches"])
+        drawn = (
+            (self.simulator.inputs(images, labels), positive) for images, labels, positive in map(self._draw, batches)
+        )
+        if self.program is None:
+            yield from drawn
+            return
+        together = max(self.program.presentations // size, 1)
+        while parts := list(islice(drawn, together)):
+            inputs, positive = zip(*parts, strict=True)
+            joined = SparseSpikes.joined(inputs)
+            _ = joined.binary_digits  # the program needs them; here they are made while it runs
+            yield joined, np.concatenate(positive)
 
-    def _draw(self, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _factors(self, done: int, count: int) -> np.ndarray:
+        """Return the factor of the step size for each batch of the next presentations; online, one for all."""
+        size = self.protocol.learning.batch
+        starts = done + np.arange(0, count, size if size > 1 else max(count, 1))
+        return np.array([self._step_factor(start / len(self.training)) for start in starts])
+
+    def _draw(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return images, the labels to show with them, and whether each is positive."""
+        images, labels = batch.images, batch.labels
         streams, shift = self.simulator.streams, self.protocol.data.shift
         images = shift_images(images, self.dataset.image_shape, shift, streams["shifts"])
         positive = streams["polarity"].random(len(labels)) < 0.5
@@ -113,23 +126,25 @@ class RandomPolarityTrainer(Trainer):
         self._note("weight_deviation", float(weights.std()))
         self._advance()
 
-    def _present_and_learn(self, inputs, positive: np.ndarray, factor: float) -> Responses:
-        """Present inputs of given polarity and change the weights; `factor` scales the change."""
+    def _present_and_learn(self, inputs, positive: np.ndarray, factors: np.ndarray | float) -> Responses:
+        """Present inputs of given polarity and change the weights; `factors` scale the change of each batch."""
         if self.eligibility is None:
-            return self._present_batch(inputs, positive, factor)
+            return self._present_batch(inputs, positive, float(np.squeeze(factors)))
         size, count = self.protocol.learning.batch, len(positive)
+        factors = np.broadcast_to(factors, -(-count // size))
         whole = count - count % size if self.program is not None else 0
         terms = []
         if whole:
             first = inputs if whole == count else inputs.select(slice(0, whole))
-            terms.append(self._run_program(first, positive[:whole], factor))
+            terms.append(self._run_program(first, positive[:whole], factors[: whole // size]))
         for start in range(whole, count, size):
             rows = slice(start, start + size)
-            each = self._present_batch(inputs.select(rows), positive[rows], factor).goodness_terms
+            responses = self._present_batch(inputs.select(rows), positive[rows], factors[start // size])
+            each = responses.goodness_terms
             terms.append(each if self.program is None else self._by_modulator(each))
         return self._goodness(inputs, np.concatenate(terms))
 
-    def _run_program(self, inputs, positive, factor: float) -> np.ndarray:
+    def _run_program(self, inputs, positive, factors: np.ndarray) -> np.ndarray:
         """Let the program present and learn whole batches; return the goodness that modulators see."""
         assert self.eligibility is not None
         assert self.program is not None
@@ -138,7 +153,7 @@ class RandomPolarityTrainer(Trainer):
         membrane = layer.carried(self.protocol.learning.batch)
         membrane = np.zeros((self.protocol.learning.batch, neurons)) if membrane is None else membrane
         state = OnlineState(layer.crossbar.weights, self.eligibility.value, membrane)
-        goodness = self.program.run(inputs, positive, state, factor * self.eligibility.gain)
+        goodness = self.program.run(inputs, positive, state, factors * self.eligibility.gain)
         simulator.presentations += len(inputs)
         simulator.neuron_steps += len(inputs) * inputs.steps * neurons
         return goodness

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from brianff.datasets import Batch
 from brianff.errors import ConfigurationError
 from brianff.protocols.configuration import load_protocol
 from brianff.protocols.online_program import OnlineProgram, OnlineState
@@ -26,11 +27,16 @@ def small(name, *settings):
     return load_protocol(name, [*DIGITS, *settings])
 
 
+def everything(split):
+    """Return all images of a split as one batch."""
+    return Batch(split.intensities(slice(None)), split.labels, np.arange(len(split)))
+
+
 def present_one_batch(name, images=20, precision="double"):
     """Let a trainer present and learn one batch; return it, what it was given and its state before."""
     trainer = prepare(small(name, "engine.online=steps", f"engine.precision={precision}"))
     batch = trainer.training.first(images)
-    shown, labels, positive = trainer._draw(batch.intensities(slice(None)), batch.labels)
+    shown, labels, positive = trainer._draw(everything(batch))
     inputs = trainer.simulator.inputs(shown, labels)
     before = trainer.simulator.layers[0].crossbar.weights.copy()
     trainer._present_and_learn(inputs, positive, 1.0)
@@ -89,7 +95,7 @@ def test_analog_change_is_the_gradient_of_the_clipped_loss(numpy_target):
     batch, simulator = trainer.training.first(20), trainer.simulator
     weights = simulator.layers[0].crossbar.weights
     weights *= 8.0  # some probabilities beyond the clip, some not
-    images, labels, positive = trainer._draw(batch.intensities(slice(None)), batch.labels)
+    images, labels, positive = trainer._draw(everything(batch))
     inputs = simulator.inputs(images, labels)
     (responses,) = simulator.present_inputs(inputs)
     change = trainer._change(responses, responses.presynaptic, positive)
@@ -154,7 +160,7 @@ def test_the_program_equals_step_by_step(name, changes, tolerance, numpy_target)
     layer, before = trainer.simulator.layers[0], trainer.eligibility.value.copy()
     trainer.eligibility.value[:] = np.random.default_rng(1).normal(0, 0.01, before.shape)
     batch, weights = trainer.training.first(40), layer.crossbar.weights
-    images, labels, positive = trainer._draw(batch.intensities(slice(None)), batch.labels)
+    images, labels, positive = trainer._draw(everything(batch))
     inputs = trainer.simulator.inputs(images, labels)
     state = OnlineState(weights.copy(), trainer.eligibility.value.copy(), np.zeros((size, 12)))
     program = OnlineProgram(trainer.protocol, batches=25 // size)
@@ -175,7 +181,7 @@ def test_the_program_equals_step_by_step(name, changes, tolerance, numpy_target)
 @pytest.mark.standalone
 def test_a_last_batch_that_is_not_whole_is_learned_step_by_step(numpy_target):
     """33 images in batches of 5: six batches by the program, three images after them."""
-    settings = "learning.batch=5", "data.training_images=33"
+    settings = "learning.batch=5", "data.training_images=33", "learning.step_schedule=cosine"
     ways = [
         prepare(small("neohebbian-batched-symmetric", f"engine.online={way}", *settings))
         for way in ("fastest", "steps")
@@ -204,8 +210,8 @@ def test_hard_negatives_are_the_candidates_taken_most_for_positive(name, numpy_t
     )
     batch = random.training.first(40)
     images = batch.intensities(slice(None))
-    _, drawn, positive = random._draw(images, batch.labels)
-    _, shown, same = hard._draw(images, batch.labels)
+    _, drawn, positive = random._draw(everything(batch))
+    _, shown, same = hard._draw(everything(batch))
     np.testing.assert_array_equal(same, positive)
     np.testing.assert_array_equal(shown[positive], batch.labels[positive])
     with hard.simulator.evaluation():

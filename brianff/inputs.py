@@ -335,6 +335,8 @@ class SparseSpikes(SpikeInput):
     @classmethod
     def joined(cls, parts: Sequence[SparseSpikes]) -> SparseSpikes:
         """Return the presentations of several inputs, one after the other; at least one, of the same length."""
+        if len(parts) == 1:
+            return parts[0]
         ends, steps = np.cumsum([len(part) for part in parts]) * parts[0].steps, parts[0].steps
         rows = [
             np.arange(end - len(part) * steps, end).reshape(steps, -1) for end, part in zip(ends, parts, strict=True)

@@ -42,7 +42,9 @@ class RandomPolarityTrainer(Trainer):
         super().__init__(protocol, dataset)
         described = protocol.learning.eligibility
         shape = self.simulator.layers[0].crossbar.weights.shape
-        fast = protocol.engine.online == "fastest" and OnlineProgram.fits(protocol)
+        # The hardest labels of a batch are chosen after the batch before it has been learned.
+        at_once = protocol.learning.batch == 1 or not protocol.learning.several_negatives
+        fast = protocol.engine.online == "fastest" and at_once and OnlineProgram.fits(protocol)
         self.program = OnlineProgram(protocol) if fast else None
         dtype = PRECISIONS[protocol.engine.precision]
         self.eligibility = None if described is None else EligibilityTrace(described, shape, dtype)

@@ -6,6 +6,7 @@ import pytest
 from brianff import LabelCode, LatencyEncoding, Network, RateEncoding
 from brianff.encoding import code_matrix, encode_spikes, image_part
 from brianff.errors import ConfigurationError
+from brianff.inputs import SparseSpikes
 
 
 def network(**label):
@@ -76,3 +77,12 @@ def test_spikes_as_binary_digits():
     expected = np.einsum("s,spi->pi", 0.5 ** np.arange(1, 8), spikes.raster)
     assert spikes.raster.any()
     np.testing.assert_array_equal(spikes.binary_digits, expected)
+
+
+def test_joined_spikes_follow_each_other():
+    encoding, generator = RateEncoding(steps=4, maximum_probability=0.6), np.random.default_rng(1)
+    parts = [encode_spikes(encoding, generator.random((count, 3)), generator) for count in (2, 5, 1)]
+    joined = SparseSpikes.joined(parts)
+    assert len(joined) == 8
+    np.testing.assert_array_equal(joined.raster, np.concatenate([part.raster for part in parts], axis=1))
+    assert SparseSpikes.joined(parts[:1]) is parts[0]

@@ -33,6 +33,9 @@ _BATCH = 50
 def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wrong"] = "true") -> np.ndarray:
     """Return the latents of the last layer: spike counts, or the activity of a neuron that does not spike.
 
+    Where membranes are carried over, the first images are shown once beforehand: no latent starts from a membrane at
+    rest.
+
     Parameters
     ----------
     trainer : Trainer
@@ -49,11 +52,14 @@ def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wron
     generator = RandomStreams(trainer.protocol.seed)["latents"]
     labels = wrong_labels(split.labels, generator, trainer.dataset.classes) if label == "wrong" else split.labels
     codes = simulator.codes.copy()
+    carried = any(layer.membrane is not None for layer in simulator.layers)
     parts = [np.empty((0, trainer.protocol.network.layers[-1].neurons))]
     try:
         if label == "zero":
             simulator.codes[:] = 0.0
         with simulator.evaluation():
+            if carried and len(split):
+                simulator.present(split.intensities(slice(0, _BATCH)), labels[:_BATCH])
             for start in range(0, len(split), _BATCH):
                 rows = slice(start, start + _BATCH)
                 responses = simulator.present(split.intensities(rows), labels[rows], spikes=spiking)

@@ -204,8 +204,8 @@ class Engine(Description):
     precision : {"double", "single"}
         Precision of the neurons and matrix products of the lanes engine. Single is about twice as fast.
     online : {"fastest", "steps"}
-        Online learning (a batch of one with an eligibility trace) runs as one C++ program where that is possible, or
-        always step by step.
+        Learning inside the presentations (with an eligibility trace; online in batches of one) runs as one C++ program
+        where that is possible, or always step by step.
     """
 
     name: Literal["lanes", "reference"] = "lanes"

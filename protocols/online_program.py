@@ -364,6 +364,8 @@ def _main(directory: str, batches: int) -> None:
     """Build the program of the protocol that comes in as JSON."""
     protocol = Protocol(**json.load(sys.stdin))
     configure()
+    # Linked so, the program takes numbers too small to be normal for zero: decayed traces would be slow for nothing.
+    brian2.prefs.codegen.cpp.extra_link_args = [*brian2.prefs.codegen.cpp.extra_link_args, "-ffast-math"]
     brian2.set_device("cpp_standalone", build_on_run=False)
     device = brian2.get_device()
     with in_single_precision() if protocol.engine.precision == "single" else nullcontext():

@@ -11,7 +11,6 @@ from benchmarks.pytorch_neohebbian import Published
 from benchmarks.training import random_images
 from brianff.engines.workers import processors
 from brianff.protocols.configuration import load_protocol
-from brianff.protocols.online_program import PRESENTATIONS
 from brianff.protocols.polarity import RandomPolarityTrainer
 
 FORMS = {

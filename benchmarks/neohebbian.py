@@ -50,7 +50,7 @@ def rows(runs: int) -> Iterator[Row]:
         ours = Training(name, precision)
         published = Published(ours.trainer.protocol.learning.batch, threads, images)
         yield compare(
-            f"neo-Hebbian training, {words}, weights in {precision} precision",
+            f"neo-Hebbian training, {words}, {precision} precision",
             f"PyTorch as published, {threads} threads",
             lambda: 1e3 * ours.seconds_per_sample(),  # noqa: B023
             lambda: 1e3 * published.seconds_per_sample(),  # noqa: B023

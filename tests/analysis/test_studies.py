@@ -7,7 +7,7 @@ import pytest
 from brianff.analysis import equivalence_study, stdp_study
 from brianff.analysis.rate_limit import fitted_slope, measure_rate_limit, plot_rate_limit
 from brianff.analysis.studies import Study
-from brianff.errors import ConfigurationError
+from brianff.errors import ConfigurationError, NumericalError
 
 
 def test_a_stopped_study_measures_only_what_is_missing(tmp_path):
@@ -91,6 +91,14 @@ def test_figure_and_summary_of_cosines(cosines):
     assert figure.axes[1].get_xlabel() == "training batches"
     summary = equivalence_study.summarise(cosines)
     assert summary.loc["l1-norm", "relu"] == pytest.approx(0.9)
+
+
+def test_a_training_that_diverges_has_no_accuracy(monkeypatch):
+    def diverge(*arguments):
+        raise NumericalError("the membrane voltage left its range")
+
+    monkeypatch.setattr(equivalence_study, "_accuracy", diverge)
+    assert np.isnan(equivalence_study._accuracy_after_training("mif", None, None, "hebbian", {}))
 
 
 def test_training_is_followed(numpy_target):

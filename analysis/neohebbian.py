@@ -104,9 +104,11 @@ def reproduce(
         runs = [RunDirectory.open(Path(out, name)) for name in protocols]
         trainers = [training.open_trainer(run, data_dir) for run in runs]
         test = _test_images(trainers[0], quick)
-        of_seeds = [latents(without_rest(trainer), test) for trainer in trainers]
+        restless = [without_rest(trainer) for trainer in trainers]
+        of_seeds = [latents(trainer, test) for trainer in restless]
         activity[model] = of_seeds[0]
-        rows[model] = _accuracies(runs) | _sparsity(of_seeds) | _latent_figures(trainers[0], test, of_seeds[0])
+        rows[model] = _accuracies(runs) | _sparsity(of_seeds) | _latent_figures(restless[0], test, of_seeds[0])
+        rows[model]["hoyer_with_rest"] = hoyer_sparsity(latents(trainers[0], test))
     table = pandas.DataFrame.from_dict(rows, orient="index")
     table.index.name = "model"
     table = _with_published(table)
@@ -174,12 +176,10 @@ def _sparsity(of_seeds: Sequence[np.ndarray]) -> dict[str, float]:
 
 def _latent_figures(trainer: Trainer, test: Split, active: np.ndarray) -> dict[str, float]:
     """Return what the latents of the first seed show, beside an untrained layer and the pixels."""
-    with_rest, trainer = trainer, without_rest(trainer)
     untrained = type(trainer)(trainer.protocol, trainer.dataset)
     alive = active[active.any(axis=1)]
     return {
         "hoyer_without_silent": hoyer_sparsity(alive),
-        "hoyer_with_rest": hoyer_sparsity(latents(with_rest, test)),
         "silent_images_percent": 100 * (1 - len(alive) / len(active)),
         "dead_units_percent": 100 * dead_units(active),
         "separability": separability(active, test.labels),

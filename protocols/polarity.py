@@ -87,8 +87,7 @@ class RandomPolarityTrainer(Trainer):
         if self.program is None:
             yield from drawn
             return
-        together = max(self.program.presentations // size, 1)
-        while parts := list(islice(drawn, together)):
+        while parts := list(islice(drawn, self.program.presentations // size)):
             inputs, positive = zip(*parts, strict=True)
             joined = SparseSpikes.joined(inputs)
             _ = joined.binary_digits  # the program needs them; here they are made while it runs

@@ -28,11 +28,13 @@ __all__ = [
     "BASE_FLAGS",
     "SIMD_FLAGS",
     "SINGLE_FLAGS",
+    "WIDE_FLAG",
     "cache_directory",
     "compiler",
     "configure",
-    "in_single_precision",
+    "generating",
     "simd_exponential",
+    "wide_flags",
 ]
 
 BASE_FLAGS = ["-w", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native", "-std=c++11"]
@@ -42,6 +44,7 @@ SIMD_FLAGS = [
     "--param=hot-bb-frequency-fraction=1000000",
 ]
 SINGLE_FLAGS = ["-fsingle-precision-constant"]
+WIDE_FLAG = "-mprefer-vector-width=512"
 _PROBE = "#include <cmath>\nvoid f(double *x, int n) { for (int i = 0; i < n; i++) x[i] = 1.0 / (1.0 + exp(-x[i])); }\n"
 
 
@@ -52,7 +55,7 @@ def compiler() -> str | None:
 
 
 @cache
-def _vectorises(compiler_path: str) -> bool:
+def _vectorises(compiler_path: str, *more_flags: str) -> bool:
     """Tell whether the compiler takes the flags and then calls a vector `exp`."""
     with tempfile.TemporaryDirectory() as directory:
         source, compiled = Path(directory, "probe.cpp"), Path(directory, "probe.o")
@@ -62,6 +65,7 @@ def _vectorises(compiler_path: str) -> bool:
             *BASE_FLAGS,
             *SIMD_FLAGS,
             *SINGLE_FLAGS,
+            *more_flags,
             "-fPIC",
             "-c",
             str(source),
@@ -77,6 +81,15 @@ def simd_exponential() -> bool:
     """Tell whether generated code evaluates several exponentials at a time."""
     path = compiler()
     return path is not None and _vectorises(path)
+
+
+def wide_flags() -> list[str]:
+    """Return the flag for the widest vectors, where the compiler takes it.
+
+    It pays in loops that hold their state in the first-level cache, and there only.
+    """
+    path = compiler()
+    return [WIDE_FLAG] if path is not None and _vectorises(path, WIDE_FLAG) else []
 
 
 def _processor() -> str:
@@ -110,7 +123,7 @@ def cache_directory(single: bool = False) -> Path:
     base = os.environ.get("BRIANFF_CACHE") or Path(
         os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "brianff"
     )
-    key = hashlib.sha256(repr((_flags(single), _processor(), brian2.__version__)).encode()).hexdigest()[:12]
+    key = hashlib.sha256(repr((_flags(single), WIDE_FLAG, _processor(), brian2.__version__)).encode()).hexdigest()[:12]
     return Path(base, "cython", key)
 
 
@@ -141,8 +154,11 @@ def configure() -> str:
 
 
 @contextmanager
-def in_single_precision() -> Iterator[None]:
-    """Let Brian2 generate and compile code in single precision, for objects whose arrays are in single precision."""
+def generating(dtype: type[np.floating]) -> Iterator[None]:
+    """Let Brian2 generate and compile code for objects whose arrays are of a type, in its precision."""
+    if dtype is not np.float32:
+        yield
+        return
     before = prefs.core.default_float_dtype, prefs.codegen.cpp.extra_compile_args_gcc
     cache_before = prefs.codegen.runtime.cython.cache_dir
     prefs.core.default_float_dtype = np.float32

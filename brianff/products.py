@@ -1,8 +1,8 @@
 """Dense matrix products whose last bit does not depend on the number of threads.
 
-The right matrix is cut into fixed parts; each part is one BLAS call on one thread, and so many threads of this process
-work on the parts. The threads of BLAS itself would round differently for different numbers of them, and they keep
-spinning between products, which slows whatever else the processors do.
+The longer side of the result is cut into fixed parts; each part is one BLAS call on one thread, and so many threads of
+this process work on the parts. The threads of BLAS itself would round differently for different numbers of them, and
+they keep spinning between products, which slows whatever else the processors do.
 """
 
 from contextlib import AbstractContextManager
@@ -15,21 +15,32 @@ from brianff.sharing import share
 
 __all__ = ["one_blas_thread", "product"]
 
-COLUMNS = 128
-"""Columns of a part: few enough to share out, enough for BLAS to be efficient."""
+PART = 256
+"""Rows or columns of a part, roughly: enough for BLAS to be efficient, few enough to share out."""
 
 
 def product(left: np.ndarray, right: np.ndarray, threads: int = 1) -> np.ndarray:
     """Return left @ right, shape (rows of left, columns of right)."""
     result = np.empty((left.shape[0], right.shape[1]), np.result_type(left, right))
+    longer = max(result.shape)
+    step = _part(longer)
 
     def compute(first: int) -> None:
-        part = slice(first, first + COLUMNS)
-        np.matmul(left, right[:, part], out=result[:, part])
+        part = slice(first, first + step)
+        if longer == result.shape[1]:
+            np.matmul(left, right[:, part], out=result[:, part])
+        else:
+            np.matmul(left[part], right, out=result[part])
 
     with one_blas_thread():
-        share(compute, range(0, right.shape[1], COLUMNS), threads)
+        share(compute, range(0, longer, step), threads)
     return result
+
+
+def _part(size: int) -> int:
+    """Return how many of `size` rows or columns a part has: a multiple of 16, with an even number of parts."""
+    pairs = max(round(size / (2 * PART)), 1)
+    return 16 * max(-(-size // (32 * pairs)), 1)
 
 
 def one_blas_thread() -> AbstractContextManager[object]:

@@ -4,9 +4,9 @@ Cython checks every division for a zero divisor, and that check keeps the compil
 neurons. Where a divisor differs between neurons, equations therefore multiply by `reciprocal`.
 
 Both functions exist in double and in single precision; the C++ compiler takes the one of its argument. In single
-precision `exponential` holds its argument within +-69, where it is 1e-30 or 1e30: a Boltzmann factor would overflow at
-v = 88 k, and vector functions are slow there. (The limit is a factor: with a constant in place of the argument, a
-compiler takes the exponential of the argument all the same, and chooses afterwards.)
+precision `exponential` holds its argument within +-40, where it is 4e-18 or 2e17: a Boltzmann factor would overflow at
+v = 88 k and its square at v = 44 k, and vector functions are slow there. (The limit is a factor: with a constant in
+place of the argument, a compiler takes the exponential of the argument all the same, and chooses afterwards.)
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ __all__ = ["FUNCTIONS", "exponential", "reciprocal"]
 
 
 def _exponential(x):
-    return np.exp(np.clip(x, np.float32(-69), np.float32(69)) if np.asarray(x).dtype == np.float32 else x)
+    return np.exp(np.clip(x, np.float32(-40), np.float32(40)) if np.asarray(x).dtype == np.float32 else x)
 
 
 def _function(name: str, numpy_function, double: str, single: str) -> Function:
@@ -48,7 +48,7 @@ exponential = _function(
     "exponential",
     _exponential,
     "return std::exp(x);",
-    "float size = std::fabs(x); return std::exp(x*(size > 69.0f ? 69.0f/size : 1.0f));",
+    "float size = std::fabs(x); return std::exp(x*(size > 40.0f ? 40.0f/size : 1.0f));",
 )
 """Exponential of a dimensionless floating-point argument."""
 

@@ -12,7 +12,8 @@ With u = v - E, a battery E in series, both rates are functions of the Boltzmann
     s((u - v_on) / k)  = q / (q + exp((E + v_on) / k))
     s((v_off - u) / k) = exp((E + v_off) / k) / (q + exp((E + v_off) / k))
 
-so that one exponential in each step serves all memristors of a membrane. This is the form below.
+so that one exponential in each step serves all memristors of a membrane, and both rates have one denominator. This is
+the form below; divided by the constants, it stays within single precision for larger voltages.
 """
 
 __all__ = ["BOLTZMANN_FACTOR", "volatile_memristor"]
@@ -36,10 +37,8 @@ def volatile_memristor(number: int) -> str:
         constants R_on, R_off, v_on, v_off, k, tau and `E<number>`.
     """
     x, battery = f"x{number}", f"E{number}"
-    on, off = f"exp(({battery} + v_on)/k)", f"exp(({battery} + v_off)/k)"
+    on, off = (f"boltzmann*exp(-({battery} + {threshold})/k)" for threshold in ("v_on", "v_off"))
     return f"""
 G{number} = {x}/R_on + (1 - {x})/R_off : siemens
-turn_on_{number} = boltzmann*reciprocal(boltzmann + {on}) : 1
-turn_off_{number} = {off}*reciprocal(boltzmann + {off}) : 1
-d{x}/dt = ((1 - {x})*turn_on_{number} - {x}*turn_off_{number})/tau : 1
+d{x}/dt = ((1 - {x})*{on}*(1 + {off}) - {x}*(1 + {on}))*reciprocal((1 + {on})*(1 + {off}))/tau : 1
 """

@@ -8,7 +8,10 @@ values of those behind it::
     dx/dt = a x + b    ->    x <- (x + dt b) / (1 - dt a)
 
 It is stable at any time step for decaying equations (a <= 0) and, unlike Brian2's `exponential_euler`, needs no
-exponential for it.
+exponential for it. A denominator d of a and b, written as `reciprocal(d)`, joins that of the step: divisions are what
+takes longest::
+
+    dx/dt = (a x + b) / d    ->    x <- (d x + dt b) / (d - dt a)
 """
 
 import sympy
@@ -17,6 +20,8 @@ from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 from brian2.stateupdaters.base import UnsupportedEquationsException, extract_method_options
 
 __all__ = ["semi_implicit"]
+
+reciprocal = sympy.Function("reciprocal")
 
 
 class SemiImplicitStateUpdater(StateUpdateMethod):
@@ -36,14 +41,23 @@ class SemiImplicitStateUpdater(StateUpdateMethod):
     @staticmethod
     def _update(name, expression):
         symbol = sympy.Symbol(name, real=True)
+        divisor = _common_divisor(expression)
+        expression = expression.subs(reciprocal(divisor), 1)
         linear = sympy.diff(expression, symbol)
-        if linear.has(symbol):
+        if linear.has(symbol) or divisor.has(symbol):
             raise UnsupportedEquationsException(f"semi_implicit needs d{name}/dt to be linear in {name}.")
         rest = expression.subs(symbol, 0)
-        numerator = name if rest == 0 else f"({name} + dt*({sympy_to_str(rest)}))"
-        if linear == 0:
+        old = name if divisor == 1 else f"({sympy_to_str(divisor)})*{name}"
+        numerator = old if rest == 0 else f"({old} + dt*({sympy_to_str(rest)}))"
+        if linear == 0 and divisor == 1:
             return f"{name} = {numerator}"
-        return f"{name} = {numerator}*reciprocal(1 - dt*({sympy_to_str(linear)}))"
+        return f"{name} = {numerator}*reciprocal({sympy_to_str(divisor)} - dt*({sympy_to_str(linear)}))"
+
+
+def _common_divisor(expression: sympy.Expr) -> sympy.Expr:
+    """Return d where the expression is a product with `reciprocal(d)`, otherwise 1."""
+    reciprocals = [factor for factor in sympy.Mul.make_args(expression) if factor.func == reciprocal]
+    return reciprocals[0].args[0] if len(reciprocals) == 1 else sympy.Integer(1)
 
 
 semi_implicit = SemiImplicitStateUpdater()

@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import Any, NamedTuple
 import brian2
 import numpy as np
 
-from brianff.codegeneration import cache_directory, compiler, configure, in_single_precision
+from brianff.codegeneration import cache_directory, compiler, configure, generating
 from brianff.description import RateEncoding
 from brianff.engines import rows
 from brianff.engines.population import METHODS, PRECISIONS, Population
@@ -368,7 +367,7 @@ def _main(directory: str, batches: int) -> None:
     brian2.prefs.codegen.cpp.extra_link_args = [*brian2.prefs.codegen.cpp.extra_link_args, "-ffast-math"]
     brian2.set_device("cpp_standalone", build_on_run=False)
     device = brian2.get_device()
-    with in_single_precision() if protocol.engine.precision == "single" else nullcontext():
+    with generating(PRECISIONS[protocol.engine.precision]):
         network = _objects(protocol, batches)
         network.run(batches * protocol.network.encoding.steps * protocol.network.time_step, namespace={})
         device.build(directory=directory, compile=True, run=False, with_output=False)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 
-from brianff.sharing import share
+from brianff.statements import Statements
 
 __all__ = ["STEP_RULES", "Adam", "Momentum", "Plain", "cosine"]
-
-CHUNK = 65_536
-"""Weights that are worked on at a time: few enough for a cache, enough to outweigh the turns of Python's lock."""
-
 
 class Plain:
     """step = step_size x change: purely local, without state.
@@ -20,15 +17,15 @@ class Plain:
     Parameters
     ----------
     step_size : float
-    threads : int
-        Threads that share the weights out; results do not depend on it.
     """
 
     moments: tuple[str, ...] = ()
-    """Names of the averages kept for each weight."""
+    """Which averages are kept for each weight."""
+    statements = "step = size*change"
+    """What is done for each weight, in Brian2's language."""
 
-    def __init__(self, step_size: float, threads: int = 1):
-        self.step_size, self.threads = step_size, threads
+    def __init__(self, step_size: float):
+        self.step_size = step_size
         self.state: dict[str, np.ndarray] = {}
 
     def __call__(self, change: np.ndarray, factor: float = 1.0) -> np.ndarray:
@@ -37,41 +34,24 @@ class Plain:
             if name not in self.state:
                 self.state[name] = np.zeros_like(change)
         step = np.empty_like(change)
-        arrays = [array.reshape(-1) for array in (change, step, *(self.state[name] for name in self.moments))]
-        size = self._size(factor * self.step_size)
-
-        def fill(first: int) -> None:
-            self._fill(size, *(array[first : first + CHUNK] for array in arrays))
-
-        share(fill, range(0, change.size, CHUNK), self.threads)
+        numbers = self._numbers(factor * self.step_size)
+        arrays = {"change": change, "step": step} | {f"{name}_moment": self.state[name] for name in self.moments}
+        _compiled(self.statements, tuple(arrays), tuple(numbers), change.dtype.type)(arrays, numbers)
         return step
 
-    def _size(self, step_size: float) -> float:
-        """Return the step size of this step."""
-        return step_size
-
-    def _fill(self, size: float, change: np.ndarray, step: np.ndarray, *moments: np.ndarray) -> None:
-        """Write the step of some weights, and bring their moments up to date."""
-        np.multiply(size, change, out=step)
-
-
-def _average(moment: np.ndarray, new: np.ndarray, decay: float, scratch: np.ndarray) -> None:
-    """Bring an exponential average up to date: moment += (1 - decay) (new - moment)."""
-    np.subtract(new, moment, out=scratch)
-    scratch *= 1.0 - decay
-    moment += scratch
+    def _numbers(self, size: float) -> dict[str, float]:
+        """Return the numbers that the statements name, for a step of a size."""
+        return {"size": size}
 
 
 class Momentum(Plain):
     """The step is an exponential average of the changes; decay 0.9."""
 
     moments = ("first",)
-    decay = 0.9
-
-    def _fill(self, size, change, step, *moments):
-        (first,) = moments
-        _average(first, change, self.decay, step)
-        np.multiply(size, first, out=step)
+    statements = """
+first_moment += (1 - 0.9)*(change - first_moment)
+step = size*first_moment
+"""
 
 
 class Adam(Plain):
@@ -79,24 +59,20 @@ class Adam(Plain):
 
     moments = ("first", "second")
     decays = (0.9, 0.999)
-    epsilon = 1e-8
+    statements = f"""
+first_moment += (1 - {decays[0]})*(change - first_moment)
+second_moment += (1 - {decays[1]})*(change**2 - second_moment)
+step = size*first_moment*reciprocal(sqrt(second_moment*correction) + 1e-8)
+"""
 
-    def _size(self, step_size):
+    def _numbers(self, size):
         count = self.state.setdefault("count", np.zeros((), dtype=np.int64))
         count += 1
-        self._corrections = [1.0 - decay ** int(count) for decay in self.decays]
-        return step_size / self._corrections[0]
+        first, second = (1.0 - decay ** int(count) for decay in self.decays)
+        return {"size": size / first, "correction": 1.0 / second}
 
-    def _fill(self, size, change, step, *moments):
-        first, second = moments
-        _average(first, change, self.decays[0], step)
-        square = np.square(change)
-        _average(second, square, self.decays[1], step)
-        np.multiply(second, 1.0 / self._corrections[1], out=square)
-        np.sqrt(square, out=square)
-        square += self.epsilon
-        np.divide(first, square, out=step)
-        step *= size
+
+_compiled = cache(Statements)
 
 
 def cosine(progress: float) -> float:

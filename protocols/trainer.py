@@ -63,7 +63,7 @@ class Trainer:
             protocol.engine.precision,
         )
         self.modulator = MODULATORS[learning.probability](learning.sharpness, learning.threshold)
-        self.step_rule = STEP_RULES[learning.step_rule](learning.step_size, self.simulator.workers)
+        self.step_rule = STEP_RULES[learning.step_rule](learning.step_size)
         self.layer = 0
         self.epoch = 0
         self._frozen_below: tuple[int, FrozenLayers | None] | None = None
@@ -200,7 +200,7 @@ class Trainer:
         self.epoch += 1
         if self.epoch == self.protocol.learning.epochs:
             self.layer, self.epoch = self.layer + 1, 0
-            self.step_rule = type(self.step_rule)(self.protocol.learning.step_size, self.simulator.workers)
+            self.step_rule = type(self.step_rule)(self.protocol.learning.step_size)
 
     def last_epoch(self) -> dict[str, float]:
         """Return the quantities of the history's last epoch."""

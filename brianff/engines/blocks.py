@@ -146,9 +146,11 @@ class BlockRunner:
         kind = _Voltages if above.synapse.analog else _Spikes
         return kind(plan.steps, group, above, averages)
 
-    def _after_step(self, plan, layer, rows, group, handed_on, results, observe) -> Callable[[int], None]:
-        """Return what is done after each step: hand on, keep spikes, call the observer."""
+    def _after_step(self, plan, layer, rows, group, handed_on, results, observe) -> Callable[[int], None] | None:
+        """Return what is done after each step: hand on, keep spikes, call the observer; None for nothing."""
         raster = results[f"raster {layer}"][:, rows] if plan.spikes else None
+        if handed_on is None and raster is None and observe is None:
+            return None
         if raster is not None:
             raster[:] = False
 

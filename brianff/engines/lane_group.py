@@ -11,8 +11,10 @@ import numpy as np
 from brian2.core.variables import Subexpression
 from scipy.sparse import csr_matrix
 
+from brianff.codegeneration import generating
 from brianff.engines.expressions import evaluator
 from brianff.engines.population import Population, mean_of_one
+from brianff.engines.whole import WholePresentations
 from brianff.equations.composition import state_variables
 from brianff.equations.synapse import GIVEN_DRIVE, SEPARABLE
 from brianff.stepping import PreparedNetwork
@@ -57,14 +59,17 @@ class LaneGroup:
         # Brian2's refractoriness is a branch for each neuron and step; crossings are seen at once from outside.
         self._crossings = spiking and population.neuron.spikes_at_crossings and population.layer.winners is None
         spiking = spiking and not self._crossings
+        events = spiking or bool(population.neuron.reset) or population.layer.winners is not None
+        self._whole = self._separable and not events and WholePresentations.possible(self._equations)
         clock = brian2.Clock(population.network.time_step, name="lanes_clock")
         self._matrix = csr_matrix((0, 0))
         self._kick: np.ndarray | None = None
         self._above: np.ndarray
         self._crossed: np.ndarray
         self._lanes = lanes
-        with population.generating_code():
-            self._group = population.group(lanes * population.layer.neurons, self._equations, spiking, "lanes", clock)
+        with generating(population.dtype):
+            size, code_class = lanes * population.layer.neurons, WholePresentations if self._whole else None
+            self._group = population.group(size, self._equations, spiking, "lanes", clock, code_class)
             self._network = PreparedNetwork(self._group)
             if not self._separable and population.synapse.update:
                 self._network.add(self._group.run_regularly(population.synapse.update, when="start"))
@@ -130,22 +135,29 @@ class LaneGroup:
             self._reset()
             voltage[:] = rested
 
-    def present_drive(self, fill: Callable[[np.ndarray], None], after_step: AfterStep) -> None:
+    def present_drive(self, fill: Callable[[np.ndarray], None], after_step: AfterStep | None) -> None:
         """Present a drive, which `fill` writes to an array (lanes, neurons), with the time course of the pulses."""
+        time_course = self.population.pulse_train_response.astype(self.population.dtype)
         if self._immediate:
             drive: np.ndarray = np.empty((self._lanes, self.population.layer.neurons), self.population.dtype)
             fill(drive)
             drive *= self._gain
         else:
             fill(self.read("drive"))
-            shared = self._variable("time_course")
-        for step, value in enumerate(self.population.pulse_train_response):
-            if self._immediate:
-                self._kick = value * drive if value else None
-            else:
-                shared[0] = value
+        if self._whole and after_step is None:
+            WholePresentations.follow(self._group, time_course)
             self._step()
-            after_step(step)
+        else:
+            for step, value in enumerate(time_course):
+                if self._immediate:
+                    self._kick = value * drive if value else None
+                elif self._whole:
+                    WholePresentations.follow(self._group, time_course[step : step + 1])
+                else:
+                    self._variable("time_course")[0] = value
+                self._step()
+                if after_step is not None:
+                    after_step(step)
         self.population.check(self.read("v"))
 
     def present_spikes(self, steps: Iterable[Spikes], weights: np.ndarray, after_step: AfterStep) -> None:

@@ -1,6 +1,5 @@
 """What both engines share: how a layer's description becomes the arguments of a Brian2 group."""
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,12 +7,12 @@ from typing import Any
 import brian2
 import numpy as np
 from brian2 import Equations, StateUpdateMethod
+from brian2.codegen.codeobject import CodeObject
 from brian2.stateupdaters import euler, exponential_euler
 from brian2.units.fundamentalunits import get_dimensions
 from brian2.utils.stringtools import get_identifiers
 from scipy.linalg import toeplitz
 
-from brianff.codegeneration import in_single_precision
 from brianff.description import Layer, Network, PulseEncoding
 from brianff.equations import NEURONS, SYNAPSES, NeuronModel, SynapseModel
 from brianff.equations.composition import compose, state_variables
@@ -109,10 +108,6 @@ class Population:
         """Type of the state variables."""
         return PRECISIONS[self.precision]
 
-    def generating_code(self) -> AbstractContextManager[None]:
-        """Return the context in which Brian2 objects of this population are made and compiled."""
-        return in_single_precision() if self.precision == "single" else nullcontext()
-
     @property
     def synapse(self) -> SynapseModel:
         """The model of the synaptic current."""
@@ -192,7 +187,13 @@ class Population:
         return self.layer.neurons * (np.dtype(self.dtype).itemsize * len(state_variables(equations)) + SPIKE_BYTES)
 
     def group(
-        self, size: int, equations: Equations, spiking: bool, name: str, clock: brian2.Clock
+        self,
+        size: int,
+        equations: Equations,
+        spiking: bool,
+        name: str,
+        clock: brian2.Clock,
+        code_class: type[CodeObject] | None = None,
     ) -> brian2.NeuronGroup:
         """Make the Brian2 group of `size` neurons; without `spiking`, and without a reset, it has no threshold.
 
@@ -212,6 +213,7 @@ class Population:
             dtype=self.dtype,
             clock=clock,
             name=name,
+            codeobj_class=code_class,
             **events,
         )
         for parameter, values in self.spread.items():

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from brianff.inputs import IMAGES_TOGETHER, PulseInput, SpikeAverages, SpikeInput, contract
-from brianff.products import COLUMNS, product
+from brianff.products import PART, product
 
 
-@pytest.mark.parametrize("columns", [0, 1, COLUMNS, 3 * COLUMNS + 7])
-def test_product(columns):
+@pytest.mark.parametrize("size", [0, 1, PART, 3 * PART + 7, 4 * PART])
+def test_product(size):
     generator = np.random.default_rng(1)
-    left, right = generator.normal(size=(9, 5)), generator.normal(size=(5, columns))
-    one = product(left, right)
-    np.testing.assert_allclose(one, np.einsum("ij,jk->ik", left, right), rtol=1e-12, atol=1e-12)
-    np.testing.assert_array_equal(one, product(left, right, threads=3))
-    transposed = generator.normal(size=(9, columns))
-    np.testing.assert_allclose(product(left.T, transposed), left.T @ transposed, rtol=1e-12, atol=1e-12)
+    left, right = generator.normal(size=(9, 5)), generator.normal(size=(5, size))
+    expected = np.einsum("ij,jk->ik", left, right)
+    for factors, result in (((left, right), expected), ((right.T, left.T), expected.T)):
+        one = product(*factors)
+        np.testing.assert_allclose(one, result, rtol=1e-12, atol=1e-12)
+        np.testing.assert_array_equal(one, product(*factors, threads=3))
 
 
 def inputs_and_presynaptic():

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 import numpy as np
 
+from brianff.engines.drive import Drive
 from brianff.engines.lane_group import LaneGroup, Spikes
 from brianff.engines.population import Population
 from brianff.inputs import average_after
@@ -120,16 +120,20 @@ class BlockRunner:
             spiking = plan.spikes or layer != plan.layers[-1]
             group = self._group(layer, pulses, spiking, plan.goodness_only)
             membrane = given.get(f"membrane {layer}")
+            handed_on = None
             with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported by Population.check
-                group.begin(rows.stop - rows.start, None if membrane is None else membrane[rows])
-                handed_on = self._handed_on(plan, layer, rows, group, results)
-                after_step = self._after_step(plan, layer, rows, group, handed_on, results, observe)
-                if pulses:
-                    group.present_drive(partial(_fill_drive, given, rows), after_step)
-                elif below is None:
-                    group.present_spikes(_given_spikes(plan, given, rows), given[f"weights {layer}"], after_step)
+                if pulses and group.runs_whole and membrane is None and not (spiking or observe):
+                    group.present_whole(_drive(given, rows))
                 else:
-                    below.present(group, given[f"weights {layer}"], after_step)
+                    group.begin(rows.stop - rows.start, None if membrane is None else membrane[rows])
+                    handed_on = self._handed_on(plan, layer, rows, group, results)
+                    after_step = self._after_step(plan, layer, rows, group, handed_on, results, observe)
+                    if pulses:
+                        group.present_drive(_drive(given, rows), after_step)
+                    elif below is None:
+                        group.present_spikes(_given_spikes(plan, given, rows), given[f"weights {layer}"], after_step)
+                    else:
+                        below.present(group, given[f"weights {layer}"], after_step)
             results[f"goodness_terms {layer}"][rows] = group.read("goodness")
             if not plan.goodness_only:
                 results[f"postsynaptic {layer}"][rows] = group.read("postsynaptic")
@@ -146,11 +150,9 @@ class BlockRunner:
         kind = _Voltages if above.synapse.analog else _Spikes
         return kind(plan.steps, group, above, averages)
 
-    def _after_step(self, plan, layer, rows, group, handed_on, results, observe) -> Callable[[int], None] | None:
-        """Return what is done after each step: hand on, keep spikes, call the observer; None for nothing."""
+    def _after_step(self, plan, layer, rows, group, handed_on, results, observe) -> Callable[[int], None]:
+        """Return what is done after each step: hand on, keep spikes, call the observer."""
         raster = results[f"raster {layer}"][:, rows] if plan.spikes else None
-        if handed_on is None and raster is None and observe is None:
-            return None
         if raster is not None:
             raster[:] = False
 
@@ -231,7 +233,6 @@ def _given_spikes(plan: Plan, given: Arrays, rows: slice) -> Iterator[Spikes]:
         yield part - part[0], units[part[0] : part[-1]]
 
 
-def _fill_drive(given: Arrays, rows: slice, drive: np.ndarray) -> None:
-    """Write the drive of some presentations: that of the image and that of the label."""
-    np.take(given["image drive"], given["image"][rows], axis=0, out=drive, mode="clip")  # other modes need a buffer
-    drive += given["label drive"][given["label"][rows]]
+def _drive(given: Arrays, rows: slice) -> Drive:
+    """Return the drive of some presentations."""
+    return Drive(given["image drive"], given["label drive"], given["image"][rows], given["label"][rows])

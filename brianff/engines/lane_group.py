@@ -12,9 +12,10 @@ from brian2.core.variables import Subexpression
 from scipy.sparse import csr_matrix
 
 from brianff.codegeneration import generating
+from brianff.engines.drive import Drive
 from brianff.engines.expressions import evaluator
 from brianff.engines.population import Population, mean_of_one
-from brianff.engines.whole import WholePresentations
+from brianff.engines.whole import WholePresentations, runs_whole, whole_code
 from brianff.equations.composition import state_variables
 from brianff.equations.synapse import GIVEN_DRIVE, SEPARABLE
 from brianff.stepping import PreparedNetwork
@@ -60,7 +61,8 @@ class LaneGroup:
         self._crossings = spiking and population.neuron.spikes_at_crossings and population.layer.winners is None
         spiking = spiking and not self._crossings
         events = spiking or bool(population.neuron.reset) or population.layer.winners is not None
-        self._whole = self._separable and not events and WholePresentations.possible(self._equations)
+        whole = self._separable and not events and runs_whole(self._equations)
+        self._start = {name: population.start(name) for name in state_variables(self._equations)}
         clock = brian2.Clock(population.network.time_step, name="lanes_clock")
         self._matrix = csr_matrix((0, 0))
         self._kick: np.ndarray | None = None
@@ -68,7 +70,7 @@ class LaneGroup:
         self._crossed: np.ndarray
         self._lanes = lanes
         with generating(population.dtype):
-            size, code_class = lanes * population.layer.neurons, WholePresentations if self._whole else None
+            size, code_class = lanes * population.layer.neurons, whole_code(self._start) if whole else None
             self._group = population.group(size, self._equations, spiking, "lanes", clock, code_class)
             self._network = PreparedNetwork(self._group)
             if not self._separable and population.synapse.update:
@@ -79,7 +81,10 @@ class LaneGroup:
         self._use = self._network.restrict(self._group)
         gc.collect()
         gc.freeze()  # Brian2's many objects would slow every later garbage collection
-        self._start = {name: population.start(name) for name in state_variables(self._equations)}
+        self._whole: WholePresentations | None = None
+        if whole:
+            time_course = population.pulse_train_response.astype(population.dtype)
+            self._whole = WholePresentations(self._group, self._start, time_course, population.layer.neurons)
         if "not_refractory" in self._group.variables:
             self._start["not_refractory"] = True
         self._evaluators: dict[str, Callable] = {}
@@ -118,9 +123,7 @@ class LaneGroup:
 
         With `membrane`, the voltages (lanes, neurons) that are carried over, they start from these after their rest.
         """
-        if lanes != self._lanes:
-            self._use(lanes * self.population.layer.neurons)
-        self._lanes = lanes
+        self._use_lanes(lanes)
         self._reset()
         if membrane is None:
             return
@@ -135,29 +138,36 @@ class LaneGroup:
             self._reset()
             voltage[:] = rested
 
-    def present_drive(self, fill: Callable[[np.ndarray], None], after_step: AfterStep | None) -> None:
-        """Present a drive, which `fill` writes to an array (lanes, neurons), with the time course of the pulses."""
-        time_course = self.population.pulse_train_response.astype(self.population.dtype)
+    @property
+    def runs_whole(self) -> bool:
+        """Whether `present_whole` can be used."""
+        return self._whole is not None
+
+    def present_whole(self, drive: Drive) -> None:
+        """Present a drive from the start, with the time course of the pulses: `begin` and `present_drive` at once."""
+        assert self._whole is not None
+        self._use_lanes(len(drive))
+        self._whole.present(drive)
+        self._network.step()
+        self.population.check(self.read("v"))
+
+    def present_drive(self, drive: Drive, after_step: AfterStep) -> None:
+        """Present a drive with the time course of the pulses, step by step."""
         if self._immediate:
-            drive: np.ndarray = np.empty((self._lanes, self.population.layer.neurons), self.population.dtype)
-            fill(drive)
-            drive *= self._gain
+            kick: np.ndarray = np.empty((self._lanes, self.population.layer.neurons), self.population.dtype)
+            drive.write(kick)
+            kick *= self._gain
         else:
-            fill(self.read("drive"))
-        if self._whole and after_step is None:
-            WholePresentations.follow(self._group, time_course)
+            drive.write(self.read("drive"))
+        for step, value in enumerate(self.population.pulse_train_response):
+            if self._immediate:
+                self._kick = value * kick if value else None
+            elif self._whole is not None:
+                self._whole.step(step)
+            else:
+                self._variable("time_course")[0] = value
             self._step()
-        else:
-            for step, value in enumerate(time_course):
-                if self._immediate:
-                    self._kick = value * drive if value else None
-                elif self._whole:
-                    WholePresentations.follow(self._group, time_course[step : step + 1])
-                else:
-                    self._variable("time_course")[0] = value
-                self._step()
-                if after_step is not None:
-                    after_step(step)
+            after_step(step)
         self.population.check(self.read("v"))
 
     def present_spikes(self, steps: Iterable[Spikes], weights: np.ndarray, after_step: AfterStep) -> None:
@@ -193,6 +203,11 @@ class LaneGroup:
             self._step()
             after_step(step)
         self.population.check(self.read("v"))
+
+    def _use_lanes(self, lanes: int) -> None:
+        if lanes != self._lanes:
+            self._use(lanes * self.population.layer.neurons)
+        self._lanes = lanes
 
     def _step(self) -> None:
         """Advance by one time step."""

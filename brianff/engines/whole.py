@@ -1,11 +1,13 @@
 """Whole presentations in one call of the generated code.
 
-Brian2's code advances all neurons by one step. Where nothing but a common time course acts on them between the steps of
-a presentation, the same statements can run through all steps for some neurons, whose state stays in the first-level
-cache meanwhile, and then for the next.
+Brian2's code advances all neurons by one step. Where nothing but a common time course acts on them during a
+presentation, the same statements can run through all steps for the neurons of one lane, whose state stays in the
+first-level cache meanwhile, and then for the next lane.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 
 import brian2
 import numpy as np
@@ -13,31 +15,78 @@ from brian2 import Equations
 from brian2.codegen.runtime.cython_rt import CythonCodeObject
 
 from brianff.codegeneration import wide_flags
+from brianff.engines.drive import Drive
 
-__all__ = ["WholePresentations"]
+__all__ = ["WholePresentations", "runs_whole", "whole_code"]
 
 NEURONS_TOGETHER = 512
-"""Their state is at most 28 KiB; a multiple of what a vector holds, so that this decides on no result."""
+"""Neurons of a lane whose state is held in the cache: 28 KiB at most."""
 
 _CHANGING = {"t", "i_t", "t_in_timesteps", "rand", "randn", "poisson"}
+_NONE = np.empty(0, np.int64)
 
 
-class WholePresentations(CythonCodeObject):
-    """Class for `codeobj_class` of NeuronGroups without events that read a shared variable `time_course`."""
+def runs_whole(equations: Equations) -> bool:
+    """Tell whether generated code is in use, and neither the time nor chance is in the equations."""
+    compiled = brian2.prefs.codegen.target == "cython"
+    return compiled and not equations.is_stochastic and not equations.identifiers & _CHANGING
 
-    templater = CythonCodeObject.templater.derive("brianff.engines", env_globals={"neurons_together": NEURONS_TOGETHER})
 
-    def __init__(self, *arguments, **keywords):
-        super().__init__(*arguments, **keywords)
-        self.extra_compile_args = [*self.extra_compile_args, *wide_flags()]
+def whole_code(started: Iterable[str]) -> type[CythonCodeObject]:
+    """Return the class for `codeobj_class` of a NeuronGroup without events, for `WholePresentations`.
 
-    @staticmethod
-    def possible(equations: Equations) -> bool:
-        """Tell whether generated code is in use, and neither the time nor chance is in the equations."""
-        compiled = brian2.prefs.codegen.target == "cython"
-        return compiled and not equations.is_stochastic and not equations.identifiers & _CHANGING
+    Parameters
+    ----------
+    started : iterable of str
+        Variables that are put to their start.
+    """
 
-    @staticmethod
-    def follow(group: brian2.NeuronGroup, time_course: np.ndarray) -> None:
-        """Let each call from now on make a step for each value of `time_course`."""
-        group.state_updater.codeobj.namespace["_time_courses"] = time_course
+    class WholeCode(CythonCodeObject):
+        templater = CythonCodeObject.templater.derive(
+            "brianff.engines", env_globals={"started": tuple(started), "neurons_together": NEURONS_TOGETHER}
+        )
+
+        def __init__(self, *arguments, **keywords):
+            super().__init__(*arguments, **keywords)
+            self.extra_compile_args = [*self.extra_compile_args, *wide_flags()]
+
+    return WholeCode
+
+
+class WholePresentations:
+    """What the code of `whole_code` does when it is called next.
+
+    Parameters
+    ----------
+    group : brian2.NeuronGroup
+        Lanes of neurons with a shared variable `time_course` and a variable `drive`.
+    starts : mapping of str to ndarray, shape (neurons,), or float
+        What each of the variables that `whole_code` was given starts from.
+    time_course : ndarray, shape (steps,)
+    neurons : int
+        Neurons of a lane.
+    """
+
+    def __init__(
+        self,
+        group: brian2.NeuronGroup,
+        starts: Mapping[str, np.ndarray | float],
+        time_course: np.ndarray,
+        neurons: int,
+    ):
+        self._namespace = group.state_updater.codeobj.namespace
+        self._time_course = time_course
+        rows = [np.broadcast_to(start, neurons) for start in starts.values()]
+        self._namespace["_starts"] = np.array(rows, time_course.dtype).reshape(-1, neurons)
+        self.step(0)
+
+    def step(self, step: int) -> None:
+        """One step with the state and the drive as they are."""
+        nothing = dict.fromkeys(("_image_drives", "_label_drives"), self._time_course)
+        self._namespace |= nothing | {"_images": _NONE, "_labels": _NONE}
+        self._namespace["_time_courses"] = self._time_course[step : step + 1]
+
+    def present(self, drive: Drive) -> None:
+        """All steps from the start, with a drive."""
+        self._namespace |= {"_image_drives": drive.of_images, "_label_drives": drive.of_labels}
+        self._namespace |= {"_images": drive.image, "_labels": drive.label, "_time_courses": self._time_course}

@@ -1,24 +1,45 @@
-{# Brian2's own template, for several steps: some neurons after the other go through all of them, in the cache. #}
+{# Brian2's own template, for several steps: lane after lane goes through all of them, in the first-level cache. #}
 {# ITERATE_ALL { _idx } #}
-{# USES_VARIABLES { N, time_course } #}
+{# USES_VARIABLES { N, time_course, drive } #}
 {# ALLOWS_SCALAR_WRITE #}
 {% extends 'common_group.pyx' %}
 
 {% block maincode %}
-    cdef _numpy.ndarray _courses = _namespace["_time_courses"]
-    cdef {{cpp_dtype(variables['time_course'].dtype)}}* _course = <{{cpp_dtype(variables['time_course'].dtype)}}*>_courses.data
-    cdef size_t _steps = len(_courses)
-    cdef size_t _step
+    {% set real = cpp_dtype(variables['time_course'].dtype) %}
+    {% for name, type in [('time_courses', real), ('starts', real), ('image_drives', real), ('label_drives', real),
+                          ('images', 'int64_t'), ('labels', 'int64_t')] %}
+    cdef _numpy.ndarray _{{name}}_array = _namespace['_{{name}}']
+    cdef {{type}}* _{{name}} = <{{type}}*>_{{name}}_array.data
+    {% endfor %}
+    cdef size_t _steps = len(_time_courses_array)
+    cdef size_t _neurons = _starts_array.shape[1]
+    cdef bool _begin = len(_images_array) > 0
+    cdef size_t _lane
+    cdef size_t _place
     cdef size_t _first
     cdef size_t _last
+    cdef size_t _step
+    cdef {{real}}* _image_drive
+    cdef {{real}}* _label_drive
     with _cython.cdivision(True):
-        for _first in range(0, N, {{neurons_together}}):
-            _last = min(_first + {{neurons_together}}, N)
-            for _step in range(_steps):
-                {{time_course}} = _course[_step]
-                _vectorisation_idx = 1
-                {{scalar_code|autoindent}}
-                for _idx in range(_first, _last):
-                    _vectorisation_idx = _idx
-                    {{vector_code|autoindent}}
+        for _lane in range(N // _neurons):
+            for _place in range(0, _neurons, {{neurons_together}}):
+                _first = _lane * _neurons + _place
+                _last = _first + min({{neurons_together}}, _neurons - _place)
+                if _begin:
+                    {% for name in started if name in variables %}
+                    for _idx in range(_first, _last):
+                        {{get_array_name(variables[name])}}[_idx] = _starts[{{loop.index0}} * _neurons + _place + _idx - _first]
+                    {% endfor %}
+                    _image_drive = _image_drives + _images[_lane] * _neurons + _place
+                    _label_drive = _label_drives + _labels[_lane] * _neurons + _place
+                    for _idx in range(_first, _last):
+                        {{drive}}[_idx] = _image_drive[_idx - _first] + _label_drive[_idx - _first]
+                for _step in range(_steps):
+                    {{time_course}} = _time_courses[_step]
+                    _vectorisation_idx = 1
+                    {{scalar_code|autoindent}}
+                    for _idx in range(_first, _last):
+                        _vectorisation_idx = _idx
+                        {{vector_code|autoindent}}
 {% endblock %}

@@ -5,8 +5,8 @@ this process work on the parts. The threads of BLAS itself would round different
 they keep spinning between products, which slows whatever else the processors do.
 """
 
-from contextlib import AbstractContextManager
-from functools import cache
+from contextlib import ContextDecorator
+from threading import Lock
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -43,11 +43,30 @@ def _part(size: int) -> int:
     return 16 * max(-(-size // (32 * pairs)), 1)
 
 
-def one_blas_thread() -> AbstractContextManager[object]:
+class _OneThread(ContextDecorator):
+    """Holds BLAS to one thread while anybody is inside; asking BLAS takes longer than a small product."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = Lock(), 0
+        self._blas: ThreadpoolController | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._blas = self._blas or ThreadpoolController()
+                self._limits = self._blas.limit(limits=1, user_api="blas")
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._limits.__exit__(*error)
+
+
+_ONE_THREAD = _OneThread()
+
+
+def one_blas_thread() -> _OneThread:
     """Return the context in which BLAS works on the calling thread alone."""
-    return _blas().limit(limits=1, user_api="blas")
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
+    return _ONE_THREAD

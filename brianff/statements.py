@@ -36,7 +36,9 @@ class Statements:
         clock = brian2.Clock(1 * brian2.second, name="statements_clock")
         with generating(dtype):
             # Names are part of the generated code: the same names let compiled code be found again.
-            group = brian2.NeuronGroup(1, "\n".join(variables), dtype=dtype, clock=clock, name="statements", namespace=FUNCTIONS)
+            group = brian2.NeuronGroup(
+                1, "\n".join(variables), dtype=dtype, clock=clock, name="statements", namespace=FUNCTIONS
+            )
             runner = group.run_regularly(statements, name="statements_runner")
             PreparedNetwork(group).prepare()
         self._code = runner.codeobj

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from brianff.contraction import contract
 from brianff.errors import ConfigurationError
-from brianff.inputs import contract
 from brianff.protocols.modulators import Modulator
 from brianff.responses import Responses
 

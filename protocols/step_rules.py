@@ -11,6 +11,7 @@ from brianff.statements import Statements
 
 __all__ = ["STEP_RULES", "Adam", "Momentum", "Plain", "cosine"]
 
+
 class Plain:
     """step = step_size x change: purely local, without state.
 

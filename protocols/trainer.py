@@ -11,6 +11,7 @@ import numpy as np
 from brianff.datasets import Batch, Dataset, Split
 from brianff.engines.workers import processors
 from brianff.errors import ConfigurationError
+from brianff.products import one_blas_thread
 from brianff.protocols.augmentation import shift_images
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.frozen import FrozenLayers
@@ -94,6 +95,7 @@ class Trainer:
         epochs = self.protocol.learning.epochs
         return ((len(self.simulator.layers) - self.layer) * epochs - self.epoch) * len(self.training)
 
+    @one_blas_thread()
     def run_epoch(self, report: Report = lambda images, figures: None) -> None:
         """Train the active layer for one epoch and move the position on.
 

@@ -160,7 +160,9 @@ class LanesEngine:
         matrix = given.pop("weights 0")
         image_drive, label_drive = inputs.drives(matrix)
         drives = {"image drive": self._typed(image_drive), "label drive": self._typed(label_drive)}
-        return given | drives | {name: getattr(inputs, name).astype(np.int64, copy=False) for name in ("image", "label")}
+        return (
+            given | drives | {name: getattr(inputs, name).astype(np.int64, copy=False) for name in ("image", "label")}
+        )
 
     def _typed(self, array: np.ndarray) -> np.ndarray:
         return array.astype(self._dtype, copy=False)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from brianff.inputs import IMAGES_TOGETHER, PulseInput, SpikeAverages, SpikeInput, contract
+from brianff.contraction import IMAGES_TOGETHER, contract
+from brianff.inputs import PulseInput, SpikeAverages, SpikeInput
 from brianff.products import PART, product
 
 
@@ -38,7 +39,9 @@ def test_contract_is_the_sum_of_outer_products(case):
     postsynaptic = np.random.default_rng(3).normal(size=(len(inputs), 6))
     np.testing.assert_allclose(inputs.presynaptic(response), presynaptic, rtol=1e-12)
     expected = np.einsum("pi,pj->ij", presynaptic, postsynaptic)
-    np.testing.assert_allclose(inputs.contract(postsynaptic, response), expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        contract([inputs], [np.ones((1, 1))], [postsynaptic], response), expected, rtol=1e-12, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("first", range(3))

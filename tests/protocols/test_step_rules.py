@@ -47,12 +47,3 @@ def test_a_copied_state_continues_identically(name):
 
 def test_cosine_falls_from_one_to_zero():
     np.testing.assert_allclose([cosine(share) for share in (0.0, 0.5, 1.0, 1.1)], [1.0, 0.5, 0.0, 0.0], atol=1e-15)
-
-
-@pytest.mark.parametrize("name", STEP_RULES)
-def test_threads_do_not_matter(name):
-    generator = np.random.default_rng(4)
-    one, three = STEP_RULES[name](0.1), STEP_RULES[name](0.1, threads=3)
-    for _ in range(3):
-        change = generator.normal(size=(300, 700))
-        np.testing.assert_array_equal(one(change), three(change))

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 from typing import Any, TypeVar
 
@@ -20,7 +20,12 @@ def share(work: Callable[[Part], None], parts: Iterable[Part], threads: int) -> 
             work(part)
 
     helpers = [_pool(threads, os.getpid()).submit(take) for _ in range(threads - 1)]
-    take()
+    try:
+        take()
+    finally:  # after an error, or Ctrl-C, nobody begins another part, and nobody is still at work
+        for _ in waiting:
+            pass
+        wait(helpers)
     for helper in helpers:
         helper.result()
 

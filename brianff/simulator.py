@@ -68,9 +68,9 @@ class Simulator:
     seed : int
         Seed of every random stream: weights, label codes, encoding, devices, and what differs between neurons.
     memory : int
-        Bytes for the state of the presentations side by side in the lanes engine, in each process.
+        Bytes for the state of the presentations side by side in the lanes engine, for each worker.
     workers : int
-        Processes among which the lanes engine shares the work, this one included. Results do not depend on it.
+        Threads or processes among which the lanes engine shares the work. Results do not depend on it.
     precision : {"double", "single"}
         Precision of the lanes engine's neurons, and of the matrix products beside it. Single is about twice as fast.
 
@@ -86,7 +86,7 @@ class Simulator:
         Input of each label.
     streams : RandomStreams
     workers : int
-        Processes that share the work.
+        Threads or processes that share the work.
     dtype : type
         Type of what the engine computes.
     presentations, neuron_steps : int
@@ -297,7 +297,7 @@ class Simulator:
                 layer.membrane = membrane
 
     def wait_for_workers(self) -> None:
-        """Wait until all worker processes take part; it takes seconds, in which batches would run without them.
+        """Wait until all worker processes, if any, take part; it takes seconds, in which batches run without them.
 
         For measurements of speed: results do not depend on it.
         """

@@ -96,6 +96,15 @@ class BlockRunner:
         self._populations, self._lanes = populations, lanes
         self._groups: dict[tuple[int, ...], LaneGroup] = {}
 
+    def runs_whole(self, plan: Plan) -> bool:
+        """Tell whether each presentation of a plan is one call of generated code, which threads can make side by side.
+
+        What these calls need is made here: Brian2 objects are not made on several threads.
+        """
+        if not plan.pulses or len(plan.layers) != 1 or plan.spikes or plan.carried:
+            return False
+        return self._group(plan.layers[0], True, False, plan.goodness_only).runs_whole
+
     def run(self, plan: Plan, block: int, given: Arrays, results: Arrays, observe: Observe | None = None) -> None:
         """Run one block.
 

@@ -61,7 +61,7 @@ class LaneGroup:
         self._crossings = spiking and population.neuron.spikes_at_crossings and population.layer.winners is None
         spiking = spiking and not self._crossings
         events = spiking or bool(population.neuron.reset) or population.layer.winners is not None
-        whole = self._separable and not events and runs_whole(self._equations)
+        whole = self._separable and not events and runs_whole(self._equations, population.namespace)
         self._start = {name: population.start(name) for name in state_variables(self._equations)}
         clock = brian2.Clock(population.network.time_step, name="lanes_clock")
         self._matrix = csr_matrix((0, 0))

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from brianff.codegeneration import configure
-from brianff.description import Network
+from brianff.description import Network, PulseEncoding
 from brianff.engines.blocks import BlockRunner, Observe, Plan
 from brianff.engines.population import PRECISIONS, LayerResult, populations
 from brianff.engines.workers import Workers
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
 from brianff.memory import DEFAULT_MEMORY
+from brianff.sharing import share
 
 __all__ = ["LanesEngine"]
 
@@ -34,10 +35,11 @@ class LanesEngine:
     lanes : int or None
         Largest number of presentations side by side; None: as many as `memory` holds.
     memory : int
-        Bytes that the state of the presentations side by side may take, in each process. More than a processor
+        Bytes that the state of the presentations side by side may take, for each worker. More than a processor
         core's cache makes it slower.
     workers : int
-        Processes that share the blocks of a batch, this one included. The results do not depend on it.
+        Threads or processes that share the blocks of a batch, this one included: threads where presentations run whole,
+        processes where there is work for Python at every step. The results do not depend on it.
     seed : int
         Seed of what differs from neuron to neuron.
     energy : bool
@@ -61,7 +63,7 @@ class LanesEngine:
         self.populations = populations(network, goodness, seed, energy, precision)
         self._dtype = PRECISIONS[precision]
         self.lanes = lanes or max(1, memory // max(population.lane_bytes for population in self.populations))
-        self._runner = BlockRunner(self.populations, self.lanes)
+        self._runners = [BlockRunner(self.populations, self.lanes) for _ in range(workers)]
         self._workers = Workers(self.populations, self.lanes, workers - 1) if workers > 1 else None
 
     def present(
@@ -114,14 +116,22 @@ class LanesEngine:
             f"membrane {layer}": membrane for layer, membrane in carried.items()
         }
         shapes = plan.results([matrix.shape[1] for matrix in weights])
-        if self._workers is not None:
+        whole = all(runner.runs_whole(plan) for runner in self._runners)
+        if self._workers is not None and not whole:
             self._workers.start()
-        if self._workers is not None and len(plan.blocks) > 1 and observe is None:
-            results = self._workers.run(plan, given, shapes, self._runner)
+        if self._workers is not None and not whole and len(plan.blocks) > 1 and observe is None:
+            results = self._workers.run(plan, given, shapes, self._runners[0])
         else:
             results = {name: np.empty(*shape_and_type) for name, shape_and_type in shapes.items()}
-            for block in plan.blocks:
-                self._runner.run(plan, block, given, results, observe)
+            threads = len(self._runners) if whole and observe is None else 1
+            free = self._runners[:threads]
+
+            def run(block: int) -> None:
+                runner = free.pop()
+                runner.run(plan, block, given, results, observe)
+                free.append(runner)
+
+            share(run, plan.blocks, threads)
         for layer, membrane in carried.items():
             membrane[:] = results[f"membrane {layer}"]
         return [
@@ -135,9 +145,17 @@ class LanesEngine:
         ]
 
     def wait_for_workers(self) -> None:
-        """Wait until all other processes take part."""
-        if self._workers is not None:
+        """Wait until all other processes take part, if the network needs any."""
+        if self._workers is not None and not self._runs_whole:
             self._workers.wait()
+
+    @property
+    def _runs_whole(self) -> bool:
+        """Whether training needs no other processes, because all presentations of the network run whole."""
+        encoding, layers = self.populations[0].network.encoding, range(len(self.populations))
+        if not isinstance(encoding, PulseEncoding):
+            return False
+        return self._runners[0].runs_whole(Plan(1, encoding.steps, 1, layers, pulses=True, spikes=False))
 
     @property
     def workers_peak_memory(self) -> int:

@@ -2,34 +2,47 @@
 
 Brian2's code advances all neurons by one step. Where nothing but a common time course acts on them during a
 presentation, the same statements can run through all steps for the neurons of one lane, whose state stays in the
-first-level cache meanwhile, and then for the next lane.
+first-level cache meanwhile, and then for the next lane. They do so without Python's lock: threads can share lanes.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import brian2
 import numpy as np
-from brian2 import Equations
+from brian2 import Equations, Function
 from brian2.codegen.runtime.cython_rt import CythonCodeObject
+from brian2.core.functions import DEFAULT_FUNCTIONS
 
 from brianff.codegeneration import wide_flags
 from brianff.engines.drive import Drive
+from brianff.equations.functions import FUNCTIONS
 
 __all__ = ["WholePresentations", "runs_whole", "whole_code"]
 
 NEURONS_TOGETHER = 512
 """Neurons of a lane whose state is held in the cache: 28 KiB at most."""
 
-_CHANGING = {"t", "i_t", "t_in_timesteps", "rand", "randn", "poisson"}
+_UNLOCKED = {"exp", "log", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", *FUNCTIONS}
+"""Functions that Brian2's code can call without Python's lock."""
+
 _NONE = np.empty(0, np.int64)
 
 
-def runs_whole(equations: Equations) -> bool:
-    """Tell whether generated code is in use, and neither the time nor chance is in the equations."""
-    compiled = brian2.prefs.codegen.target == "cython"
-    return compiled and not equations.is_stochastic and not equations.identifiers & _CHANGING
+def runs_whole(equations: Equations, namespace: Mapping[str, Any]) -> bool:
+    """Tell whether generated code is in use, and all that is in the equations can run whole and without a lock."""
+    names = equations.identifiers
+    functions = {name for name in names if name in DEFAULT_FUNCTIONS or isinstance(namespace.get(name), Function)}
+    return (
+        brian2.prefs.codegen.target == "cython"
+        and functions <= _UNLOCKED
+        and not equations.is_stochastic
+        and not names & {"t", "i_t", "t_in_timesteps"}
+        and not re.search("%|//", str(equations))
+    )
 
 
 def whole_code(started: Iterable[str]) -> type[CythonCodeObject]:

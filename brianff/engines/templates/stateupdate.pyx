@@ -21,7 +21,7 @@
     cdef size_t _step
     cdef {{real}}* _image_drive
     cdef {{real}}* _label_drive
-    with _cython.cdivision(True):
+    with _cython.cdivision(True), nogil:
         for _lane in range(N // _neurons):
             for _place in range(0, _neurons, {{neurons_together}}):
                 _first = _lane * _neurons + _place

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.measuring import Row, compare, seconds
 from brianff import Goodness, Layer, Network, PulseEncoding
-from brianff.codegeneration import BASE_FLAGS, SIMD_FLAGS, compiler
+from brianff.codegeneration import BASE_FLAGS, SIMD_FLAGS, compiler, wide_flags
 from brianff.engines import LanesEngine
 from brianff.inputs import PulseInput
 
@@ -84,7 +84,7 @@ class _ByHand:
 
 def _compile():
     source = Path(__file__).with_suffix(".c")
-    flags = [flag for flag in BASE_FLAGS + SIMD_FLAGS if not flag.startswith("-std")]
+    flags = [flag for flag in BASE_FLAGS + SIMD_FLAGS + wide_flags() if not flag.startswith("-std")]
     with tempfile.TemporaryDirectory() as directory:
         library = Path(directory, "neuron_step.so")
         command = [compiler(), "-x", "c", *flags, "-fPIC", "-shared", str(source), "-o", str(library), "-lmvec", "-lm"]

@@ -96,6 +96,32 @@ def _present(drive: torch.Tensor, amplitudes: list[float]) -> tuple[torch.Tensor
     return goodness, postsynaptic
 
 
+def _present_with_fewer_divisions(drive: torch.Tensor, amplitudes: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Do the same with one division for each memristor: sooner when compiled, later when each operation is a pass."""
+    v, s = torch.zeros_like(drive), torch.zeros_like(drive)
+    x1, x2 = torch.full_like(v, START), torch.full_like(v, START)
+    goodness, postsynaptic = torch.zeros_like(v), torch.zeros_like(v)
+    a, b, rate = (1 / R_ON - 1 / R_OFF) / C, 1 / R_OFF / C, 1 / TAU
+    for amplitude in amplitudes:
+        unit = CURRENT / C * amplitude
+        h1, h2 = x1 * a + b, x2 * a + b
+        decay = 1 / (1 + h1 + h2)
+        v = (v + unit * drive + E1 * h1 + E2 * h2) * decay
+        s = (s + unit) * decay
+        q = torch.exp(v * (1 / K))
+        x1 = _switched(x1, q * (1 / ON1), 1 + q * (1 / OFF1), rate)
+        x2 = _switched(x2, q * (1 / ON2), 1 + q * (1 / OFF2), rate)
+        goodness = goodness + v * v * (1 / STEPS)
+        postsynaptic = postsynaptic + v * s * (2 / STEPS)
+    return goodness, postsynaptic
+
+
+def _switched(x: torch.Tensor, on: torch.Tensor, off: torch.Tensor, rate: float) -> torch.Tensor:
+    """Return a memristor's state after a step."""
+    both, up = (1 + on) * off, on * off
+    return (both * x + rate * up) / (both + rate * (up + 1 + on))
+
+
 class ByHand(_Training):
     """The modulated Hebbian rule written out: the image's drive is computed once for both labels."""
 
@@ -118,4 +144,4 @@ class ByHand(_Training):
 class Compiled(ByHand):
     """The same with the presentation compiled to C++ by torch.compile."""
 
-    present = staticmethod(torch.compile(_present))
+    present = staticmethod(torch.compile(_present_with_fewer_divisions))

@@ -5,7 +5,7 @@ of the generated code. Presynaptic events reach it by a sparse product with the 
 with a common time course by one dense product per batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from brianff.codegeneration import configure
 from brianff.description import Network, PulseEncoding
 from brianff.engines.blocks import BlockRunner, Observe, Plan
 from brianff.engines.population import PRECISIONS, LayerResult, populations
-from brianff.engines.workers import Workers
+from brianff.engines.shared import Memory, layout_of
+from brianff.engines.workers import RESULTS, Workers
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
 from brianff.memory import DEFAULT_MEMORY
@@ -64,6 +65,7 @@ class LanesEngine:
         self._dtype = PRECISIONS[precision]
         self.lanes = lanes or max(1, memory // max(population.lane_bytes for population in self.populations))
         self._runners = [BlockRunner(self.populations, self.lanes) for _ in range(workers)]
+        self._memories = [Memory() for _ in range(RESULTS)]
         self._workers = Workers(self.populations, self.lanes, workers - 1) if workers > 1 else None
 
     def present(
@@ -122,7 +124,7 @@ class LanesEngine:
         if self._workers is not None and not whole and len(plan.blocks) > 1 and observe is None:
             results = self._workers.run(plan, given, shapes, self._runners[0])
         else:
-            results = {name: np.empty(*shape_and_type) for name, shape_and_type in shapes.items()}
+            results = self._results(shapes)
             threads = len(self._runners) if whole and observe is None else 1
             free = self._runners[:threads]
 
@@ -143,6 +145,11 @@ class LanesEngine:
             )
             for layer in plan.layers
         ]
+
+    def _results(self, shapes: Mapping[str, tuple[tuple[int, ...], type]]) -> dict[str, np.ndarray]:
+        """Return arrays for the results of a batch."""
+        memory = next((memory for memory in self._memories if not memory.in_use), None) or Memory()
+        return memory.views(*layout_of((name, *shape_and_type) for name, shape_and_type in shapes.items()))
 
     def wait_for_workers(self) -> None:
         """Wait until all other processes take part, if the network needs any."""

@@ -1,4 +1,8 @@
-"""Arrays in memory that several processes share; the system frees it when the last of them ends, however it ends."""
+"""Arrays in memory that is used again and again, by this process or by several.
+
+New memory costs time when it is touched first. Memory that processes share is freed by the system when the last of them
+ends, however it ends.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Layout", "SharedMemory"]
+__all__ = ["Layout", "Memory", "SharedMemory", "layout_of"]
 
 ALIGNMENT = 64
 
@@ -29,19 +33,11 @@ def layout_of(arrays: Iterable[tuple[str, tuple[int, ...], Any]]) -> tuple[Layou
     return layout, end
 
 
-class SharedMemory:
-    """Memory without a name, behind a file descriptor that child processes inherit; it grows as needed.
+class Memory:
+    """Memory of this process, which grows as needed."""
 
-    Parameters
-    ----------
-    descriptor : int, optional
-        That of the process which made the memory; default: make new memory.
-    """
-
-    def __init__(self, descriptor: int | None = None):
-        self.descriptor = _anonymous_file() if descriptor is None else descriptor
-        self._size = 0
-        self._memory: mmap.mmap | None = None
+    def __init__(self) -> None:
+        self._buffer: memoryview | mmap.mmap = memoryview(b"")
         self._viewed: Callable[[], np.ndarray | None] = lambda: None
 
     @property
@@ -51,14 +47,36 @@ class SharedMemory:
 
     def views(self, layout: Layout, size: int) -> dict[str, np.ndarray]:
         """Return arrays that lie in the memory as `layout` says; `size` is what all of them need."""
-        if size > self._size:
-            if os.fstat(self.descriptor).st_size < size:
-                os.ftruncate(self.descriptor, size)
-            self._size = os.fstat(self.descriptor).st_size
-            self._memory = mmap.mmap(self.descriptor, self._size)
-        whole = np.frombuffer(self._memory or b"", dtype=np.uint8)  # every view keeps this array alive
+        if size > len(self._buffer):
+            self._buffer = self._grown(size)
+        whole = np.frombuffer(self._buffer, dtype=np.uint8)  # every view keeps this array alive
         self._viewed = weakref.ref(whole)
         return {name: np.ndarray(shape, dtype, whole, offset) for name, (offset, shape, dtype) in layout.items()}
+
+    def _grown(self, size: int) -> memoryview | mmap.mmap:
+        """Return memory of at least `size` bytes; arrays in the memory before keep that."""
+        block = np.empty(size + ALIGNMENT, np.uint8)
+        first = -block.ctypes.data % ALIGNMENT
+        return memoryview(block)[first : first + size]
+
+
+class SharedMemory(Memory):
+    """Memory without a name, behind a file descriptor that child processes inherit.
+
+    Parameters
+    ----------
+    descriptor : int, optional
+        That of the process which made the memory; default: make new memory.
+    """
+
+    def __init__(self, descriptor: int | None = None):
+        super().__init__()
+        self.descriptor = _anonymous_file() if descriptor is None else descriptor
+
+    def _grown(self, size: int) -> mmap.mmap:
+        if os.fstat(self.descriptor).st_size < size:
+            os.ftruncate(self.descriptor, size)
+        return mmap.mmap(self.descriptor, os.fstat(self.descriptor).st_size)
 
     def close(self) -> None:
         """Give the descriptor back; arrays that are still in use keep the memory."""

@@ -31,7 +31,7 @@ from brianff.equations import NEURONS, SYNAPSES
 from brianff.errors import BrianffError, ConfigurationError
 from brianff.memory import peak_memory
 
-__all__ = ["Workers", "processors", "work"]
+__all__ = ["RESULTS", "Workers", "processors", "work"]
 
 _NUMBER = struct.Struct("=I")
 PLACES = 1024

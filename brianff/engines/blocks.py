@@ -129,10 +129,13 @@ class BlockRunner:
             spiking = plan.spikes or layer != plan.layers[-1]
             group = self._group(layer, pulses, spiking, plan.goodness_only)
             membrane = given.get(f"membrane {layer}")
+            measured = {"goodness": results[f"goodness_terms {layer}"][rows]}
+            if not plan.goodness_only:
+                measured["postsynaptic"] = results[f"postsynaptic {layer}"][rows]
             handed_on = None
             with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported by Population.check
                 if pulses and group.runs_whole and membrane is None and not (spiking or observe):
-                    group.present_whole(_drive(given, rows))
+                    group.present_whole(_drive(given, rows), measured)
                 else:
                     group.begin(rows.stop - rows.start, None if membrane is None else membrane[rows])
                     handed_on = self._handed_on(plan, layer, rows, group, results)
@@ -143,9 +146,8 @@ class BlockRunner:
                         group.present_spikes(_given_spikes(plan, given, rows), given[f"weights {layer}"], after_step)
                     else:
                         below.present(group, given[f"weights {layer}"], after_step)
-            results[f"goodness_terms {layer}"][rows] = group.read("goodness")
-            if not plan.goodness_only:
-                results[f"postsynaptic {layer}"][rows] = group.read("postsynaptic")
+                    for name, array in measured.items():
+                        array[:] = group.read(name)
             if membrane is not None:
                 results[f"membrane {layer}"][rows] = group.read("v")
             below = handed_on

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
 import brian2
@@ -143,12 +143,22 @@ class LaneGroup:
         """Whether `present_whole` can be used."""
         return self._whole is not None
 
-    def present_whole(self, drive: Drive) -> None:
-        """Present a drive from the start, with the time course of the pulses: `begin` and `present_drive` at once."""
+    def present_whole(self, drive: Drive, results: Mapping[str, np.ndarray]) -> None:
+        """Present a drive from the start, with the time course of the pulses, and keep some variables at its end.
+
+        Parameters
+        ----------
+        drive : Drive
+        results : mapping of str to ndarray, shape (presentations, neurons)
+            Names of variables, and contiguous arrays for them.
+        """
         assert self._whole is not None
         self._use_lanes(len(drive))
-        self._whole.present(drive)
-        self._network.step()
+        direct = {name: array for name, array in results.items() if name in self._start}
+        self._whole.present(drive, direct, self._network.step)
+        for name, array in results.items():
+            if name not in self._start:
+                array[:] = self.read(name)
         self.population.check(self.read("v"))
 
     def present_drive(self, drive: Drive, after_step: AfterStep) -> None:

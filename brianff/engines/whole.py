@@ -8,7 +8,7 @@ first-level cache meanwhile, and then for the next lane. They do so without Pyth
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import brian2
@@ -89,6 +89,8 @@ class WholePresentations:
     ):
         self._namespace = group.state_updater.codeobj.namespace
         self._time_course = time_course
+        self._names = {name: brian2.device.get_array_name(group.variables[name]) for name in starts}
+        self._own = {array: self._namespace[array] for array in self._names.values() if array in self._namespace}
         rows = [np.broadcast_to(start, neurons) for start in starts.values()]
         self._namespace["_starts"] = np.array(rows, time_course.dtype).reshape(-1, neurons)
         self.step(0)
@@ -99,7 +101,15 @@ class WholePresentations:
         self._namespace |= nothing | {"_images": _NONE, "_labels": _NONE}
         self._namespace["_time_courses"] = self._time_course[step : step + 1]
 
-    def present(self, drive: Drive) -> None:
-        """All steps from the start, with a drive."""
+    def present(self, drive: Drive, results: Mapping[str, np.ndarray], call: Callable[[], None]) -> None:
+        """Let `call`, which calls the code, make all steps from the start with a drive.
+
+        The variables in `results` are written to the arrays (presentations, neurons) given, instead of the group's own.
+        """
         self._namespace |= {"_image_drives": drive.of_images, "_label_drives": drive.of_labels}
         self._namespace |= {"_images": drive.image, "_labels": drive.label, "_time_courses": self._time_course}
+        self._namespace |= {self._names[name]: array.reshape(-1) for name, array in results.items()}
+        try:
+            call()
+        finally:
+            self._namespace |= self._own

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from brianff.datasets import Batch, Dataset, Split
 from brianff.engines.workers import processors
 from brianff.errors import ConfigurationError
+from brianff.inputs import PulseInput, SpikeInput
 from brianff.products import one_blas_thread
 from brianff.protocols.augmentation import shift_images
 from brianff.protocols.configuration import Protocol
@@ -22,11 +23,22 @@ from brianff.protocols.negatives import hardest, hybrid_images, wrong_labels
 from brianff.protocols.plasticity import modulated_hebbian
 from brianff.protocols.step_rules import STEP_RULES, cosine
 from brianff.responses import Responses
+from brianff.sharing import ahead
 from brianff.simulator import Simulator
 
 __all__ = ["Trainer"]
 
 Report = Callable[[int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class _Contrast:
+    """What a batch presents: positive presentations and then negative ones, their places in the split, their labels."""
+
+    inputs: PulseInput | SpikeInput
+    positives: int
+    places: np.ndarray
+    labels: np.ndarray
 
 
 class Trainer:
@@ -107,16 +119,17 @@ class Trainer:
         sums = {"training_loss": 0.0, "goodness_positive": 0.0, "goodness_negative": 0.0, "right_order": 0.0}
         done = 0
         batches = self.training.batches(self.protocol.learning.batch, self.simulator.streams["batches"])
-        for batch in batches:
-            positive, negative = self._contrast(batch)
+        contrasts = map(self._contrast, batches)
+        for contrast in ahead(contrasts) if self.simulator.workers > 1 else contrasts:
+            positive, negative = self._present(contrast)
             self._learn(positive, negative, done / len(self.training))
-            done += len(batch.labels)
+            done += len(positive)
             sums["training_loss"] += self.modulator.loss(positive, negative).sum()
             sums["goodness_positive"] += positive.goodness.sum()
             sums["goodness_negative"] += negative.goodness.mean() * len(positive)
             right, wrong = (self.modulator.score(responses) for responses in (positive, negative))
             sums["right_order"] += (right > wrong.reshape(len(right), -1).max(axis=1)).sum()
-            report(len(batch.labels), {"loss": sums["training_loss"] / done, "right order": sums["right_order"] / done})
+            report(len(positive), {"loss": sums["training_loss"] / done, "right order": sums["right_order"] / done})
         for quantity, total in sums.items():
             self._note(quantity, total / done)
         if not self.protocol.unsupervised:
@@ -133,15 +146,15 @@ class Trainer:
         evaluation = self.protocol.evaluation
         return accuracy(self.simulator, split, layers or evaluation.layers, self.score, evaluation.batch, report)
 
-    def _contrast(self, batch: Batch) -> tuple[Responses, Responses]:
-        """Present a batch and its negatives; return the positive and the negative responses."""
+    def _contrast(self, batch: Batch) -> _Contrast:
+        """Return the input of a batch and of its negatives."""
         learning, streams = self.protocol.learning, self.simulator.streams
         shape, shift = self.dataset.image_shape, self.protocol.data.shift
         images = shift_images(batch.images, shape, shift, streams["shifts"])
         if learning.negatives == "hybrid":
             both = np.concatenate([images, hybrid_images(images, shape, streams["negatives"])])
-            responses = self.simulator.present(both, np.zeros(len(both), dtype=int), self.layer)
-            return responses.select(slice(None, len(images))), responses.select(slice(len(images), None))
+            labels, places = np.zeros(len(both), dtype=int), np.tile(batch.places, 2)
+            return _Contrast(self.simulator.inputs(both, labels), len(images), places, labels)
         count = learning.wrong_labels
         wrong = wrong_labels(batch.labels, streams["negatives"], self.protocol.network.classes, count)
         labels = np.column_stack([batch.labels, wrong])
@@ -149,20 +162,24 @@ class Trainer:
         order = np.arange(labels.size).reshape(labels.shape)
         order = np.append(order[:, 0], order[:, 1:])
         inputs = self.simulator.inputs(images, labels).select(order)
+        return _Contrast(inputs, len(images), batch.places[order // (1 + count)], labels.ravel()[order])
+
+    def _present(self, contrast: _Contrast) -> tuple[Responses, Responses]:
+        """Present a batch and its negatives; return the positive and the negative responses."""
+        learning, positives = self.protocol.learning, contrast.positives
         if self._frozen is None:
-            *below, responses = self.simulator.present_inputs(inputs, self.layer + 1)
+            *below, responses = self.simulator.present_inputs(contrast.inputs, self.layer + 1)
             goodness_below = np.sum([response.goodness for response in below], axis=0)
         else:
-            places = batch.places[order // (1 + count)]
-            responses, goodness_below = self._frozen.present(inputs, places, labels.ravel()[order])
+            responses, goodness_below = self._frozen.present(contrast.inputs, contrast.places, contrast.labels)
         if learning.collaboration and self.layer:
             responses = replace(responses, goodness_below=learning.collaboration * goodness_below)
-        positive = responses.select(slice(None, len(images)))
-        negative = responses.select(slice(len(images), None))
-        if learning.negatives == "all-candidates":
+        positive, negative = responses.select(slice(None, positives)), responses.select(slice(positives, None))
+        if learning.negatives in ("all-candidates", "hybrid"):
             return positive, negative
-        scores = self.modulator.score(negative).reshape(len(images), count)
-        return positive, negative.select(np.arange(len(images)) * count + hardest(scores))
+        count = learning.wrong_labels
+        scores = self.modulator.score(negative).reshape(positives, count)
+        return positive, negative.select(np.arange(positives) * count + hardest(scores))
 
     @property
     def _frozen(self) -> FrozenLayers | None:

@@ -26,15 +26,15 @@ class Statements:
         In Brian2's language, without units.
     arrays, numbers : sequence of str
         Names of what has a value for each element, and of what has one for all.
-    dtype : type
+    dtype : dtype
         Of the arrays.
     """
 
-    def __init__(self, statements: str, arrays: Sequence[str], numbers: Sequence[str], dtype: type[np.floating]):
+    def __init__(self, statements: str, arrays: Sequence[str], numbers: Sequence[str], dtype: np.dtype):
         configure()
         variables = [f"{name} : 1" for name in arrays] + [f"{name} : 1 (shared)" for name in numbers]
         clock = brian2.Clock(1 * brian2.second, name="statements_clock")
-        with generating(dtype):
+        with generating(dtype.type):
             # Names are part of the generated code: the same names let compiled code be found again.
             group = brian2.NeuronGroup(
                 1, "\n".join(variables), dtype=dtype, clock=clock, name="statements", namespace=FUNCTIONS

@@ -12,11 +12,16 @@ place of the argument, a compiler takes the exponential of the argument all the 
 import numpy as np
 from brian2 import Function
 
-__all__ = ["FUNCTIONS", "exponential", "reciprocal"]
+__all__ = ["FUNCTIONS", "LARGEST_EXPONENT_IN_SINGLE_PRECISION", "exponential", "reciprocal"]
+
+LARGEST_EXPONENT_IN_SINGLE_PRECISION = 40
 
 
 def _exponential(x):
-    return np.exp(np.clip(x, np.float32(-40), np.float32(40)) if np.asarray(x).dtype == np.float32 else x)
+    if np.asarray(x).dtype == np.float32:
+        largest = np.float32(LARGEST_EXPONENT_IN_SINGLE_PRECISION)
+        x = np.clip(x, -largest, largest)
+    return np.exp(x)
 
 
 def _function(name: str, numpy_function, double: str, single: str) -> Function:
@@ -48,7 +53,8 @@ exponential = _function(
     "exponential",
     _exponential,
     "return std::exp(x);",
-    "float size = std::fabs(x); return std::exp(x*(size > 40.0f ? 40.0f/size : 1.0f));",
+    f"float size = std::fabs(x), largest = {LARGEST_EXPONENT_IN_SINGLE_PRECISION}; "
+    "return std::exp(x*(size > largest ? largest/size : 1.0f));",
 )
 """Exponential of a dimensionless floating-point argument."""
 

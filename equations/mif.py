@@ -71,5 +71,6 @@ activity = v/mV : 1
     delivered_power="I*v - E1*G1*(v - E1) - E2*G2*(v - E2)",
     stored_energy="C*v**2/2",
     largest_explicit_step="C*R_on",
+    largest_exponent="max(abs(E + v) for E in (E1, E2) for v in (v_on, v_off))/k",
 )
 """The MIF neuron; its activity is the membrane voltage in millivolt."""

@@ -49,6 +49,8 @@ class NeuronModel:
         A membrane voltage beyond it shows that the integration diverged.
     largest_explicit_step : str
         Expression of the time step above which explicit integration may diverge.
+    largest_exponent : str
+        Expression of the largest size of the exponents (1) that must be told apart; empty: there are none.
     """
 
     name: str
@@ -66,6 +68,7 @@ class NeuronModel:
     silent_decay: bool = False
     largest_voltage: Quantity = field(default_factory=lambda: 10 * volt)
     largest_explicit_step: str = "tau"
+    largest_exponent: str = ""
 
     @property
     def spikes_at_crossings(self) -> bool:

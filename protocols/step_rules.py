@@ -37,7 +37,7 @@ class Plain:
         step = np.empty_like(change)
         numbers = self._numbers(factor * self.step_size)
         arrays = {"change": change, "step": step} | {f"{name}_moment": self.state[name] for name in self.moments}
-        _compiled(self.statements, tuple(arrays), tuple(numbers), change.dtype.type)(arrays, numbers)
+        _compiled(self.statements, tuple(arrays), tuple(numbers), change.dtype)(arrays, numbers)
         return step
 
     def _numbers(self, size: float) -> dict[str, float]:
@@ -73,7 +73,9 @@ step = size*first_moment*reciprocal(sqrt(second_moment*correction) + 1e-8)
         return {"size": size / first, "correction": 1.0 / second}
 
 
-_compiled = cache(Statements)
+@cache
+def _compiled(statements: str, arrays: tuple[str, ...], numbers: tuple[str, ...], dtype: np.dtype) -> Statements:
+    return Statements(statements, arrays, numbers, dtype)
 
 
 def cosine(progress: float) -> float:

@@ -83,8 +83,8 @@ class LaneGroup:
         gc.freeze()  # Brian2's many objects would slow every later garbage collection
         self._whole: WholePresentations | None = None
         if whole:
-            time_course = population.pulse_train_response.astype(population.dtype)
-            self._whole = WholePresentations(self._group, self._start, time_course, population.layer.neurons)
+            pulses_course = population.pulse_train_response.astype(population.dtype)
+            self._whole = WholePresentations(self._group, self._start, pulses_course, population.layer.neurons)
         if "not_refractory" in self._group.variables:
             self._start["not_refractory"] = True
         self._evaluators: dict[str, Callable] = {}

@@ -16,7 +16,7 @@ from scipy.linalg import toeplitz
 from brianff.description import Layer, Network, PulseEncoding
 from brianff.equations import NEURONS, SYNAPSES, NeuronModel, SynapseModel
 from brianff.equations.composition import compose, state_variables
-from brianff.equations.functions import FUNCTIONS
+from brianff.equations.functions import FUNCTIONS, LARGEST_EXPONENT_IN_SINGLE_PRECISION
 from brianff.equations.semi_implicit import semi_implicit
 from brianff.errors import ConfigurationError, NumericalError
 from brianff.goodness import Goodness
@@ -92,6 +92,13 @@ class Population:
     def __post_init__(self):
         # Wrong names and values are reported before anything is compiled.
         _ = self.namespace, self.synapse, self.spread
+        if self.precision == "single" and self.neuron.largest_exponent:
+            exponent = float(eval(self.neuron.largest_exponent, dict(self.parameters)))
+            if exponent > LARGEST_EXPONENT_IN_SINGLE_PRECISION - 16:  # beside 1, single precision does not see exp(-16)
+                raise ConfigurationError(
+                    f"layers: a {self.neuron.name!r} neuron with these parameters needs exp({exponent:.3g}), which "
+                    "single precision cannot tell apart: use engine.precision = 'double', or wider thresholds (k)"
+                )
         if self.synapse.immediate and "R" not in self.parameters:
             raise ConfigurationError(
                 f"layers: synapse {self.synapse.name!r} acts through the membrane resistance R, which a "

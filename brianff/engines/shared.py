@@ -57,7 +57,7 @@ class Memory:
         """Return memory of at least `size` bytes; arrays in the memory before keep that."""
         block = np.empty(size + ALIGNMENT, np.uint8)
         first = -block.ctypes.data % ALIGNMENT
-        return memoryview(block)[first : first + size]
+        return block.data[first : first + size]
 
 
 class SharedMemory(Memory):

@@ -61,7 +61,7 @@ def whole_code(started: Iterable[str]) -> type[CythonCodeObject]:
 
         def __init__(self, *arguments, **keywords):
             super().__init__(*arguments, **keywords)
-            self.extra_compile_args = [*self.extra_compile_args, *wide_flags()]
+            self.extra_compile_args = [*vars(self)["extra_compile_args"], *wide_flags()]
 
     return WholeCode
 

@@ -24,6 +24,24 @@ def test_an_error_of_a_part_is_raised():
         share(work, [0], 2)
 
 
+def test_after_an_error_nobody_is_at_work_any_more():
+    done = []
+
+    def work(part):
+        if part == 0:
+            time.sleep(0.02)
+            raise ValueError
+        time.sleep(0.05)
+        done.append(part)
+
+    with pytest.raises(ValueError):  # noqa: PT011
+        share(work, range(100), 2)
+    finished = len(done)
+    assert finished < 10
+    time.sleep(0.2)
+    assert len(done) == finished
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_process_has_threads_of_its_own():
     share(lambda part: None, range(4), 2)

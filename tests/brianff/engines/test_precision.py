@@ -63,6 +63,14 @@ def test_single_precision_leaves_brian2s_preferences_as_they_were(numpy_target):
     assert preferences() == before
 
 
+def test_thresholds_too_narrow_for_single_precision_are_refused():
+    network = make_network("mif", 1)
+    narrow = network.replace(layers=[network.layers[0].replace(parameters={"k": "5 mV"})])
+    Simulator(narrow)
+    with pytest.raises(ConfigurationError, match=r"exp\(32\).*engine.precision = 'double'"):
+        Simulator(narrow, precision="single")
+
+
 def test_precision_that_cannot_be_had_is_refused():
     with pytest.raises(ConfigurationError, match="'half'; known: double, single"):
         Simulator(make_network("mif", 1), precision="half")

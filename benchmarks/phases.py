@@ -8,8 +8,9 @@ import pstats
 from benchmarks.training import BATCH, BATCHES, Training, protocol
 
 EPOCHS = 5
-STATES = 6
-"""Variables that the integration reads and writes: v, its sensitivity, x1, x2, goodness, postsynaptic factor."""
+VARIABLES = 9
+"""Numbers of each neuron and presentation that leave the first-level cache or come to it: the drives of image and label,
+their sum, v, its sensitivity, x1, x2, goodness, postsynaptic factor."""
 
 
 def table() -> str:
@@ -28,13 +29,13 @@ def table() -> str:
     presentations = 2 * BATCH
     steps = presentations * neurons * network.encoding.steps
     weights = inputs * neurons
-    code, blocks = seconds["run_block"], seconds["blocks.py:run"]
+    code, blocks = seconds["stepping.py:step"], seconds["blocks.py:run"]
     products, rule = seconds["products.py:product"], seconds["step_rules.py:__call__"]
     program = seconds["crossbar.py:program"]
     rest = seconds["trainer.py:run_epoch"] - blocks - products - rule - program
     rows = [
-        ("generated code of the neurons", code, steps * 8 * (2 * STATES + 1), steps),
-        ("starting blocks, reading results", blocks - code, presentations * neurons * 8 * (2 * STATES + 4), 0),
+        ("generated code of the neurons", code, presentations * neurons * 8 * VARIABLES, steps),
+        ("Python around it", blocks - code, 0, 0),
         ("two matrix products", products, 8 * 2 * (weights + BATCH * (inputs + neurons)), 0),
         ("Adam", rule, 8 * 6 * weights, 0),
         ("programming the crossbar", program, 8 * 3 * weights, 0),

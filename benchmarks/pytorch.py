@@ -74,23 +74,28 @@ class Autograd(_Training):
         self.optimizer.step()
 
 
+A, B, RATE = (1 / R_ON - 1 / R_OFF) / C, 1 / R_OFF / C, 1 / TAU
+
+
+def _start(drive: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return v, s, x1, x2, goodness terms and postsynaptic factors before the first step."""
+    return tuple(torch.full_like(drive, value) for value in (0.0, 0.0, START, START, 0.0, 0.0))
+
+
 def _present(drive: torch.Tensor, amplitudes: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
     """Return goodness terms and postsynaptic factors; one exponential for each step and neuron."""
-    v, s = torch.zeros_like(drive), torch.zeros_like(drive)
-    x1, x2 = torch.full_like(v, START), torch.full_like(v, START)
-    goodness, postsynaptic = torch.zeros_like(v), torch.zeros_like(v)
-    a, b, rate = (1 / R_ON - 1 / R_OFF) / C, 1 / R_OFF / C, 1 / TAU
+    v, s, x1, x2, goodness, postsynaptic = _start(drive)
     for amplitude in amplitudes:
         unit = CURRENT / C * amplitude
-        h1, h2 = x1 * a + b, x2 * a + b
+        h1, h2 = x1 * A + B, x2 * A + B
         decay = (1 + h1 + h2).reciprocal_()
         v = torch.add(v, drive, alpha=unit).add_(h1, alpha=E1).add_(h2, alpha=E2).mul_(decay)
         s = s.add(unit).mul_(decay)
         q = torch.exp(v * (1 / K))
         up1, down1 = q / (q + ON1), OFF1 / (q + OFF1)
         up2, down2 = q / (q + ON2), OFF2 / (q + OFF2)
-        x1 = x1.add(up1, alpha=rate).div_((up1 + down1).mul_(rate).add_(1))
-        x2 = x2.add(up2, alpha=rate).div_((up2 + down2).mul_(rate).add_(1))
+        x1 = x1.add(up1, alpha=RATE).div_((up1 + down1).mul_(RATE).add_(1))
+        x2 = x2.add(up2, alpha=RATE).div_((up2 + down2).mul_(RATE).add_(1))
         goodness = goodness.addcmul(v, v, value=1 / STEPS)
         postsynaptic = postsynaptic.addcmul(v, s, value=2 / STEPS)
     return goodness, postsynaptic
@@ -98,28 +103,25 @@ def _present(drive: torch.Tensor, amplitudes: list[float]) -> tuple[torch.Tensor
 
 def _present_with_fewer_divisions(drive: torch.Tensor, amplitudes: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
     """Do the same with one division for each memristor: sooner when compiled, later when each operation is a pass."""
-    v, s = torch.zeros_like(drive), torch.zeros_like(drive)
-    x1, x2 = torch.full_like(v, START), torch.full_like(v, START)
-    goodness, postsynaptic = torch.zeros_like(v), torch.zeros_like(v)
-    a, b, rate = (1 / R_ON - 1 / R_OFF) / C, 1 / R_OFF / C, 1 / TAU
+    v, s, x1, x2, goodness, postsynaptic = _start(drive)
     for amplitude in amplitudes:
         unit = CURRENT / C * amplitude
-        h1, h2 = x1 * a + b, x2 * a + b
+        h1, h2 = x1 * A + B, x2 * A + B
         decay = 1 / (1 + h1 + h2)
         v = (v + unit * drive + E1 * h1 + E2 * h2) * decay
         s = (s + unit) * decay
         q = torch.exp(v * (1 / K))
-        x1 = _switched(x1, q * (1 / ON1), 1 + q * (1 / OFF1), rate)
-        x2 = _switched(x2, q * (1 / ON2), 1 + q * (1 / OFF2), rate)
+        x1 = _switched(x1, q * (1 / ON1), 1 + q * (1 / OFF1))
+        x2 = _switched(x2, q * (1 / ON2), 1 + q * (1 / OFF2))
         goodness = goodness + v * v * (1 / STEPS)
         postsynaptic = postsynaptic + v * s * (2 / STEPS)
     return goodness, postsynaptic
 
 
-def _switched(x: torch.Tensor, on: torch.Tensor, off: torch.Tensor, rate: float) -> torch.Tensor:
+def _switched(x: torch.Tensor, on: torch.Tensor, off: torch.Tensor) -> torch.Tensor:
     """Return a memristor's state after a step."""
     both, up = (1 + on) * off, on * off
-    return (both * x + rate * up) / (both + rate * (up + 1 + on))
+    return (both * x + RATE * up) / (both + RATE * (up + 1 + on))
 
 
 class ByHand(_Training):

@@ -9,8 +9,8 @@ from benchmarks.training import BATCH, BATCHES, Training, protocol
 
 EPOCHS = 5
 VARIABLES = 9
-"""Numbers of each neuron and presentation that leave the first-level cache or come to it: the drives of image and label,
-their sum, v, its sensitivity, x1, x2, goodness, postsynaptic factor."""
+"""Numbers of each neuron and presentation that leave the first-level cache or come to it: the drives of image and
+label, their sum, v, its sensitivity, x1, x2, goodness, postsynaptic factor."""
 
 
 def table() -> str:

@@ -24,10 +24,17 @@ class Plain:
     """Which averages are kept for each weight."""
     statements = "step = size*change"
     """What is done for each weight, in Brian2's language."""
+    numbers: tuple[str, ...] = ("size",)
+    """Numbers that the statements name."""
 
     def __init__(self, step_size: float):
         self.step_size = step_size
         self.state: dict[str, np.ndarray] = {}
+
+    def build(self, dtype: np.dtype) -> Statements:
+        """Compile the statements for changes of a type, unless they are; returns them."""
+        moments = (f"{name}_moment" for name in self.moments)
+        return _compiled(self.statements, ("change", "step", *moments), self.numbers, dtype)
 
     def __call__(self, change: np.ndarray, factor: float = 1.0) -> np.ndarray:
         """Return the step of the weights for a wanted change; `factor` scales this step."""
@@ -35,9 +42,8 @@ class Plain:
             if name not in self.state:
                 self.state[name] = np.zeros_like(change)
         step = np.empty_like(change)
-        numbers = self._numbers(factor * self.step_size)
         arrays = {"change": change, "step": step} | {f"{name}_moment": self.state[name] for name in self.moments}
-        _compiled(self.statements, tuple(arrays), tuple(numbers), change.dtype)(arrays, numbers)
+        self.build(change.dtype)(arrays, self._numbers(factor * self.step_size))
         return step
 
     def _numbers(self, size: float) -> dict[str, float]:
@@ -60,6 +66,7 @@ class Adam(Plain):
 
     moments = ("first", "second")
     decays = (0.9, 0.999)
+    numbers = ("size", "correction")
     statements = f"""
 first_moment += (1 - {decays[0]})*(change - first_moment)
 second_moment += (1 - {decays[1]})*(change**2 - second_moment)

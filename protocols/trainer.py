@@ -89,6 +89,7 @@ class Trainer:
 
     def build(self) -> None:
         """Compile what training needs beside the simulator."""
+        self.step_rule.build(np.dtype(self.simulator.dtype))
 
     @property
     def score(self) -> Score:

@@ -11,6 +11,8 @@ import brian2
 import numpy as np
 from brian2.core.base import BrianObject
 
+from brianff.errors import BrianffError
+
 __all__ = ["PreparedNetwork"]
 
 
@@ -18,8 +20,19 @@ class PreparedNetwork(brian2.Network):
     """A `brian2.Network` with a single clock that advances step by step without preparing again."""
 
     def prepare(self) -> None:
-        """Generate and compile the code of all objects; call it once, after the last object was added."""
+        """Generate and compile the code of all objects; call it once, after the last object was added.
+
+        Raises
+        ------
+        BrianffError
+            If the code of an object could not be compiled.
+        """
         self.run(0 * brian2.second, namespace={})
+        for code in (code for item in self.sorted_objects for code in item.code_objects):
+            if code.compiled_code["run"] is None:  # which Brian2 takes for code that has nothing to do
+                raise BrianffError(
+                    f"the equations of {code.owner.name!r} could not be compiled; the compiler's message is above"
+                )
         active = [item for item in self.sorted_objects if item.active]
         clocks = {item.clock for item in active}
         if len(clocks) != 1:

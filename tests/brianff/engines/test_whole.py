@@ -10,10 +10,10 @@ from small_networks import make_network, make_pulses, make_weights
 
 from brianff import Goodness, Layer, Network, PulseEncoding
 from brianff.codegeneration import configure
-from brianff.engines import LanesEngine
+from brianff.engines import LanesEngine, lane_group
 from brianff.engines.whole import NEURONS_TOGETHER, runs_whole
 from brianff.equations import NEURONS
-from brianff.errors import NumericalError
+from brianff.errors import BrianffError, NumericalError
 
 NEURONS_OF_A_LANE = NEURONS_TOGETHER + 83
 
@@ -114,3 +114,18 @@ def test_only_what_depends_on_nothing_else_runs_whole(activity, possible, numpy_
     assert not runs_whole(made, population.namespace)  # on the numpy target
     brian2.prefs.codegen.target = "cython"
     assert runs_whole(made, population.namespace) == possible
+
+
+@pytest.mark.slow
+def test_code_that_cannot_be_compiled_is_an_error(compiled, monkeypatch):
+    """Brian2 goes on without it, and the results would be whatever the memory held."""
+    mif = NEURONS["mif"]
+    equations = mif.equations.replace("activity = v/mV", "activity = clip(v/mV, 0, inf)")
+    monkeypatch.setitem(NEURONS, "clipped", dataclasses.replace(mif, name="clipped", equations=equations))
+    description = make_network("mif", 1).replace(layers=[Layer(neurons=3, neuron="clipped")])
+    generator = np.random.default_rng(5)
+    inputs, weights = make_pulses(generator), make_weights(description, generator)
+    assert LanesEngine(description, Goodness()).present(inputs, weights)[0].goodness_terms.any()
+    monkeypatch.setattr(lane_group, "runs_whole", lambda equations, namespace: True)
+    with pytest.raises(BrianffError, match="'lanes' could not be compiled"):
+        LanesEngine(description, Goodness()).present(inputs, weights)

@@ -118,22 +118,18 @@ class LanesEngine:
             f"membrane {layer}": membrane for layer, membrane in carried.items()
         }
         shapes = plan.results([matrix.shape[1] for matrix in weights])
-        whole = all(runner.runs_whole(plan) for runner in self._runners)
-        if self._workers is not None and not whole:
-            self._workers.start()
-        if self._workers is not None and not whole and len(plan.blocks) > 1 and observe is None:
-            results = self._workers.run(plan, given, shapes, self._runners[0])
+        runners = self._runners[: len(plan.blocks)] if observe is None else self._runners[:1]
+        if self._workers is not None and len(runners) > 1 and not all(runner.runs_whole(plan) for runner in runners):
+            results = self._workers.run(plan, given, shapes, runners[0])
         else:
-            results = self._results(shapes)
-            threads = len(self._runners) if whole and observe is None else 1
-            free = self._runners[:threads]
+            results, free = self._results(shapes), list(runners)
 
             def run(block: int) -> None:
                 runner = free.pop()
                 runner.run(plan, block, given, results, observe)
                 free.append(runner)
 
-            share(run, plan.blocks, threads)
+            share(run, plan.blocks, max(len(runners), 1))
         for layer, membrane in carried.items():
             membrane[:] = results[f"membrane {layer}"]
         return [
@@ -185,9 +181,8 @@ class LanesEngine:
         matrix = given.pop("weights 0")
         image_drive, label_drive = inputs.drives(matrix)
         drives = {"image drive": self._typed(image_drive), "label drive": self._typed(label_drive)}
-        return (
-            given | drives | {name: getattr(inputs, name).astype(np.int64, copy=False) for name in ("image", "label")}
-        )
+        image, label = (numbers.astype(np.int64, copy=False) for numbers in (inputs.image, inputs.label))
+        return given | drives | {"image": image, "label": label}
 
     def _typed(self, array: np.ndarray) -> np.ndarray:
         return array.astype(self._dtype, copy=False)

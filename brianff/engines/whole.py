@@ -29,8 +29,6 @@ NEURONS_TOGETHER = 512
 _UNLOCKED = {"exp", "log", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", *FUNCTIONS}
 """Functions that Brian2's code can call without Python's lock."""
 
-_NONE = np.empty(0, np.int64)
-
 
 def runs_whole(equations: Equations, namespace: Mapping[str, Any]) -> bool:
     """Tell whether generated code is in use, and all that is in the equations can run whole and without a lock."""
@@ -67,7 +65,7 @@ def whole_code(started: Iterable[str]) -> type[CythonCodeObject]:
 
 
 class WholePresentations:
-    """What the code of `whole_code` does when it is called next.
+    """What the code of `whole_code` does when it is called.
 
     Parameters
     ----------
@@ -90,15 +88,15 @@ class WholePresentations:
         self._namespace = group.state_updater.codeobj.namespace
         self._time_course = time_course
         self._names = {name: brian2.device.get_array_name(group.variables[name]) for name in starts}
+        # What the code uses when it is called for single steps: the group's own arrays, and no drive to begin with.
         self._own = {array: self._namespace[array] for array in self._names.values() if array in self._namespace}
+        self._own |= dict.fromkeys(("_image_drives", "_label_drives"), time_course)
+        self._own |= dict.fromkeys(("_images", "_labels"), np.empty(0, np.int64))
         rows = [np.broadcast_to(start, neurons) for start in starts.values()]
-        self._namespace["_starts"] = np.array(rows, time_course.dtype).reshape(-1, neurons)
-        self.step(0)
+        self._namespace |= self._own | {"_starts": np.array(rows, time_course.dtype).reshape(-1, neurons)}
 
     def step(self, step: int) -> None:
-        """One step with the state and the drive as they are."""
-        nothing = dict.fromkeys(("_image_drives", "_label_drives"), self._time_course)
-        self._namespace |= nothing | {"_images": _NONE, "_labels": _NONE}
+        """Let the next call make one step, with the state and the drive as they are."""
         self._namespace["_time_courses"] = self._time_course[step : step + 1]
 
     def present(self, drive: Drive, results: Mapping[str, np.ndarray], call: Callable[[], None]) -> None:

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 from typing import Any, TypeVar
 
-__all__ = ["ahead", "share"]
+__all__ = ["Ahead", "share"]
 
 Part = TypeVar("Part")
 
@@ -30,14 +30,34 @@ def share(work: Callable[[Part], None], parts: Iterable[Part], threads: int) -> 
         helper.result()
 
 
-def ahead(items: Iterable[Part]) -> Iterator[Part]:
-    """Yield the items, in their order; while one is used, a thread makes the next."""
-    waiting, end = iter(items), object()
-    with ThreadPoolExecutor(1, "brianff-ahead") as thread:
-        upcoming: Future[Any] = thread.submit(next, waiting, end)
-        while (item := upcoming.result()) is not end:
-            upcoming = thread.submit(next, waiting, end)
-            yield item
+class Ahead(Iterator[Part]):
+    """Items one after the other, the next of which a thread can make while the last one is used.
+
+    Parameters
+    ----------
+    items : iterable
+        Another thread asks it for its items, one at a time and in their order.
+    """
+
+    def __init__(self, items: Iterable[Part]):
+        self._items = iter(items)
+        self._thread = ThreadPoolExecutor(1, "brianff-ahead")
+        self._upcoming: Future[Any] | None = None
+
+    def begin(self) -> None:
+        """Begin to make the next item, unless it is being made."""
+        self._upcoming = self._upcoming or self._thread.submit(next, self._items, _END)
+
+    def __next__(self) -> Part:
+        self.begin()
+        assert self._upcoming is not None
+        item, self._upcoming = self._upcoming.result(), None
+        if item is _END:
+            raise StopIteration
+        return item
+
+
+_END = object()
 
 
 @cache

@@ -20,7 +20,7 @@ from brianff.protocols.negatives import hardest, wrong_labels
 from brianff.protocols.online_program import PRESENTATIONS, OnlineProgram, OnlineState
 from brianff.protocols.trainer import Report, Trainer
 from brianff.responses import Responses
-from brianff.sharing import ahead
+from brianff.sharing import Ahead
 
 __all__ = ["RandomPolarityTrainer"]
 
@@ -62,10 +62,10 @@ class RandomPolarityTrainer(Trainer):
     def run_epoch(self, report: Report = lambda images, figures: None) -> None:
         """Train the active layer for one epoch and move the position on; see `Trainer.run_epoch`."""
         sums, done = {"training_loss": 0.0, "right_polarity": 0.0}, 0
-        presentations = self._presentations()
-        if not self.protocol.learning.several_negatives:  # their choice asks what has been learned
-            presentations = ahead(presentations)
+        presentations = Ahead(self._presentations())
         for inputs, positive in presentations:
+            if not self.protocol.learning.several_negatives:  # their choice asks what has been learned
+                presentations.begin()
             responses = self._present_and_learn(inputs, positive, self._factors(done, len(inputs)))
             done += len(inputs)
             toward = np.where(positive, 1.0, -1.0) * self.modulator.log_odds(responses)

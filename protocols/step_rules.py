@@ -18,6 +18,8 @@ class Plain:
     Parameters
     ----------
     step_size : float
+    threads : int
+        Threads that share the weights.
     """
 
     moments: tuple[str, ...] = ()
@@ -27,8 +29,8 @@ class Plain:
     numbers: tuple[str, ...] = ("size",)
     """Numbers that the statements name."""
 
-    def __init__(self, step_size: float):
-        self.step_size = step_size
+    def __init__(self, step_size: float, threads: int = 1):
+        self.step_size, self.threads = step_size, threads
         self.state: dict[str, np.ndarray] = {}
 
     def build(self, dtype: np.dtype) -> Statements:
@@ -43,7 +45,7 @@ class Plain:
                 self.state[name] = np.zeros_like(change)
         step = np.empty_like(change)
         arrays = {"change": change, "step": step} | {f"{name}_moment": self.state[name] for name in self.moments}
-        self.build(change.dtype)(arrays, self._numbers(factor * self.step_size))
+        self.build(change.dtype)(arrays, self._numbers(factor * self.step_size), self.threads)
         return step
 
     def _numbers(self, size: float) -> dict[str, float]:

@@ -21,9 +21,9 @@ from brianff.protocols.inference import Score, accuracy
 from brianff.protocols.modulators import MODULATORS
 from brianff.protocols.negatives import hardest, hybrid_images, wrong_labels
 from brianff.protocols.plasticity import modulated_hebbian
-from brianff.protocols.step_rules import STEP_RULES, cosine
+from brianff.protocols.step_rules import STEP_RULES, Plain, cosine
 from brianff.responses import Responses
-from brianff.sharing import ahead
+from brianff.sharing import Ahead
 from brianff.simulator import Simulator
 
 __all__ = ["Trainer"]
@@ -76,7 +76,7 @@ class Trainer:
             protocol.engine.precision,
         )
         self.modulator = MODULATORS[learning.probability](learning.sharpness, learning.threshold)
-        self.step_rule = STEP_RULES[learning.step_rule](learning.step_size)
+        self.step_rule = self._new_step_rule()
         self.layer = 0
         self.epoch = 0
         self._frozen_below: tuple[int, FrozenLayers | None] | None = None
@@ -120,10 +120,14 @@ class Trainer:
         sums = {"training_loss": 0.0, "goodness_positive": 0.0, "goodness_negative": 0.0, "right_order": 0.0}
         done = 0
         batches = self.training.batches(self.protocol.learning.batch, self.simulator.streams["batches"])
-        contrasts = map(self._contrast, batches)
-        for contrast in ahead(contrasts) if self.simulator.workers > 1 else contrasts:
+        contrasts = Ahead(map(self._contrast, batches))
+        for contrast in contrasts:
             positive, negative = self._present(contrast)
-            self._learn(positive, negative, done / len(self.training))
+            change = modulated_hebbian(positive, negative, self.modulator)
+            if self.simulator.workers > 1:  # not before: presentations keep all threads busy
+                contrasts.begin()
+            step = self.step_rule(change, self._step_factor(done / len(self.training)))
+            self.simulator.layers[self.layer].learn(step)
             done += len(positive)
             sums["training_loss"] += self.modulator.loss(positive, negative).sum()
             sums["goodness_positive"] += positive.goodness.sum()
@@ -192,9 +196,9 @@ class Trainer:
             self._frozen_below = self.layer, kept
         return self._frozen_below[1]
 
-    def _learn(self, positive: Responses, negative: Responses, share_of_epoch: float) -> None:
-        change = modulated_hebbian(positive, negative, self.modulator)
-        self.simulator.layers[self.layer].learn(self.step_rule(change, self._step_factor(share_of_epoch)))
+    def _new_step_rule(self) -> Plain:
+        learning = self.protocol.learning
+        return STEP_RULES[learning.step_rule](learning.step_size, self.simulator.workers)
 
     def _step_factor(self, share_of_epoch: float) -> float:
         """Return what the schedule makes of the step size."""
@@ -220,7 +224,7 @@ class Trainer:
         self.epoch += 1
         if self.epoch == self.protocol.learning.epochs:
             self.layer, self.epoch = self.layer + 1, 0
-            self.step_rule = type(self.step_rule)(self.protocol.learning.step_size)
+            self.step_rule = self._new_step_rule()
 
     def last_epoch(self) -> dict[str, float]:
         """Return the quantities of the history's last epoch."""

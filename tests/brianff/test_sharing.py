@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from brianff.sharing import ahead, share
+from brianff.sharing import Ahead, share
 
 
 def test_each_part_once():
@@ -66,12 +66,24 @@ def test_the_next_item_is_made_while_one_is_used():
         second.set()
         yield 1
 
-    used = []
-    for item in ahead(items()):
+    used, waiting = [], Ahead(items())
+    for item in waiting:
+        waiting.begin()
         assert second.wait(20)  # with the first item still in use
         used.append(item)
     assert used == [0, 1]
-    assert list(ahead([])) == []
+    assert list(Ahead([])) == []
+
+
+def test_the_next_item_is_not_made_before_it_is_asked_for():
+    made = []
+    waiting = Ahead(made.append(number) for number in range(2))
+    next(waiting)
+    assert len(made) == 1
+    waiting.begin()
+    waiting.begin()
+    next(waiting)
+    assert len(made) == 2
 
 
 def test_an_error_made_ahead_is_raised_where_the_item_would_be_used():
@@ -79,7 +91,7 @@ def test_an_error_made_ahead_is_raised_where_the_item_would_be_used():
         yield 0
         raise ValueError("later")
 
-    waiting = ahead(items())
+    waiting = Ahead(items())
     assert next(waiting) == 0
     with pytest.raises(ValueError, match="later"):
         next(waiting)

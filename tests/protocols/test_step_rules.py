@@ -47,3 +47,11 @@ def test_a_copied_state_continues_identically(name):
 
 def test_cosine_falls_from_one_to_zero():
     np.testing.assert_allclose([cosine(share) for share in (0.0, 0.5, 1.0, 1.1)], [1.0, 0.5, 0.0, 0.0], atol=1e-15)
+
+
+@pytest.mark.parametrize("name", STEP_RULES)
+def test_threads_change_nothing(name):
+    changes = np.random.default_rng(1).normal(size=(2, 300, 701))  # several parts, the last one smaller
+    one, several = STEP_RULES[name](0.1), STEP_RULES[name](0.1, threads=3)
+    for change in changes:
+        np.testing.assert_array_equal(one(change), several(change))

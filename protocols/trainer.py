@@ -180,7 +180,7 @@ class Trainer:
         if learning.collaboration and self.layer:
             responses = replace(responses, goodness_below=learning.collaboration * goodness_below)
         positive, negative = responses.select(slice(None, positives)), responses.select(slice(positives, None))
-        if learning.negatives in ("all-candidates", "hybrid"):
+        if learning.negatives != "hardest":
             return positive, negative
         count = learning.wrong_labels
         scores = self.modulator.score(negative).reshape(positives, count)

@@ -369,7 +369,8 @@ def _main(directory: str, batches: int) -> None:
     device = brian2.get_device()
     with generating(PRECISIONS[protocol.engine.precision]):
         network = _objects(protocol, batches)
-        network.run(batches * protocol.network.encoding.steps * protocol.network.time_step, namespace={})
+        # Half a step less than the whole, which may be rounded up in single precision: no step more.
+        network.run((batches * protocol.network.encoding.steps - 0.5) * protocol.network.time_step, namespace={})
         device.build(directory=directory, compile=True, run=False, with_output=False)
     wanted = {
         "synapses": ("w", "eligibility"),

@@ -27,6 +27,10 @@ def row_code(lanes: int = 1) -> type[CPPStandaloneCodeObject]:
     """Return the class for `codeobj_class` of NeuronGroups without refractoriness, and of Synapses between them.
 
     The order of the operations is Brian2's own, and so are the results.
+    An event of a NeuronGroup takes its units from the condition, or by another `template` of its thresholder:
+
+    - "given_spikes": spikes from standard input, for each step an int32 that counts them and as many that name units;
+    - "threshold_of_spikes": those of the units that spike for which the condition holds.
 
     Parameters
     ----------

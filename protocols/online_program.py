@@ -321,7 +321,12 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
         other = np.arange(2 * lanes) ^ 1
         broadcast.other_goodness = brian2.linked_var(broadcast, "layer_goodness", index=other)
     votes = brian2.Synapses(
-        neurons, broadcast, "layer_goodness_post = goodness_pre : 1 (summed)", clock=clock, name="votes"
+        neurons,
+        broadcast,
+        "layer_goodness_post = goodness_pre : 1 (summed)",
+        clock=clock,
+        codeobj_class=along_rows,
+        name="votes",
     )
     votes.connect(i=np.arange(lanes * size), j=part)
     votes.summed_updaters["layer_goodness_post"].when = "after_resets"
@@ -386,7 +391,9 @@ def _main(directory: str, batches: int) -> None:
         network = _objects(protocol, batches)
         # Half a step less than the whole, which may be rounded up in single precision: no step more.
         network.run((batches * protocol.network.encoding.steps - 0.5) * protocol.network.time_step, namespace={})
-        device.build(directory=directory, compile=True, run=False, with_output=False)
+        Path(directory).mkdir()
+        shutil.copy(rows.ALIGNED, directory)
+        device.build(directory=directory, run=False, with_output=False, additional_source_files=[rows.ALIGNED.name])
     wanted = {
         "synapses": ("w", "eligibility"),
         "inputs": ("settled_at", "plastic_steps"),

@@ -169,18 +169,6 @@ class SpikeInput(Input):
         return self.matrix[step * len(self) : (step + 1) * len(self)]
 
     @cached_property
-    def binary_digits(self) -> np.ndarray:
-        """Spikes of each unit as binary digits of a number in [0, 1), the first step first; (presentations, inputs)."""
-        rows = np.diff(self.matrix.indptr)
-        presentation = np.repeat(np.tile(np.arange(len(self)), self.steps), rows)
-        place = presentation * self.matrix.shape[1] + self.matrix.indices
-        numbers = np.zeros((len(self), self.matrix.shape[1]))
-        for step in range(self.steps):
-            spikes = slice(self.matrix.indptr[step * len(self)], self.matrix.indptr[(step + 1) * len(self)])
-            numbers.ravel()[place[spikes]] += 0.5 ** (step + 1)
-        return numbers
-
-    @cached_property
     def spike_counts(self) -> np.ndarray:
         """Number of spikes, shape (presentations, inputs)."""
         return self.raster.sum(axis=0)

@@ -21,7 +21,6 @@ __all__ = [
     "LEARNER",
     "MODULATE",
     "MOVE",
-    "NEXT_DIGIT",
     "POTENTIATE",
     "POTENTIATE_TOGETHER",
     "SETTLE",
@@ -30,8 +29,6 @@ __all__ = [
 ]
 
 INPUT = """
-pattern : 1
-spiking : integer
 settled_at : integer
 retained : 1
 released : 1
@@ -39,15 +36,7 @@ step : integer (shared)
 plastic_steps : integer (shared)
 plastic : integer (shared)
 """
-"""An input unit: `pattern` in [0, 1) holds the spikes of a presentation as binary digits, the first step first.
-`spiking` and `plastic`, the flags of this step, are integers, because a compiler cannot vectorise Brian2's booleans."""
-
-NEXT_DIGIT = """
-pattern = 2*pattern
-spiking = int(pattern >= 1)
-pattern = pattern - spiking
-"""
-"""What a step takes from the pattern."""
+"""An input unit; whether this step is plastic is an integer, which counts the plastic steps."""
 
 SETTLED = """
 retained = (1 - rate)**(plastic_steps - settled_at)

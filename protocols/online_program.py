@@ -3,7 +3,8 @@
 They come one after the other (online), or in batches that share their weights and learn at the same steps: each
 presentation of a batch has a lane of its own, with its own inputs and neurons. The network consists of ordinary Brian2
 objects and is built once per kind of network, in a process of its own, because Brian2 has one device per process. The
-program reads spikes, weights, traces and membranes from files and writes what became of them.
+program reads weights, traces and membranes from files, and the spikes step by step from its standard input, and writes
+what became of them.
 """
 
 from __future__ import annotations
@@ -89,7 +90,6 @@ class OnlineProgram:
         return (
             protocol.learning.eligibility is not None
             and isinstance(network.encoding, RateEncoding)
-            and network.encoding.steps <= np.finfo(PRECISIONS[protocol.engine.precision]).nmant  # binary digits
             and population.synapse.immediate
             and population.goodness.readout == "final"
             and population.rest_factor is not None
@@ -140,13 +140,26 @@ class OnlineProgram:
     def _layout(self) -> dict[str, list[str]]:
         return json.loads((self.directory / "layout.json").read_text())
 
-    def run(self, inputs: SpikeInput, positive: np.ndarray, state: OnlineState, gain: np.ndarray | float) -> np.ndarray:
+    def spikes(self, inputs: SpikeInput) -> np.ndarray:
+        """Return the spikes of batches as the program reads them, without a last batch that is not whole.
+
+        For each step: their number, and the units that spike, numbered on from lane to lane.
+        """
+        batches = len(inputs) // self.lanes
+        rows = np.arange(inputs.matrix.shape[0]).reshape(inputs.steps, -1)[:, : batches * self.lanes]
+        matrix = inputs.matrix[rows.reshape(inputs.steps, batches, self.lanes).swapaxes(0, 1).ravel()]
+        first_units = np.tile(np.arange(self.lanes, dtype=np.int32) * np.int32(matrix.shape[1]), batches * inputs.steps)
+        units = matrix.indices.astype(np.int32, copy=False) + np.repeat(first_units, np.diff(matrix.indptr))
+        ends = matrix.indptr[:: self.lanes]
+        return np.insert(units, ends[:-1], np.diff(ends))
+
+    def run(self, spikes: np.ndarray, positive: np.ndarray, state: OnlineState, gain: np.ndarray | float) -> np.ndarray:
         """Present and learn; `state` is changed in place.
 
         Parameters
         ----------
-        inputs : SpikeInput
-            Whole batches, at most `presentations`, in their order.
+        spikes : ndarray
+            Those of whole batches, at most `presentations`, in their order, as the method `spikes` returns them.
         positive : ndarray of bool, shape (presentations,)
         state : OnlineState
         gain : float or ndarray, shape (batches,)
@@ -158,13 +171,12 @@ class OnlineProgram:
             Goodness at the end of each presentation: of the layer, or of its two halves for the symmetric form.
         """
         self.build()
-        empty = self.batches - len(inputs) // self.lanes
+        empty = self.batches - len(positive) // self.lanes
         present = np.arange(self.batches) >= empty
         polarity = np.where(positive, 1.0, -1.0)
         gain = np.broadcast_to(gain, self.batches - empty)
         given = {
-            "input_pattern.values": self._padded(inputs.binary_digits),
-            "polarity.values": self._padded(polarity),
+            "polarity.values": np.pad(polarity, (empty * self.lanes, 0)),
             "presented.values": present,
             "synapses.w": state.weights,
             "synapses.eligibility": state.eligibility * self._kept_as,
@@ -180,7 +192,14 @@ class OnlineProgram:
                 dtype = float if name.endswith(".values") else PRECISIONS[self.protocol.engine.precision]
                 values.astype(dtype, copy=False).tofile(f"{place}/{number}.in")
                 arguments.append(f"{name}={place}/{number}.in")
-            done = subprocess.run(arguments, cwd=self.directory, capture_output=True, text=True, check=False)
+            none = np.zeros(empty * self.protocol.network.encoding.steps, spikes.dtype)
+            with open(f"{place}/spikes", "w+b") as file:
+                none.tofile(file)
+                spikes.tofile(file)
+                file.seek(0)
+                done = subprocess.run(
+                    arguments, cwd=self.directory, stdin=file, capture_output=True, text=True, check=False
+                )
             if done.returncode != 0:
                 raise BrianffError(f"the online program failed: {done.stderr.strip()[-300:]}")
             results = {name: np.fromfile(f"{place}/{file}", dtype) for name, (file, dtype) in self._layout.items()}
@@ -188,12 +207,7 @@ class OnlineProgram:
         if carries:
             state.membrane[:] = results["v"].reshape(state.membrane.shape)
         goodness = np.concatenate([results["goodness"], results["layer_goodness"]]).reshape(self.batches + 1, -1)
-        return goodness[1 + empty :].reshape(len(inputs), -1)
-
-    def _padded(self, values: np.ndarray) -> np.ndarray:
-        """Return values of each presentation in a row for each batch, after rows of zeros for the empty ones."""
-        rows = values.reshape(len(values) // self.lanes, -1)
-        return rows if len(rows) == self.batches else np.pad(rows, ((self.batches - len(rows), 0), (0, 0)))
+        return goodness[1 + empty :].reshape(len(positive), -1)
 
     @property
     def _kept_as(self) -> float:
@@ -226,7 +240,6 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
     duration = steps * network.time_step
     each = {"clock": brian2.Clock(duration, name="presentation_clock"), "when": "start"}
     shapes: dict[str, tuple[int, ...]] = {
-        "input_pattern": (batches, lanes * network.inputs),
         "polarity": (batches, lanes),
         "presented": (batches,),
         "gains": (batches,),
@@ -251,7 +264,7 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
     inputs = brian2.NeuronGroup(
         lanes * network.inputs,
         rule.INPUT,
-        threshold="spiking > 0",
+        threshold="False",  # the spikes are given
         reset="",
         events={event: pathway.condition for event, pathway in plasticity.items()},
         namespace=namespace,
@@ -259,14 +272,15 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
         codeobj_class=along_rows,
         name="inputs",
     )
-    for event in plasticity:
-        inputs.thresholder[event].when = "thresholds"  # with the spikes; the slot after it is Brian2's default
+    inputs.thresholder["spike"].template, inputs.thresholder["spike"].order = "given_spikes", -1
+    for event, pathway in plasticity.items():
+        thresholder = inputs.thresholder[event]
+        thresholder.when = "thresholds"  # with the spikes; the slot after it is Brian2's default
+        thresholder.template = pathway.template
     inputs.run_regularly("step = -1", order=-2, **each)
-    inputs.run_regularly("pattern = input_pattern(t, i)", order=-2, **each)
     plastic = f"step >= {learning.eligibility.first_step} and step <= {learning.eligibility.last_step}"
     plastic = f"plastic = int({plastic} and presented(t) > 0)"
     inputs.run_regularly(f"step += 1\n{plastic}", when="start", order=-1, clock=clock)
-    inputs.run_regularly(rule.NEXT_DIGIT, when="start", clock=clock)
     if lanes == 1:
         inputs.run_on_event("settle", rule.SETTLED, when="thresholds", order=1)
         # A row that takes part in a plastic step is up to date with it.
@@ -307,7 +321,12 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
         other = np.arange(2 * lanes) ^ 1
         broadcast.other_goodness = brian2.linked_var(broadcast, "layer_goodness", index=other)
     votes = brian2.Synapses(
-        neurons, broadcast, "layer_goodness_post = goodness_pre : 1 (summed)", clock=clock, name="votes"
+        neurons,
+        broadcast,
+        "layer_goodness_post = goodness_pre : 1 (summed)",
+        clock=clock,
+        codeobj_class=along_rows,
+        name="votes",
     )
     votes.connect(i=np.arange(lanes * size), j=part)
     votes.summed_updaters["layer_goodness_post"].when = "after_resets"
@@ -347,15 +366,16 @@ class _Pathway(NamedTuple):
     statements: str
     when: str
     order: int
+    template: str = "threshold_of_spikes"
 
 
 _ONLINE = {
-    "settle": _Pathway("spiking > 0 and settled_at < plastic_steps", rule.SETTLE, "thresholds", 1),
-    "potentiate": _Pathway("spiking*plastic > 0", rule.POTENTIATE, "end", 0),
+    "settle": _Pathway("settled_at < plastic_steps", rule.SETTLE, "thresholds", 1),
+    "potentiate": _Pathway("plastic > 0", rule.POTENTIATE, "end", 0),
 }
 _TOGETHER = {
-    "potentiate": _Pathway("spiking*plastic > 0", rule.POTENTIATE_TOGETHER, "end", 0),
-    "move": _Pathway("plastic > 0 and i < units", rule.MOVE, "end", 1),
+    "potentiate": _Pathway("plastic > 0", rule.POTENTIATE_TOGETHER, "end", 0),
+    "move": _Pathway("plastic > 0 and i < units", rule.MOVE, "end", 1, "threshold"),
 }
 
 
@@ -369,8 +389,11 @@ def _main(directory: str, batches: int) -> None:
     device = brian2.get_device()
     with generating(PRECISIONS[protocol.engine.precision]):
         network = _objects(protocol, batches)
-        network.run(batches * protocol.network.encoding.steps * protocol.network.time_step, namespace={})
-        device.build(directory=directory, compile=True, run=False, with_output=False)
+        # Half a step less than the whole, which may be rounded up in single precision: no step more.
+        network.run((batches * protocol.network.encoding.steps - 0.5) * protocol.network.time_step, namespace={})
+        Path(directory).mkdir()
+        shutil.copy(rows.ALIGNED, directory)
+        device.build(directory=directory, run=False, with_output=False, additional_source_files=[rows.ALIGNED.name])
     wanted = {
         "synapses": ("w", "eligibility"),
         "inputs": ("settled_at", "plastic_steps"),

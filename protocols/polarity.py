@@ -63,10 +63,10 @@ class RandomPolarityTrainer(Trainer):
         """Train the active layer for one epoch and move the position on; see `Trainer.run_epoch`."""
         sums, done = {"training_loss": 0.0, "right_polarity": 0.0}, 0
         presentations = Ahead(self._presentations())
-        for inputs, positive in presentations:
+        for inputs, positive, spikes in presentations:
             if not self.protocol.learning.several_negatives:  # their choice asks what has been learned
                 presentations.begin()
-            responses = self._present_and_learn(inputs, positive, self._factors(done, len(inputs)))
+            responses = self._present_and_learn(inputs, positive, self._factors(done, len(inputs)), spikes)
             done += len(inputs)
             toward = np.where(positive, 1.0, -1.0) * self.modulator.log_odds(responses)
             sums["training_loss"] += np.logaddexp(0.0, -toward).sum()
@@ -75,8 +75,8 @@ class RandomPolarityTrainer(Trainer):
             report(len(inputs), dict(zip(("loss", "right polarity"), means, strict=True)))
         self._finish_epoch({quantity: total / done for quantity, total in sums.items()})
 
-    def _presentations(self) -> Iterator[tuple[PulseInput | SpikeInput, np.ndarray]]:
-        """Yield the input of each batch and whether each presentation is positive."""
+    def _presentations(self) -> Iterator[tuple[PulseInput | SpikeInput, np.ndarray, np.ndarray | None]]:
+        """Yield input, whether each presentation is positive, and the spikes as the program reads them, if any."""
         size = self.protocol.learning.batch
         if self.eligibility is not None and size == 1:
             size = PRESENTATIONS  # drawn at once, whatever then simulates the learning
@@ -85,13 +85,12 @@ class RandomPolarityTrainer(Trainer):
             (self.simulator.inputs(images, labels), positive) for images, labels, positive in map(self._draw, batches)
         )
         if self.program is None:
-            yield from drawn
+            yield from ((*batch, None) for batch in drawn)
             return
         while parts := list(islice(drawn, self.program.presentations // size)):
             inputs, positive = zip(*parts, strict=True)
             joined = SparseSpikes.joined(inputs)
-            _ = joined.binary_digits  # the program needs them; here they are made while it runs
-            yield joined, np.concatenate(positive)
+            yield joined, np.concatenate(positive), self.program.spikes(joined)
 
     def _factors(self, done: int, count: int) -> np.ndarray:
         """Return the factor of the step size for each batch of the next presentations; online, one for all."""
@@ -127,17 +126,21 @@ class RandomPolarityTrainer(Trainer):
         self._note("weight_deviation", float(weights.std()))
         self._advance()
 
-    def _present_and_learn(self, inputs, positive: np.ndarray, factors: np.ndarray | float) -> Responses:
-        """Present inputs of given polarity and change the weights; `factors` scale the change of each batch."""
+    def _present_and_learn(
+        self, inputs, positive: np.ndarray, factors: np.ndarray | float, spikes: np.ndarray | None = None
+    ) -> Responses:
+        """Present inputs of given polarity and change the weights; `factors` scale the change of each batch.
+
+        `spikes` are those of the whole batches, where a program presents these.
+        """
         if self.eligibility is None:
             return self._present_batch(inputs, positive, float(np.squeeze(factors)))
         size, count = self.protocol.learning.batch, len(positive)
         factors = np.broadcast_to(factors, -(-count // size))
-        whole = count - count % size if self.program is not None else 0
+        whole = count - count % size if spikes is not None else 0
         terms = []
         if whole:
-            first = inputs if whole == count else inputs.select(slice(0, whole))
-            terms.append(self._run_program(first, positive[:whole], factors[: whole // size]))
+            terms.append(self._run_program(spikes, positive[:whole], factors[: whole // size]))
         for start in range(whole, count, size):
             rows = slice(start, start + size)
             responses = self._present_batch(inputs.select(rows), positive[rows], factors[start // size])
@@ -145,7 +148,7 @@ class RandomPolarityTrainer(Trainer):
             terms.append(each if self.program is None else self._by_modulator(each))
         return self._goodness(inputs, np.concatenate(terms))
 
-    def _run_program(self, inputs, positive, factors: np.ndarray) -> np.ndarray:
+    def _run_program(self, spikes, positive, factors: np.ndarray) -> np.ndarray:
         """Let the program present and learn whole batches; return the goodness that modulators see."""
         assert self.eligibility is not None
         assert self.program is not None
@@ -154,9 +157,9 @@ class RandomPolarityTrainer(Trainer):
         membrane = layer.carried(self.protocol.learning.batch)
         membrane = np.zeros((self.protocol.learning.batch, neurons)) if membrane is None else membrane
         state = OnlineState(layer.crossbar.weights, self.eligibility.value, membrane)
-        goodness = self.program.run(inputs, positive, state, factors * self.eligibility.gain)
-        simulator.presentations += len(inputs)
-        simulator.neuron_steps += len(inputs) * inputs.steps * neurons
+        goodness = self.program.run(spikes, positive, state, factors * self.eligibility.gain)
+        simulator.presentations += len(positive)
+        simulator.neuron_steps += len(positive) * self.protocol.network.encoding.steps * neurons
         return goodness
 
     def _by_modulator(self, terms: np.ndarray) -> np.ndarray:

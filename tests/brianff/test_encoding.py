@@ -71,14 +71,6 @@ def test_latency_code_spikes_once_and_the_brighter_the_earlier():
     assert spikes.argmax(axis=0)[0, [0, 1, 2, 4]].tolist() == [0, 5, 10, 0]
 
 
-def test_spikes_as_binary_digits():
-    encoding = RateEncoding(steps=7, maximum_probability=0.6)
-    spikes = encode_spikes(encoding, np.random.default_rng(1).random((5, 4)), np.random.default_rng(2))
-    expected = np.einsum("s,spi->pi", 0.5 ** np.arange(1, 8), spikes.raster)
-    assert spikes.raster.any()
-    np.testing.assert_array_equal(spikes.binary_digits, expected)
-
-
 def test_joined_spikes_follow_each_other():
     encoding, generator = RateEncoding(steps=4, maximum_probability=0.6), np.random.default_rng(1)
     parts = [encode_spikes(encoding, generator.random((count, 3)), generator) for count in (2, 5, 1)]

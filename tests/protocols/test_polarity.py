@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from brianff.datasets import Batch
-from brianff.errors import ConfigurationError
+from brianff.errors import BrianffError, ConfigurationError
 from brianff.protocols.configuration import load_protocol
 from brianff.protocols.online_program import OnlineProgram, OnlineState
 from brianff.protocols.polarity import RandomPolarityTrainer
@@ -151,6 +151,7 @@ def test_evaluation_leaves_carried_membranes_alone(numpy_target):
         ("neohebbian-online-symmetric", ["engine.precision=single"], 1e-4),
         ("neohebbian-batched-sigmoid", ["learning.batch=5", "network.layers.0.weight_bound=1.5"], 1e-11),
         ("neohebbian-batched-symmetric", ["learning.batch=5"], 1e-11),
+        ("neohebbian-batched-symmetric", ["learning.batch=5", "engine.precision=single"], 1e-4),
     ],
 )
 def test_the_program_equals_step_by_step(name, changes, tolerance, numpy_target):
@@ -165,7 +166,10 @@ def test_the_program_equals_step_by_step(name, changes, tolerance, numpy_target)
     state = OnlineState(weights.copy(), trainer.eligibility.value.copy(), np.zeros((size, 12)))
     program = OnlineProgram(trainer.protocol, batches=25 // size)
     parts = slice(0, 25), slice(25, 40)  # the second is padded
-    goodness = [program.run(inputs.select(part), positive[part], state, trainer.eligibility.gain) for part in parts]
+    goodness = [
+        program.run(program.spikes(inputs.select(part)), positive[part], state, trainer.eligibility.gain)
+        for part in parts
+    ]
     start = weights.copy()
     terms = trainer._present_and_learn(inputs, positive, 1.0).goodness_terms
     assert np.abs(weights - start).max() > 1e-3
@@ -175,6 +179,33 @@ def test_the_program_equals_step_by_step(name, changes, tolerance, numpy_target)
     np.testing.assert_allclose(state.eligibility, trainer.eligibility.value, atol=tolerance)
     membrane = 0.0 if layer.membrane is None else layer.membrane
     np.testing.assert_allclose(state.membrane, membrane, atol=tolerance)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 8])
+def test_spikes_come_in_the_order_in_which_the_program_reads_them(lanes, numpy_target):
+    trainer = prepare(small("neohebbian-batched-symmetric", f"learning.batch={lanes}", "engine.online=steps"))
+    inputs = trainer.simulator.inputs(trainer.training.first(7).intensities(slice(None)), np.arange(7))
+    whole = 7 - 7 % lanes
+    raster = np.zeros((whole // lanes, inputs.steps, lanes * trainer.protocol.network.inputs), bool)
+    given = OnlineProgram(trainer.protocol).spikes(inputs).tolist()
+    for batch, step in np.ndindex(raster.shape[:2]):
+        count, given = given[0], given[1:]
+        raster[batch, step, given[:count]] = True
+        assert sorted(given[:count]) == given[:count]
+        given = given[count:]
+    assert not given
+    expected = inputs.raster[:, :whole].reshape(inputs.steps, -1, raster.shape[2]).swapaxes(0, 1)
+    np.testing.assert_array_equal(raster, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.standalone
+def test_too_few_spikes_are_an_error(numpy_target):
+    protocol = small("neohebbian-batched-symmetric", "learning.batch=5")
+    synapses = np.zeros((protocol.network.inputs, 12))
+    state = OnlineState(synapses, synapses.copy(), np.zeros((5, 12)))
+    with pytest.raises(BrianffError, match="the spikes end before the run"):
+        OnlineProgram(protocol, batches=5).run(np.zeros(5 * 23 - 1, np.int32), np.ones(25, bool), state, 0.5)
 
 
 @pytest.mark.slow

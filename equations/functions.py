@@ -3,45 +3,78 @@
 Cython checks every division for a zero divisor, and that check keeps the compiler from vectorising the loop over
 neurons. Where a divisor differs between neurons, equations therefore multiply by `reciprocal`.
 
-Both functions exist in double and in single precision; the C++ compiler takes the one of its argument. In single
-precision `exponential` holds its argument within +-40, where it is 4e-18 or 2e17: a Boltzmann factor would overflow at
-v = 88 k and its square at v = 44 k, and vector functions are slow there. (The limit is a factor: with a constant in
-place of the argument, a compiler takes the exponential of the argument all the same, and chooses afterwards.)
+`exponential` is a polynomial in line: a call, even of a function for vectors, makes the compiler put all that a loop
+holds in registers onto the stack and fetch it again, and how long that takes depends on where the stack happens to lie
+beside the arrays (docs/performance.md).
+
+Both functions exist in double and in single precision; the C++ compiler takes the one of its argument. `exponential`
+holds its argument within a range in which the result can be represented, and in single precision its square too: a
+Boltzmann factor would overflow at v = 88 k and its square at v = 44 k.
 """
+
+from math import factorial
 
 import numpy as np
 from brian2 import Function
 
-__all__ = ["FUNCTIONS", "LARGEST_EXPONENT_IN_SINGLE_PRECISION", "exponential", "reciprocal"]
+__all__ = [
+    "FUNCTIONS",
+    "LARGEST_EXPONENT",
+    "LARGEST_EXPONENT_IN_SINGLE_PRECISION",
+    "exponential",
+    "reciprocal",
+]
 
+LARGEST_EXPONENT = 708
 LARGEST_EXPONENT_IN_SINGLE_PRECISION = 40
 
 
 def _exponential(x):
-    if np.asarray(x).dtype == np.float32:
-        largest = np.float32(LARGEST_EXPONENT_IN_SINGLE_PRECISION)
-        x = np.clip(x, -largest, largest)
-    return np.exp(x)
+    single = np.asarray(x).dtype == np.float32
+    largest = LARGEST_EXPONENT_IN_SINGLE_PRECISION if single else LARGEST_EXPONENT
+    return np.exp(np.clip(x, -largest, largest))
+
+
+def _exponential_in_c(number: str, integer: str, fraction: int, bias: int, largest: int, degree: int) -> str:
+    """Return the body of an exponential in C: exp(x) = 2^n exp(r) with n whole and |r| <= log(2) / 2.
+
+    2^n is the `number` whose bits are those of the `integer` n + bias, moved up by the `fraction` bits of a number;
+    exp(r) is its Taylor polynomial of a degree whose error is less than that of rounding.
+    """
+    terms = "".join(f" p = p*r + {number}({1 / factorial(power)!r});" for power in reversed(range(degree)))
+    return f"""
+    const {number} largest = {largest};
+    x = x > largest ? largest : x;
+    x = x < -largest ? -largest : x;
+    const {number} n = std::rint(x*{number}(1.4426950408889634)), r = x - n*{number}(0.6931471805599453);
+    {number} p = {1 / factorial(degree)!r};{terms}
+    const {integer} exponent = {integer}(int(n) + {bias}) << {fraction};
+    {number} power;
+    std::memcpy(&power, &exponent, sizeof power);
+    return p*power;
+"""
 
 
 def _function(name: str, numpy_function, double: str, single: str) -> Function:
     """Return a Brian2 function of a dimensionless floating-point argument x, in C for both precisions."""
     function = Function(numpy_function, arg_names=["x"], arg_units=[1], return_unit=1)
+    headers = ["<cmath>", "<cstdint>", "<cstring>"]
     code = f"""
-#include <cmath>
 static inline double {name}(double x) {{ {double} }}
 static inline float {name}(float x) {{ {single} }}
 """
+    includes = "\n".join(f"#include {header}" for header in headers)
     cython = f'''
 cdef extern from *:
     """
-    {code}
+{includes}
+{code}
     """
     double {name}(double x) nogil
     float {name}(float x) nogil
 '''
     function.implementations.add_implementation("numpy", numpy_function, name=name)
-    function.implementations.add_implementation("cpp", code, name=name)
+    function.implementations.add_implementation("cpp", code, name=name, compiler_kwds={"headers": headers})
     function.implementations.add_implementation("cython", cython, name=name)
     return function
 
@@ -52,9 +85,8 @@ reciprocal = _function("reciprocal", np.reciprocal, "return 1.0/x;", "return 1.0
 exponential = _function(
     "exponential",
     _exponential,
-    "return std::exp(x);",
-    f"float size = std::fabs(x), largest = {LARGEST_EXPONENT_IN_SINGLE_PRECISION}; "
-    "return std::exp(x*(size > largest ? largest/size : 1.0f));",
+    _exponential_in_c("double", "int64_t", 52, 1023, LARGEST_EXPONENT, 13),
+    _exponential_in_c("float", "int32_t", 23, 127, LARGEST_EXPONENT_IN_SINGLE_PRECISION, 7),
 )
 """Exponential of a dimensionless floating-point argument."""
 

@@ -115,7 +115,7 @@ class _EvenSummand:
         rows = slice(images.start * self.each, images.stop * self.each)
         weights, factor, classes = self.weights[rows], self.factor[rows], np.arange(len(by_label))
         of_each_image = factor.reshape(len(by_image), self.each, factor.shape[1])
-        by_image += np.matmul(weights.reshape(len(by_image), 1, self.each), of_each_image)[:, 0]
+        by_image += np.einsum("ip,ipn->in", weights.reshape(-1, self.each), of_each_image)
         by_label += (weights * (self.label[rows] == classes[:, np.newaxis])) @ factor
 
 

@@ -31,12 +31,12 @@ def share(work: Callable[[Part], None], parts: Iterable[Part], threads: int) -> 
 
 
 class Ahead(Iterator[Part]):
-    """Items one after the other, the next of which a thread can make while the last one is used.
+    """Items one after the other, the next of which another thread can make while the last one is used.
 
     Parameters
     ----------
     items : iterable
-        Another thread asks it for its items, one at a time and in their order.
+        It is asked for its items one at a time and in their order.
     """
 
     def __init__(self, items: Iterable[Part]):
@@ -45,13 +45,12 @@ class Ahead(Iterator[Part]):
         self._upcoming: Future[Any] | None = None
 
     def begin(self) -> None:
-        """Begin to make the next item, unless it is being made."""
+        """Begin to make the next item on another thread, unless it is being made."""
         self._upcoming = self._upcoming or self._thread.submit(next, self._items, _END)
 
     def __next__(self) -> Part:
-        self.begin()
-        assert self._upcoming is not None
-        item, self._upcoming = self._upcoming.result(), None
+        item = next(self._items, _END) if self._upcoming is None else self._upcoming.result()
+        self._upcoming = None
         if item is _END:
             raise StopIteration
         return item

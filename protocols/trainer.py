@@ -123,9 +123,9 @@ class Trainer:
         contrasts = Ahead(map(self._contrast, batches))
         for contrast in contrasts:
             positive, negative = self._present(contrast)
-            change = modulated_hebbian(positive, negative, self.modulator)
             if self.simulator.workers > 1:  # not before: presentations keep all threads busy
                 contrasts.begin()
+            change = modulated_hebbian(positive, negative, self.modulator)
             step = self.step_rule(change, self._step_factor(done / len(self.training)))
             self.simulator.layers[self.layer].learn(step)
             done += len(positive)

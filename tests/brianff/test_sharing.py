@@ -86,6 +86,13 @@ def test_the_next_item_is_not_made_before_it_is_asked_for():
     assert len(made) == 2
 
 
+def test_an_item_that_was_not_begun_is_made_where_it_is_used():
+    waiting = Ahead(threading.current_thread() for _ in range(2))
+    assert next(waiting) is threading.main_thread()
+    waiting.begin()
+    assert next(waiting) is not threading.main_thread()
+
+
 def test_an_error_made_ahead_is_raised_where_the_item_would_be_used():
     def items():
         yield 0
@@ -93,5 +100,6 @@ def test_an_error_made_ahead_is_raised_where_the_item_would_be_used():
 
     waiting = Ahead(items())
     assert next(waiting) == 0
+    waiting.begin()
     with pytest.raises(ValueError, match="later"):
         next(waiting)

@@ -49,7 +49,7 @@ class Ahead(Iterator[Part]):
         self._upcoming = self._upcoming or self._thread.submit(next, self._items, _END)
 
     def __next__(self) -> Part:
-        item = next(self._items, _END) if self._upcoming is None else self._upcoming.result()
+        item: Any = next(self._items, _END) if self._upcoming is None else self._upcoming.result()
         self._upcoming = None
         if item is _END:
             raise StopIteration

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.measuring import Row, compare, seconds
-from benchmarks.training import random_images
+from benchmarks.training import BATCH, BATCHES, random_images
 from brianff.protocols.configuration import load_protocol
 from brianff.protocols.trainer import Trainer
 
@@ -21,7 +21,7 @@ class SecondLayer:
 
     def __init__(self, kept: str):
         settings = ["data.shift=0", "evaluation.epoch_images=1", f"engine.kept_spikes={kept}"]
-        self.trainer = Trainer(load_protocol("msnn-mnist-two-layers", settings), random_images())
+        self.trainer = Trainer(load_protocol("msnn-mnist-two-layers", settings), random_images(BATCH * BATCHES))
         self.trainer.simulator.wait_for_workers()
 
     def run_epoch(self) -> None:

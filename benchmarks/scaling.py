@@ -23,7 +23,7 @@ OTHERS = {"lanes": {"presentations": 2048, "steps": 10}}
 """Settings of a sweep that differ from those of the others."""
 LABELS = {
     "neurons": "neurons per layer",
-    "probability": "synapses delivered (layer driven by spikes)",
+    "probability": "synapses delivered by spikes",
     "lanes": "lanes side by side",
 }
 RUNS = 5

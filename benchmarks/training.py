@@ -28,7 +28,7 @@ def protocol(workers: int | None, precision: str = "double") -> Protocol:
     return load_protocol("msnn-mnist", settings + ([f"engine.workers={workers}"] if workers else []))
 
 
-def random_images(count: int = BATCH * BATCHES) -> Dataset:
+def random_images(count: int) -> Dataset:
     """Return images of random pixels, a fifth of them lit as in MNIST: speed does not depend on what they show."""
     generator = np.random.default_rng(1)
     pixels = generator.integers(0, 256, (count, 784)) * (generator.random((count, 784)) < 0.2)
@@ -45,7 +45,8 @@ class Training:
     """
 
     def __init__(self, description: Protocol):
-        self.trainer = Trainer(description, random_images())
+        self._batch = description.learning.batch
+        self.trainer = Trainer(description, random_images(self._batch * BATCHES))
         self.trainer.simulator.wait_for_workers()
 
     def images_per_second(self) -> float:
@@ -53,7 +54,7 @@ class Training:
         times = [time.perf_counter()]
         self.trainer.epoch = 0
         self.trainer.run_epoch(lambda images, figures: times.append(time.perf_counter()))
-        return BATCH * (len(times) - 2) / (times[-1] - times[1])
+        return self._batch * (len(times) - 2) / (times[-1] - times[1])
 
 
 def rows(runs: int) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Two worker processes against one, in training; the weights must be the same bit for bit."""
+"""Two workers against one, in training; the weights must be the same bit for bit."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ import numpy as np
 
 from benchmarks.measuring import Row, compare
 from benchmarks.training import WHAT, Training, protocol
+from brianff.protocols.configuration import Protocol, load_protocol
 
 
 def rows(runs: int) -> Iterator[Row]:
-    """Measure with one wrong label, the hardest of four as in msnn-mnist, and all nine as in msnn-mnist-large."""
-    for negatives, candidates in (("wrong-label", 1), ("hardest", 4), ("all-candidates", 9)):
-        trainings = []
-        for workers in (2, 1):
-            description = protocol(workers)
-            learning = description.learning.replace(negatives=negatives, candidates=candidates)
-            trainings.append(Training(description.replace(learning=learning)))
-        two, one = trainings
+    """Measure msnn-mnist with one, four and nine wrong labels for each image, and what `reproduce msnn` trains."""
+    for what, descriptions in _descriptions():
+        two, one = map(Training, descriptions)
         yield compare(
-            f"{WHAT.replace('a pair of presentations', _PRESENTATIONS[negatives])}, 2 workers",
+            f"{what}, 2 workers",
             "1 worker, the same weights bit for bit",
             lambda: 1e6 / two.images_per_second(),  # noqa: B023
             lambda: 1e6 / one.images_per_second(),  # noqa: B023
@@ -28,12 +24,23 @@ def rows(runs: int) -> Iterator[Row]:
             ">= 1.7",
             runs,
         )
-        weights = [training.trainer.simulator.layers[0].crossbar.weights for training in trainings]
+        weights = [training.trainer.simulator.layers[0].crossbar.weights for training in (two, one)]
         np.testing.assert_array_equal(*weights)
 
 
-_PRESENTATIONS = {
-    "wrong-label": "a pair of presentations",
-    "hardest": "five presentations",
-    "all-candidates": "ten presentations",
-}
+def _descriptions() -> Iterator[tuple[str, list[Protocol]]]:
+    """Yield what is trained, with two workers and with one."""
+    for presentations, negatives, candidates in (
+        ("a pair of", "wrong-label", 1),
+        ("five", "hardest", 4),
+        ("ten", "all-candidates", 9),
+    ):
+        settings = {"negatives": negatives, "candidates": candidates}
+        both = [protocol(workers) for workers in (2, 1)]
+        yield (
+            WHAT.replace("a pair of", presentations),
+            [one.replace(learning=one.learning.replace(**settings)) for one in both],
+        )
+    settings = ["evaluation.epoch_images=1"]
+    large = [load_protocol("msnn-mnist-large", [*settings, f"engine.workers={workers}"]) for workers in (2, 1)]
+    yield "MNIST training, protocol msnn-mnist-large, 1,024 MIF neurons, ten presentations per image", large

@@ -43,7 +43,8 @@ class Statements:
     """
 
     def __init__(self, statements: str, arrays: Sequence[str], numbers: Sequence[str], dtype: np.dtype):
-        code_class = _UnlockedCode if configure() == "cython" else None
+        configure()
+        code_class = _UnlockedCode if brian2.prefs.codegen.target == "cython" else None
         variables = [f"{name} : 1" for name in arrays] + [f"{name} : 1 (shared)" for name in numbers]
         clock = brian2.Clock(1 * brian2.second, name="statements_clock")
         with generating(dtype.type):

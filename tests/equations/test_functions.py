@@ -30,7 +30,7 @@ def test_exponential_is_as_exact_as_its_argument(exponential, dtype, largest):
     for size in (0.3, 1.0, 7.0, 30.0, largest):
         x = np.random.default_rng(1).uniform(-size, size, 100_000).astype(dtype)
         exact = np.exp(x.astype(np.longdouble))
-        assert np.abs(exponential(x) / exact - 1).max() < (1 + size / 4) * rounding
+        assert np.abs(exponential(x) / exact - 1).max() < (2 + size / 4) * rounding  # numpy in single precision: 1.7
 
 
 @pytest.mark.parametrize(

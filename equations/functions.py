@@ -44,8 +44,7 @@ def _exponential_in_c(number: str, integer: str, fraction: int, bias: int, large
     terms = "".join(f" p = p*r + {number}({1 / factorial(power)!r});" for power in reversed(range(degree)))
     return f"""
     const {number} largest = {largest};
-    x = x > largest ? largest : x;
-    x = x < -largest ? -largest : x;
+    x = std::fabs(x) > largest ? std::copysign(largest, x) : x;
     const {number} n = std::rint(x*{number}(1.4426950408889634)), r = x - n*{number}(0.6931471805599453);
     {number} p = {1 / factorial(degree)!r};{terms}
     const {integer} exponent = {integer}(int(n) + {bias}) << {fraction};

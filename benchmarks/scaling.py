@@ -67,6 +67,7 @@ def draw(directory: Path) -> Path:
     figure, axes = plt.subplots(2, len(SWEEPS), figsize=(15, 5.5), sharex="col", sharey="row", layout="constrained")
     for (name, values), (time_axes, memory_axes) in zip(SWEEPS.items(), axes.T, strict=True):
         setting = BASE | OTHERS.get(name, {})
+        measure(**(setting | {name: values[0]}))  # compiles, which takes memory
         times, memory, synapses = zip(*(measure(**(setting | {name: value})) for value in values), strict=True)
         positions = synapses if name == "probability" else values
         time_axes.loglog(positions, times, "o-", color="#0072B2", label="measured")

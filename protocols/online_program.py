@@ -146,8 +146,8 @@ class OnlineProgram:
         For each step: their number, and the units that spike, numbered on from lane to lane.
         """
         batches = len(inputs) // self.lanes
-        rows = np.arange(inputs.matrix.shape[0]).reshape(inputs.steps, -1)[:, : batches * self.lanes]
-        matrix = inputs.matrix[rows.reshape(inputs.steps, batches, self.lanes).swapaxes(0, 1).ravel()]
+        order = np.arange(inputs.matrix.shape[0]).reshape(inputs.steps, -1)[:, : batches * self.lanes]
+        matrix = inputs.matrix[order.reshape(inputs.steps, batches, self.lanes).swapaxes(0, 1).ravel()]
         first_units = np.tile(np.arange(self.lanes, dtype=np.int32) * np.int32(matrix.shape[1]), batches * inputs.steps)
         units = matrix.indices.astype(np.int32, copy=False) + np.repeat(first_units, np.diff(matrix.indptr))
         ends = matrix.indptr[:: self.lanes]

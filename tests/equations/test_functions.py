@@ -8,6 +8,10 @@ from brianff.codegeneration import configure
 from brianff.equations.functions import LARGEST_EXPONENT, LARGEST_EXPONENT_IN_SINGLE_PRECISION
 from brianff.statements import Statements
 
+in_both_precisions = pytest.mark.parametrize(
+    ("dtype", "largest"), [(np.float64, LARGEST_EXPONENT), (np.float32, LARGEST_EXPONENT_IN_SINGLE_PRECISION)]
+)
+
 
 @pytest.fixture(params=["numpy", pytest.param("cython", marks=pytest.mark.slow)])
 def exponential(request, numpy_target):
@@ -22,9 +26,7 @@ def exponential(request, numpy_target):
     return evaluate
 
 
-@pytest.mark.parametrize(
-    ("dtype", "largest"), [(np.float64, LARGEST_EXPONENT), (np.float32, LARGEST_EXPONENT_IN_SINGLE_PRECISION)]
-)
+@in_both_precisions
 def test_exponential_is_as_exact_as_its_argument(exponential, dtype, largest):
     rounding = np.finfo(dtype).eps
     for size in (0.3, 1.0, 7.0, 30.0, largest):
@@ -33,9 +35,7 @@ def test_exponential_is_as_exact_as_its_argument(exponential, dtype, largest):
         assert np.abs(exponential(x) / exact - 1).max() < (2 + size / 4) * rounding  # numpy in single precision: 1.7
 
 
-@pytest.mark.parametrize(
-    ("dtype", "largest"), [(np.float64, LARGEST_EXPONENT), (np.float32, LARGEST_EXPONENT_IN_SINGLE_PRECISION)]
-)
+@in_both_precisions
 def test_exponential_stays_within_its_range_and_passes_on_what_is_not_a_number(exponential, dtype, largest):
     x = np.array([np.nan, np.inf, -np.inf, 2 * largest, -2 * largest, 0, -np.nan], dtype)
     ends = np.exp(np.array([largest, -largest], dtype).astype(np.longdouble)).astype(dtype)

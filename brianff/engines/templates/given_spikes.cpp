@@ -1,6 +1,6 @@
 {# In place of a threshold: the spikes of each step come from standard input, their number before them. #}
 {# USES_VARIABLES { N } #}
-{% extends 'common_group.cpp' %}
+{% extends 'threshold.cpp' %}
 {% block extra_headers %}
 #include <cstdio>
 #include <cstdlib>
@@ -14,8 +14,4 @@
         std::cerr << "the spikes end before the run" << std::endl;
         std::exit(1);
     }
-{% endblock %}
-
-{% block after_code %}
-{{get_array_name(eventspace_variable)}}[N] = 0;
 {% endblock %}

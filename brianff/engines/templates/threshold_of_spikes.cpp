@@ -1,6 +1,6 @@
 {# An event that can happen to units at their spikes only: its condition is looked at for those that spike. #}
 {# USES_VARIABLES { N } #}
-{% extends 'common_group.cpp' %}
+{% extends 'threshold.cpp' %}
 {% block maincode %}
     {% set _eventspace = get_array_name(eventspace_variable) %}
     {% set _spikes = get_array_name(owner.variables['_spikespace'], access_data=False) %}
@@ -16,8 +16,4 @@
             {{_eventspace}}[_count++] = _idx;
     }
     {{_eventspace}}[N] = _count;
-{% endblock %}
-
-{% block after_code %}
-{{get_array_name(eventspace_variable)}}[N] = 0;
 {% endblock %}

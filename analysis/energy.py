@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brianff.analysis.style import BLUE, GREY, ORANGE, new_axes, require
-from brianff.checkpoint import write_atomically
-from brianff.crossbar import DeviceCrossbar
-from brianff.device import Device
+from brianff.storage.checkpoint import write_atomically
+from brianff.crossbar.crossbar import DeviceCrossbar
+from brianff.description.device import Device
 from brianff.energy import LayerEnergy, measure, programming_energy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from brianff.protocols.trainer import Trainer
-    from brianff.runs import RunDirectory
+    from brianff.storage.run_directory import RunDirectory
 
 __all__ = ["energy_bars", "energy_by_rate", "ledger", "ledger_rows", "write_ledger"]
 

@@ -14,17 +14,18 @@ from brian2 import ms, nA
 from brianff.analysis.equivalence import WEIGHT_STEP, Comparison, equivalence, hebbian_change
 from brianff.analysis.layers import ACTIVITY, LayerFunction, analog_layer, simulated_layer
 from brianff.analysis.rate_limit import measure_rate_limit, plot_rate_limit, rate_limit_cells
-from brianff.analysis.studies import Study
+from brianff.protocols.studies.study import Study
 from brianff.analysis.style import COLOURS, GREY, save_figure
-from brianff.datasets import Split, load_dataset
-from brianff.description import LabelCode, Layer, Network, PulseEncoding, RateEncoding
+from brianff.data.named import load_dataset
+from brianff.data.split import Split
+from brianff.description.network import LabelCode, Layer, Network, PulseEncoding, RateEncoding
 from brianff.errors import NumericalError
 from brianff.goodness import Goodness
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.modulators import MODULATORS, Modulator
 from brianff.protocols.negatives import wrong_labels
 from brianff.protocols.plasticity import modulated_hebbian
-from brianff.protocols.step_rules import Adam
+from brianff.protocols.optimisers import Adam
 from brianff.random import RandomStreams
 from brianff.simulator import Simulator
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from brianff.analysis.style import require
-from brianff.datasets import Split
+from brianff.data.split import Split
 from brianff.equations import NEURONS
 from brianff.protocols.negatives import wrong_labels
 from brianff.protocols.trainer import Trainer

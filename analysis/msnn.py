@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brianff.analysis.published import MEMRISTIVE
-from brianff.checkpoint import write_atomically
-from brianff.protocols.baseline import backpropagated_accuracy
+from brianff.storage.checkpoint import write_atomically
+from brianff.protocols.studies.backpropagation import backpropagated_accuracy
 from brianff.protocols.configuration import Protocol
-from brianff.protocols.reproduction import msnn_runs
+from brianff.protocols.studies.msnn_runs import msnn_runs
 from brianff.protocols.sweep import run_sweep
 
 if TYPE_CHECKING:

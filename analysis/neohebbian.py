@@ -19,15 +19,15 @@ from brianff.analysis.latents import (
     without_rest,
 )
 from brianff.analysis.style import save_figure
-from brianff.checkpoint import write_atomically
-from brianff.datasets import Split
+from brianff.storage.checkpoint import write_atomically
+from brianff.data.split import Split
 from brianff.errors import ConfigurationError
 from brianff.protocols import training
 from brianff.protocols.configuration import Protocol, load_protocol
 from brianff.protocols.inference import label_scores
 from brianff.protocols.sweep import run_sweep
 from brianff.protocols.trainer import Trainer
-from brianff.runs import RunDirectory
+from brianff.storage.run_directory import RunDirectory
 
 __all__ = ["MODELS", "PUBLISHED", "reproduce"]
 

@@ -22,8 +22,8 @@ from brian2 import ms, nA, uvolt
 from brianff.analysis.equivalence import compare, hebbian_change
 from brianff.analysis.layers import analog_layer, simulated_layer
 from brianff.analysis.style import COLOURS, GREY, new_axes
-from brianff.datasets import load_dataset
-from brianff.description import LabelCode, Layer, Network, PulseEncoding, RateEncoding
+from brianff.data.named import load_dataset
+from brianff.description.network import LabelCode, Layer, Network, PulseEncoding, RateEncoding
 from brianff.equations.lif import LEAK_085
 from brianff.inputs import PulseInput, SpikeInput
 from brianff.protocols.goodness import GOODNESS

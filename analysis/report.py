@@ -12,7 +12,7 @@ from brianff.protocols.negatives import hybrid_images, wrong_labels
 from brianff.protocols.trainer import Trainer
 from brianff.protocols.training import open_trainer
 from brianff.random import RandomStreams
-from brianff.runs import RunDirectory
+from brianff.storage.run_directory import RunDirectory
 
 __all__ = ["write_figures"]
 

@@ -24,19 +24,20 @@ import numpy as np
 from brian2 import Quantity, ms, mV, nA
 
 from brianff.analysis.layers import simulated_layer
-from brianff.analysis.studies import Study
+from brianff.protocols.studies.study import Study
 from brianff.analysis.style import COLOURS, GREY, save_figure
-from brianff.datasets import Dataset, load_dataset
-from brianff.description import Layer, Network, RateEncoding
+from brianff.data.named import load_dataset
+from brianff.data.split import Dataset
+from brianff.description.network import Layer, Network, RateEncoding
 from brianff.inputs import SpikeInput
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.modulators import Pair
 from brianff.protocols.negatives import wrong_labels
 from brianff.protocols.plasticity import modulated_hebbian
 from brianff.protocols.readout import linear_readout, majority_readout
-from brianff.protocols.stdp import StdpLayer
-from brianff.protocols.step_rules import Adam
-from brianff.protocols.temporal_patterns import CLASSES, temporal_patterns
+from brianff.protocols.studies.stdp_layer import StdpLayer
+from brianff.protocols.optimisers import Adam
+from brianff.protocols.studies.temporal_patterns import CLASSES, temporal_patterns
 from brianff.random import RandomStreams
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.measuring import Row, compare, seconds
 from brianff import Simulator
-from brianff.engines.workers import processors
+from brianff.engines.lanes.workers import processors
 from brianff.protocols.configuration import load_protocol
 
 IMAGES, BATCH, CLASSES = 500, 100, 10

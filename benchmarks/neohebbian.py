@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from benchmarks.measuring import Row, compare
 from benchmarks.pytorch_neohebbian import Published
 from benchmarks.training import random_images
-from brianff.engines.workers import processors
+from brianff.engines.lanes.workers import processors
 from brianff.protocols.configuration import load_protocol
 from brianff.protocols.polarity import RandomPolarityTrainer
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.measuring import Row, compare, seconds
 from brianff import Goodness, Layer, Network, PulseEncoding
-from brianff.codegeneration import BASE_FLAGS, SIMD_FLAGS, compiler, wide_flags
+from brianff.acceleration.compiler import BASE_FLAGS, SIMD_FLAGS, compiler, wide_flags
 from brianff.engines import LanesEngine
 from brianff.inputs import PulseInput
 

@@ -10,7 +10,7 @@ from brian2 import uA, us
 
 from brianff import Layer
 from brianff import Network as Description
-from brianff.codegeneration import configure
+from brianff.acceleration.compiler import configure
 from brianff.engines.population import Population
 from brianff.goodness import Goodness
 

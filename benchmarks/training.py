@@ -13,8 +13,8 @@ import numpy as np
 
 from benchmarks import plain_brian2, pytorch
 from benchmarks.measuring import Row, compare
-from brianff.datasets import Dataset, Split
-from brianff.engines.workers import processors
+from brianff.data.split import Dataset, Split
+from brianff.engines.lanes.workers import processors
 from brianff.protocols.configuration import Protocol, load_protocol
 from brianff.protocols.trainer import Trainer
 

@@ -39,7 +39,7 @@ def _package_version(package: str) -> str:
 
 
 def _compiler() -> str:
-    from brianff.codegeneration import compiler
+    from brianff.acceleration.compiler import compiler
 
     path = compiler()
     if path is None:
@@ -49,26 +49,26 @@ def _compiler() -> str:
 
 
 def _target() -> str:
-    from brianff.codegeneration import configure
+    from brianff.acceleration.compiler import configure
 
     return configure()
 
 
 def _simd_exponential() -> str:
-    from brianff.codegeneration import simd_exponential
+    from brianff.acceleration.compiler import simd_exponential
 
     return "yes" if simd_exponential() else "no"
 
 
 def _cache_directory() -> str:
-    from brianff.codegeneration import cache_directory
+    from brianff.acceleration.compiler import cache_directory
 
     return str(cache_directory())
 
 
 def _datasets() -> list[tuple[str, str]]:
     try:
-        from brianff.datasets import available_datasets
+        from brianff.data.named import available_datasets
 
         found = available_datasets()
     except Exception as error:

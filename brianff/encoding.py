@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from brianff.description import LatencyEncoding, Network, RateEncoding
+from brianff.description.network import LatencyEncoding, Network, RateEncoding
 from brianff.errors import ConfigurationError
 from brianff.inputs import SparseSpikes, SpikeInput
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import brian2
 import numpy as np
 
-from brianff.crossbar import DeviceCrossbar
-from brianff.description import Layer, Network, PulseEncoding
-from brianff.device import Device
-from brianff.engines.lanes import LanesEngine
+from brianff.crossbar.crossbar import DeviceCrossbar
+from brianff.description.network import Layer, Network, PulseEncoding
+from brianff.description.device import Device
+from brianff.engines.lanes.engine import LanesEngine
 from brianff.engines.population import Population
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput

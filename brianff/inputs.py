@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
-from brianff.products import product
+from brianff.acceleration.matrix_products import product
 
 __all__ = [
     "Events",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brianff.engines.lanes import LanesEngine
+from brianff.engines.lanes.engine import LanesEngine
 from brianff.errors import ConfigurationError
 from brianff.responses import Recording
 

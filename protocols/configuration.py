@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from brianff.description import Description, Network
+from brianff.description.network import Description, Network
 from brianff.errors import ConfigurationError
-from brianff.memory import DEFAULT_KEPT_SPIKES, DEFAULT_MEMORY, parse_bytes
+from brianff.acceleration.memory import DEFAULT_KEPT_SPIKES, DEFAULT_MEMORY, parse_bytes
 
 __all__ = ["Data", "Eligibility", "Engine", "Evaluation", "Learning", "Protocol", "load_protocol", "named_protocols"]
 
@@ -265,7 +265,7 @@ class Protocol(Description):
 
 def named_protocols() -> dict[str, Path]:
     """Return the protocols that come with the package: name to TOML file."""
-    return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
+    return {path.stem: path for path in sorted(Path(__file__).with_name("named").glob("*.toml"))}
 
 
 def load_protocol(name: str | Path, settings: Iterable[str] = ()) -> Protocol:

@@ -12,7 +12,7 @@ from brianff.errors import DataError
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.trainer import Trainer
 from brianff.protocols.training import measure, prepare
-from brianff.runs import RunDirectory
+from brianff.storage.run_directory import RunDirectory
 
 __all__ = ["adopt_weights", "evaluate_weights"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from brianff.description import RateEncoding
+from brianff.description.network import RateEncoding
 from brianff.equations import SYNAPSES
 from brianff.inputs import PulseInput, SparseSpikes, SpikeInput
 from brianff.protocols.configuration import Protocol

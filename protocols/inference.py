@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from brianff.datasets import Split
+from brianff.data.split import Split
 from brianff.responses import Responses
 from brianff.simulator import Simulator
 

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 import brian2
 import numpy as np
 
-from brianff.codegeneration import cache_directory, compiler, configure, generating
-from brianff.description import RateEncoding
+from brianff.acceleration.compiler import cache_directory, compiler, configure, generating
+from brianff.description.network import RateEncoding
 from brianff.engines import rows
 from brianff.engines.population import METHODS, PRECISIONS, Population
 from brianff.equations import eligibility as rule

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from brianff.contraction import contract
+from brianff.acceleration.contraction import contract
 from brianff.errors import ConfigurationError
 from brianff.protocols.modulators import Modulator
 from brianff.responses import Responses

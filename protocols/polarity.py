@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logit
 
-from brianff.datasets import Batch, Dataset
+from brianff.data.split import Batch, Dataset
 from brianff.engines.population import PRECISIONS
 from brianff.errors import ConfigurationError
 from brianff.inputs import PulseInput, SparseSpikes, SpikeInput
@@ -20,7 +20,7 @@ from brianff.protocols.negatives import hardest, wrong_labels
 from brianff.protocols.online_program import PRESENTATIONS, OnlineProgram, OnlineState
 from brianff.protocols.trainer import Report, Trainer
 from brianff.responses import Responses
-from brianff.sharing import Ahead
+from brianff.acceleration.threads import Ahead
 
 __all__ = ["RandomPolarityTrainer"]
 

@@ -10,7 +10,7 @@ from brianff.errors import CheckpointError
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.trainer import Trainer
 from brianff.protocols.training import prepare, resume, train
-from brianff.runs import RunDirectory
+from brianff.storage.run_directory import RunDirectory
 
 __all__ = ["run_sweep"]
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from brianff.checkpoint import digest, load_checkpoint, save_checkpoint
-from brianff.datasets import Split, load_dataset
+from brianff.storage.checkpoint import digest, load_checkpoint, save_checkpoint
+from brianff.data.named import load_dataset
+from brianff.data.split import Split
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.progress import Progress
 from brianff.protocols.configuration import Protocol
@@ -19,8 +20,8 @@ from brianff.protocols.digital_support import digital_support
 from brianff.protocols.polarity import RandomPolarityTrainer
 from brianff.protocols.readout import readout_accuracies
 from brianff.protocols.trainer import Trainer
-from brianff.provenance import provenance
-from brianff.runs import RunDirectory
+from brianff.storage.provenance import provenance
+from brianff.storage.run_directory import RunDirectory
 
 __all__ = ["evaluate", "measure", "open_trainer", "prepare", "resume", "train"]
 

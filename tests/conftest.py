@@ -20,7 +20,7 @@ def _own_target():
     """Fail a module that leaves another code-generation target behind: the next one would test something else."""
     import brian2
 
-    from brianff.codegeneration import configure
+    from brianff.acceleration.compiler import configure
 
     target = configure()
     assert brian2.prefs.codegen.target in (target, "auto")
@@ -42,7 +42,7 @@ def numpy_target():
     """Brian2's numpy target: slow for large groups, but nothing is compiled."""
     import brian2
 
-    from brianff.codegeneration import configure
+    from brianff.acceleration.compiler import configure
 
     configure()
     before = brian2.prefs.codegen.target

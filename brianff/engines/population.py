@@ -13,14 +13,14 @@ from brian2.units.fundamentalunits import get_dimensions
 from brian2.utils.stringtools import get_identifiers
 from scipy.linalg import toeplitz
 
-from brianff.description import Layer, Network, PulseEncoding
+from brianff.description.network import Layer, Network, PulseEncoding
 from brianff.equations import NEURONS, SYNAPSES, NeuronModel, SynapseModel
 from brianff.equations.composition import compose, state_variables
 from brianff.equations.functions import FUNCTIONS, LARGEST_EXPONENT_IN_SINGLE_PRECISION
 from brianff.equations.semi_implicit import semi_implicit
 from brianff.errors import ConfigurationError, NumericalError
 from brianff.goodness import Goodness
-from brianff.quantities import parse_like
+from brianff.description.quantities import parse_like
 from brianff.random import RandomStreams
 
 __all__ = ["PRECISIONS", "LayerResult", "Population", "mean_of_one", "populations"]

@@ -16,7 +16,7 @@ SETTINGS = ["data.training_images=32", "network.layers.0.neurons=16", "learning.
 def entries():
     import brian2
 
-    from brianff.codegeneration import configure
+    from brianff.acceleration.compiler import configure
 
     before = configure()
     brian2.prefs.codegen.target = "numpy"

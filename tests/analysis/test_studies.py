@@ -6,7 +6,7 @@ import pytest
 
 from brianff.analysis import equivalence_study, stdp_study
 from brianff.analysis.rate_limit import fitted_slope, measure_rate_limit, plot_rate_limit
-from brianff.analysis.studies import Study
+from brianff.protocols.studies.study import Study
 from brianff.errors import ConfigurationError, NumericalError
 
 
@@ -123,7 +123,7 @@ def test_both_changes_learn(rule, data_directory):
 
 
 def _tiny_images():
-    from brianff.datasets import Split
+    from brianff.data.split import Split
 
     generator = np.random.default_rng(1)
     images = generator.integers(0, 256, (600, 784)).astype(np.uint8)

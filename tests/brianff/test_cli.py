@@ -12,7 +12,7 @@ import pytest
 
 from brianff import cli
 from brianff.errors import DataError
-from brianff.runs import RunDirectory
+from brianff.storage.run_directory import RunDirectory
 
 SUMMARY = {
     "protocol": "small",
@@ -53,10 +53,10 @@ def calls(monkeypatch):
     sys.modules["brianff.analysis.neohebbian"].MODELS = ("analog", "online")
     module("brianff.analysis.report", write_figures=[Path("a.png"), Path("b.png")])
     module("brianff.analysis.energy", write_ledger={"notes": ["n"]}, ledger_rows=[("neurons", "3 nJ")])
-    module("brianff.protocols.robustness", run=Path("out/robustness.csv"))
+    module("brianff.protocols.studies.robustness", run=Path("out/robustness.csv"))
     module("brianff.analysis.figures", robustness="axes", save_figure=Path("out/robustness.png"))
     module(
-        "brianff.datasets", available_datasets={"digits": Path("/here"), "mnist": None}, fetch_dataset=Path("/cache")
+        "brianff.data.named", available_datasets={"digits": Path("/here"), "mnist": None}, fetch_dataset=Path("/cache")
     )
     monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)  # main replaces it: put it back
     return made
@@ -174,7 +174,7 @@ def test_study_robustness(brianff, calls, monkeypatch):
 
     monkeypatch.setattr(pandas, "read_csv", lambda path: f"table {path}")
     for size in ("QUICK", "FULL"):
-        monkeypatch.setattr(sys.modules["brianff.protocols.robustness"], size, size.lower(), raising=False)
+        monkeypatch.setattr(sys.modules["brianff.protocols.studies.robustness"], size, size.lower(), raising=False)
     assert brianff("study robustness --quick --out out --data-dir images")[:2] == (
         0,
         "out/robustness.csv\nout/robustness.png\n",
@@ -279,7 +279,7 @@ def test_an_error_of_several_lines_is_printed_as_one(brianff, monkeypatch, calls
     def fail(name):
         raise DataError("kmnist-7k cannot be fetched:\nput it in a directory")
 
-    monkeypatch.setattr(sys.modules["brianff.datasets"], "fetch_dataset", fail)
+    monkeypatch.setattr(sys.modules["brianff.data.named"], "fetch_dataset", fail)
     expected = "brianff: error: kmnist-7k cannot be fetched: put it in a directory\n"
     assert brianff("data fetch kmnist-7k") == (2, "", expected)
 
@@ -288,7 +288,7 @@ def test_faults_of_the_program_are_not_hidden(brianff, monkeypatch):
     def fail(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(sys.modules["brianff.datasets"], "available_datasets", fail)
+    monkeypatch.setattr(sys.modules["brianff.data.named"], "available_datasets", fail)
     monkeypatch.setattr(sys, "argv", ["brianff", "data"])
     with pytest.raises(ZeroDivisionError):
         cli.main()
@@ -299,7 +299,7 @@ def test_warnings_are_one_line(brianff, monkeypatch, capsys):
         warnings.warn("no compiler", stacklevel=1)
         return {}
 
-    monkeypatch.setattr(sys.modules["brianff.datasets"], "available_datasets", warn)
+    monkeypatch.setattr(sys.modules["brianff.data.named"], "available_datasets", warn)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = lambda *arguments: sys.stderr.write(warnings.formatwarning(*arguments[:4]))
@@ -309,7 +309,7 @@ def test_warnings_are_one_line(brianff, monkeypatch, capsys):
 _STAND_IN = """
 import sys, time, types
 import brianff.protocols
-from brianff.checkpoint import save_checkpoint
+from brianff.storage.checkpoint import save_checkpoint
 
 def work(run):
     if {checkpoint}:

@@ -11,9 +11,9 @@ from brianff import codegeneration, doctor
 
 @pytest.fixture(autouse=True)
 def datasets(monkeypatch):
-    fake = types.ModuleType("brianff.datasets")
+    fake = types.ModuleType("brianff.data.named")
     fake.available_datasets = lambda data_dir=None: {"digits": Path("/somewhere"), "mnist": None}
-    monkeypatch.setitem(sys.modules, "brianff.datasets", fake)
+    monkeypatch.setitem(sys.modules, "brianff.data.named", fake)
     return fake
 
 

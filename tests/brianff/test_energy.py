@@ -5,7 +5,7 @@ import pytest
 from brian2 import uA, us
 
 from brianff import Device, Layer, Network, PulseEncoding, Simulator
-from brianff.crossbar import DeviceCrossbar
+from brianff.crossbar.crossbar import DeviceCrossbar
 from brianff.energy import measure, programming_energy, resting_power
 
 pytestmark = pytest.mark.usefixtures("numpy_target")

@@ -4,9 +4,9 @@ import brian2
 import numpy as np
 import pytest
 
-from brianff.codegeneration import configure
+from brianff.acceleration.compiler import configure
 from brianff.equations.functions import LARGEST_EXPONENT, LARGEST_EXPONENT_IN_SINGLE_PRECISION
-from brianff.statements import Statements
+from brianff.acceleration.elementwise import Statements
 
 in_both_precisions = pytest.mark.parametrize(
     ("dtype", "largest"), [(np.float64, LARGEST_EXPONENT), (np.float32, LARGEST_EXPONENT_IN_SINGLE_PRECISION)]

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from brianff.datasets import Batch
+from brianff.data.split import Batch
 from brianff.errors import BrianffError, ConfigurationError
 from brianff.protocols.configuration import load_protocol
 from brianff.protocols.online_program import OnlineProgram, OnlineState
 from brianff.protocols.polarity import RandomPolarityTrainer
 from brianff.protocols.training import prepare, resume, train
-from brianff.runs import RunDirectory
+from brianff.storage.run_directory import RunDirectory
 
 DIGITS = [
     "data.dataset=digits",

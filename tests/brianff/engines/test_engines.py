@@ -23,7 +23,7 @@ from small_networks import (
 )
 
 from brianff import Goodness, Layer, Network, PulseEncoding, RateEncoding
-from brianff.codegeneration import configure
+from brianff.acceleration.compiler import configure
 from brianff.engines import LanesEngine, ReferenceEngine
 from brianff.errors import ConfigurationError, NumericalError
 from brianff.inputs import PulseInput, SpikeInput

@@ -12,7 +12,7 @@ import pytest
 from brian2 import uA
 
 from brianff import LatencyEncoding, Layer, Network, PulseEncoding, Simulator
-from brianff.engines.shared import SharedMemory, layout_of
+from brianff.acceleration.buffers import SharedMemory, layout_of
 from brianff.errors import BrianffError, NumericalError
 
 LAYERS = (

@@ -1,0 +1,1 @@
+"""Machinery of speed: nobody needs to enter it to understand the science."""

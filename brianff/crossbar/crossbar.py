@@ -1,0 +1,236 @@
+"""The crossbar: owner of a layer's weights and of the devices that hold them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from brianff.description.network import Layer
+from brianff.description.device import Device
+from brianff.crossbar.device_array import DOWN, UP, DeviceArray
+from brianff.random import RandomStreams
+
+__all__ = ["Crossbar", "DeviceCrossbar", "make_crossbar"]
+
+BLOCK = 32_768
+"""Pairs programmed at a time, few enough for the processor's cache. Part of the results: noise is drawn by block."""
+
+
+def make_crossbar(layer: Layer, shape: tuple[int, int], streams: RandomStreams, number: int) -> Crossbar:
+    """Return the crossbar of a layer with its initial weights.
+
+    Parameters
+    ----------
+    layer : Layer
+    shape : tuple of int
+        Inputs and neurons.
+    streams : RandomStreams
+        Their "weights <number>", "devices <number>" and "pulses <number>" draw the initial weights, what differs from
+        device to device, and the noise of programming.
+    number : int
+        Number of the layer.
+    """
+    weights = streams[f"weights {number}"].normal(0.0, layer.initial_weight_deviation, shape)
+    if layer.device is None:
+        return Crossbar(weights, layer.weight_bound)
+    return DeviceCrossbar(weights, layer.weight_bound or 1.0, layer.device, streams, number)
+
+
+class Crossbar:
+    """Weights of one layer, ideal: plain numbers without devices, optionally bounded.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (inputs, neurons)
+    bound : float or None
+        Weights are kept in [-bound, bound].
+
+    Attributes
+    ----------
+    weights : ndarray, shape (inputs, neurons)
+        What a read without noise gives, in units of weight. Change it by `program` only.
+    """
+
+    def __init__(self, weights: np.ndarray, bound: float | None = None):
+        self.bound = bound
+        self.weights = np.array(weights, dtype=float)
+        self.program(0.0)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether two reads of the same weights differ."""
+        return False
+
+    @property
+    def digital_support(self) -> tuple[str, ...]:
+        """What programming needs beside the crossbar, in words."""
+        return ()
+
+    def program(self, change: np.ndarray | float) -> None:
+        """Add `change` to the weights, as far as the devices allow."""
+        self.weights += change
+        if self.bound is not None:
+            np.clip(self.weights, -self.bound, self.bound, out=self.weights)
+
+    def adopt(self, weights: np.ndarray) -> None:
+        """Take over weights (inputs, neurons) that were learned elsewhere, as far as the devices allow."""
+        self.weights[:] = weights
+
+    def read(self, generator: np.random.Generator) -> np.ndarray:
+        """Return the weights as one read shows them, shape (inputs, neurons); `generator` draws the read noise."""
+        return self.weights
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return everything that training changes, for checkpoints."""
+        return {"weights": self.weights}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Put the crossbar into a state that `state` returned."""
+        self.weights[:] = state["weights"]
+
+
+class DeviceCrossbar(Crossbar):
+    """Weights as differences of two bounded conductances, programmed by pulses.
+
+    With x the state of a device, a weight is ``bound (x_plus - x_minus)``. Both devices of a pair start in the middle
+    of their range. A wanted change moves x_plus by one half of it and x_minus by the other half the other way.
+
+    Read noise is drawn once for each batch of presentations that is read: it is taken as slow (1/f) noise that stands
+    still during the milliseconds of a batch. The fast part, which differs between the presentations of a batch, is
+    neglected.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (inputs, neurons)
+        Initial weights; they are programmed by pulses too.
+    bound : float
+        Weight of a pair at full range.
+    device : Device
+    streams : RandomStreams
+    number : int
+        Number of the layer, part of the names of its random streams.
+    """
+
+    def __init__(self, weights: np.ndarray, bound: float, device: Device, streams: RandomStreams, number: int):
+        self.device = device
+        self._streams, self._stream = streams, f"pulses {number}"
+        generator = streams[f"devices {number}"]
+        self.devices = DeviceArray(device.physics, weights.size, generator)
+        self.devices.stick(device.stuck_on, device.stuck_off, device.stuck_anywhere, generator)
+        self.bound = self.full_scale = bound
+        self.weights = np.empty(weights.shape)
+        self._refresh(slice(None))
+        self.program(weights - self.weights)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether two reads of the same weights differ."""
+        return bool(self.device.physics["read_noise"])
+
+    @property
+    def digital_support(self) -> tuple[str, ...]:
+        """What programming needs beside the crossbar, in words."""
+        support = []
+        if self.device.compensation == "nonlinearity":
+            support.append("reading each device before it is programmed, and a table of its mean pulse response")
+        if self.device.programming == "program-and-verify":
+            support.append("reading and comparing each weight after it is programmed, and holding its target")
+        return tuple(support)
+
+    def program(self, change: np.ndarray | float) -> None:
+        """Program a change of the weights by pulses; how much of it arrives is up to the devices."""
+        change = np.broadcast_to(change, self.weights.shape)
+        if self.device.programming == "open-loop":
+            return self._pulse(change)
+        # Stuck and saturated devices never arrive: the rounds are bounded.
+        target = self._measured() + change
+        error, tolerance = change, self._tolerance()
+        for _ in range(1 + self.device.verify_rounds):
+            self._pulse(error)
+            error = np.where(change != 0, target - self._measured(), 0.0)
+            self.devices.counts[4] += 2 * np.count_nonzero(change)
+            error[np.abs(error) <= tolerance] = 0.0
+            if not error.any():
+                break
+
+    def adopt(self, weights: np.ndarray) -> None:
+        """Program weights (inputs, neurons) that were learned elsewhere, as far as the devices allow."""
+        self.program(weights - self.weights)
+
+    def read(self, generator: np.random.Generator) -> np.ndarray:
+        """Return the weights as one read shows them, shape (inputs, neurons); `generator` draws the read noise."""
+        if not self.noisy:
+            return self.weights
+        noise = self.devices.read_deviation() * generator.standard_normal(self.weights.size)
+        return self.weights + self.full_scale * noise.reshape(self.weights.shape)
+
+    def drift(self, seconds: float) -> None:
+        """Let time pass since the last programming; see `DeviceArray.drift`."""
+        self.devices.drift(seconds, self._generator)
+        self._refresh(slice(None))
+
+    def stick(self, on: float = 0.0, off: float = 0.0, anywhere: float = 0.0) -> None:
+        """Let random shares of the devices stick from now on; see `DeviceArray.stick`."""
+        self.devices.stick(on, off, anywhere, self._generator)
+        self._refresh(slice(None))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return everything that training changes; what differs from device to device follows from the seed."""
+        devices = self.devices
+        state = {"weights": self.weights, "devices": devices.state, "counts": devices.counts}
+        return state if devices.offset is None else state | {"offsets": devices.offset}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Put the crossbar into a state that `state` returned."""
+        self.weights[:] = state["weights"]
+        self.devices.state[:], self.devices.counts[:] = state["devices"], state["counts"]
+        if self.devices.offset is not None:
+            self.devices.offset[:] = state["offsets"]
+
+    @property
+    def _generator(self) -> np.random.Generator:
+        return self._streams[self._stream]  # looked up anew: restoring a checkpoint replaces the generators
+
+    def _measured(self) -> np.ndarray:
+        """Return the weights as a read for programming shows them."""
+        return self.read(self._generator)
+
+    def _tolerance(self) -> float:
+        """Return the error of a weight that one more pulse would not mend."""
+        if self.devices.continuous:
+            return 1e-9 * self.full_scale
+        return self.full_scale * self.devices.nominal_step
+
+    def _pulse(self, change: np.ndarray) -> None:
+        """Pulse both devices of each pair, each for one half of the change."""
+        flat = np.ascontiguousarray(change).reshape(-1)
+        generator, kind = self._generator, self.devices.state.dtype
+        for start in range(0, flat.size, BLOCK):
+            block = slice(start, min(start + BLOCK, flat.size))
+            wanted = (flat[block] * (0.5 / self.full_scale)).astype(kind)  # of the adding device's state
+            for polarity, signed in enumerate((wanted, -wanted)):
+                if self.devices.continuous:
+                    self.devices.write(polarity, block, signed)
+                else:
+                    pulses = self._pulse_numbers(signed, polarity, block)
+                    self.devices.pulse(polarity, block, pulses, generator)
+            self._refresh(block)
+
+    def _pulse_numbers(self, wanted: np.ndarray, polarity: int, block: slice) -> np.ndarray:
+        """Return whole numbers of pulses, negative for depression, that cause wanted changes of state on average."""
+        if self.device.compensation == "nonlinearity":
+            steps = (self.devices.mean_step(direction, polarity, block) for direction in (UP, DOWN))
+            pulses = wanted / np.where(wanted > 0, *steps)
+        else:
+            pulses = wanted * np.float32(1 / self.devices.nominal_step)
+        # Rounding at random with 16 random bits: probabilities are exact to 2^-17.
+        words = np.asarray(self._generator.bit_generator.random_raw(-(-wanted.size // 4)))
+        uniform = words.view(np.uint16)[: wanted.size] + np.float32(0.5)
+        uniform *= np.float32(2.0**-16)
+        pulses += uniform
+        return np.floor(pulses, out=pulses)
+
+    def _refresh(self, block: slice) -> None:
+        plus, minus = self.devices.visible[:, block]
+        flat = self.weights.reshape(-1)[block]
+        flat[:] = plus - minus
+        flat *= self.full_scale

@@ -1,0 +1,188 @@
+"""The fast engine: many presentations side by side as lanes of one Brian2 group, with shared weights.
+
+Presentations are independent given the weights. A group of lanes x neurons is prepared once; every step is one call
+of the generated code. Presynaptic events reach it by a sparse product with the one weight matrix, and input pulses
+with a common time course by one dense product per batch.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from brianff.acceleration.compiler import configure
+from brianff.description.network import Network, PulseEncoding
+from brianff.engines.lanes.batching import BlockRunner, Observe, Plan
+from brianff.engines.population import PRECISIONS, LayerResult, populations
+from brianff.acceleration.buffers import Memory, layout_of
+from brianff.engines.lanes.workers import RESULTS, Workers
+from brianff.goodness import Goodness
+from brianff.inputs import PulseInput, SpikeInput
+from brianff.acceleration.memory import DEFAULT_MEMORY
+from brianff.acceleration.threads import share
+
+__all__ = ["LanesEngine"]
+
+EVEN_PARTS = 4
+"""Many blocks are a multiple of this, so that 2 or 4 processes share them evenly."""
+
+
+class LanesEngine:
+    """Runs batches of presentations in blocks, each through all layers.
+
+    Parameters
+    ----------
+    network : Network
+    goodness : Goodness
+    lanes : int or None
+        Largest number of presentations side by side; None: as many as `memory` holds.
+    memory : int
+        Bytes that the state of the presentations side by side may take, for each worker. More than a processor
+        core's cache makes it slower.
+    workers : int
+        Threads or processes that share the blocks of a batch, this one included: threads where presentations run whole,
+        processes where there is work for Python at every step. The results do not depend on it.
+    seed : int
+        Seed of what differs from neuron to neuron.
+    energy : bool
+        Integrate the neurons' energies too, for observers.
+    precision : {"double", "single"}
+        Of all state variables, weights and results.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        goodness: Goodness,
+        lanes: int | None = None,
+        memory: int = DEFAULT_MEMORY,
+        workers: int = 1,
+        seed: int = 0,
+        energy: bool = False,
+        precision: str = "double",
+    ):
+        configure()
+        self.populations = populations(network, goodness, seed, energy, precision)
+        self._dtype = PRECISIONS[precision]
+        self.lanes = lanes or max(1, memory // max(population.lane_bytes for population in self.populations))
+        self._runners = [BlockRunner(self.populations, self.lanes) for _ in range(workers)]
+        self._memories = [Memory() for _ in range(RESULTS)]
+        self._workers = Workers(self.populations, self.lanes, workers - 1) if workers > 1 else None
+
+    def present(
+        self,
+        inputs: PulseInput | SpikeInput,
+        weights: Sequence[np.ndarray],
+        *,
+        spikes: bool = False,
+        observe: Observe | None = None,
+        membranes: Sequence[np.ndarray | None] = (),
+        goodness_only: bool = False,
+        first: int = 0,
+    ) -> list[LayerResult]:
+        """Present a batch to `len(weights)` layers.
+
+        Parameters
+        ----------
+        inputs : PulseInput or SpikeInput
+            Input of the first of these layers.
+        weights : sequence of ndarray
+            Weights (inputs, neurons) of each layer to run.
+        spikes : bool
+            Return the spikes of all these layers too.
+        observe : callable, optional
+            Called as ``observe(layer, presentations, step, read)`` after each step, where ``read(name)`` gives the
+            variable `name` as an array (presentations, neurons). It may change the weights.
+        membranes : sequence of ndarray, shape (presentations, neurons), or None
+            Membrane voltages (volt) from which layers that carry them over start; they receive those at the end.
+        goodness_only : bool
+            Leave out what only plasticity needs: the sensitivity and the postsynaptic factor.
+        first : int
+            Number of the first layer to run; one above the network's first takes spikes.
+        """
+        presentations, pulses = len(inputs), isinstance(inputs, PulseInput)
+        carried = {layer: membrane for layer, membrane in enumerate(membranes) if membrane is not None}
+        plan = Plan(
+            presentations,
+            inputs.steps,
+            self._block(presentations),
+            range(first, first + len(weights)),
+            pulses,
+            spikes,
+            tuple(carried),
+            goodness_only,
+            self._dtype,
+        )
+        # An observer may change the weights: it must see the arrays that are used.
+        typed = [matrix if observe is not None else self._typed(matrix) for matrix in weights]
+        given = self._given(inputs, typed, first) | {
+            f"membrane {layer}": membrane for layer, membrane in carried.items()
+        }
+        shapes = plan.results([matrix.shape[1] for matrix in weights])
+        runners = self._runners[: len(plan.blocks)] if observe is None else self._runners[:1]
+        if self._workers is not None and len(runners) > 1 and not all(runner.runs_whole(plan) for runner in runners):
+            results = self._workers.run(plan, given, shapes, runners[0])
+        else:
+            results, free = self._results(shapes), list(runners)
+
+            def run(block: int) -> None:
+                runner = free.pop()
+                runner.run(plan, block, given, results, observe)
+                free.append(runner)
+
+            share(run, plan.blocks, max(len(runners), 1))
+        for layer, membrane in carried.items():
+            membrane[:] = results[f"membrane {layer}"]
+        return [
+            LayerResult(
+                results[f"goodness_terms {layer}"],
+                results[f"postsynaptic {layer}"],
+                results.get(f"raster {layer}"),
+                results.get(f"averages {layer}"),
+            )
+            for layer in plan.layers
+        ]
+
+    def _results(self, shapes: Mapping[str, tuple[tuple[int, ...], type]]) -> dict[str, np.ndarray]:
+        """Return arrays for the results of a batch."""
+        memory = next((memory for memory in self._memories if not memory.in_use), None) or Memory()
+        return memory.views(*layout_of((name, *shape_and_type) for name, shape_and_type in shapes.items()))
+
+    def wait_for_workers(self) -> None:
+        """Wait until all other processes take part, if the network needs any."""
+        if self._workers is not None and not self._runs_whole:
+            self._workers.wait()
+
+    @property
+    def _runs_whole(self) -> bool:
+        """Whether training needs no other processes, because all presentations of the network run whole."""
+        encoding, layers = self.populations[0].network.encoding, range(len(self.populations))
+        if not isinstance(encoding, PulseEncoding):
+            return False
+        return self._runners[0].runs_whole(Plan(1, encoding.steps, 1, layers, pulses=True, spikes=False))
+
+    @property
+    def workers_peak_memory(self) -> int:
+        """Largest resident memory of the other processes together, in bytes."""
+        return 0 if self._workers is None else self._workers.peak_memory
+
+    def _block(self, presentations: int) -> int:
+        """Return the presentations of a block: equal parts of the batch, none larger than allowed."""
+        parts = max(1, -(-presentations // self.lanes))
+        if parts > EVEN_PARTS // 2:
+            parts = -(-parts // EVEN_PARTS) * EVEN_PARTS
+        return max(1, -(-presentations // parts))
+
+    def _given(
+        self, inputs: PulseInput | SpikeInput, weights: Sequence[np.ndarray], first: int
+    ) -> dict[str, np.ndarray]:
+        given = {f"weights {layer}": matrix for layer, matrix in enumerate(weights, first)}
+        if isinstance(inputs, SpikeInput):
+            return given | {"event starts": inputs.matrix.indptr, "event units": inputs.matrix.indices}
+        matrix = given.pop("weights 0")
+        image_drive, label_drive = inputs.drives(matrix)
+        drives = {"image drive": self._typed(image_drive), "label drive": self._typed(label_drive)}
+        image, label = (numbers.astype(np.int64, copy=False) for numbers in (inputs.image, inputs.label))
+        return given | drives | {"image": image, "label": label}
+
+    def _typed(self, array: np.ndarray) -> np.ndarray:
+        return array.astype(self._dtype, copy=False)

@@ -1,0 +1,113 @@
+"""Whole presentations in one call of the generated code.
+
+Brian2's code advances all neurons by one step. Where nothing but a common time course acts on them during a
+presentation, the same statements can run through all steps for the neurons of one lane, whose state stays in the
+first-level cache meanwhile, and then for the next lane. They do so without Python's lock: threads can share lanes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import brian2
+import numpy as np
+from brian2 import Equations, Function
+from brian2.codegen.runtime.cython_rt import CythonCodeObject
+from brian2.core.functions import DEFAULT_FUNCTIONS
+
+from brianff.acceleration.compiler import wide_flags
+from brianff.engines.lanes.drive import Drive
+from brianff.equations.functions import FUNCTIONS
+
+__all__ = ["WholePresentations", "runs_whole", "whole_code"]
+
+NEURONS_TOGETHER = 512
+"""Neurons of a lane whose state is held in the cache: 28 KiB at most."""
+
+_UNLOCKED = {"exp", "log", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", *FUNCTIONS}
+"""Functions that Brian2's code can call without Python's lock."""
+
+
+def runs_whole(equations: Equations, namespace: Mapping[str, Any]) -> bool:
+    """Tell whether generated code is in use, and all that is in the equations can run whole and without a lock."""
+    names = equations.identifiers
+    functions = {name for name in names if name in DEFAULT_FUNCTIONS or isinstance(namespace.get(name), Function)}
+    return (
+        brian2.prefs.codegen.target == "cython"
+        and functions <= _UNLOCKED
+        and not equations.is_stochastic
+        and not names & {"t", "i_t", "t_in_timesteps"}
+        and not re.search("%|//", str(equations))
+    )
+
+
+def whole_code(started: Iterable[str]) -> type[CythonCodeObject]:
+    """Return the class for `codeobj_class` of a NeuronGroup without events, for `WholePresentations`.
+
+    Parameters
+    ----------
+    started : iterable of str
+        Variables that are put to their start.
+    """
+
+    class WholeCode(CythonCodeObject):
+        templater = CythonCodeObject.templater.derive(
+            "brianff.engines.lanes", env_globals={"started": tuple(started), "neurons_together": NEURONS_TOGETHER}
+        )
+
+        def __init__(self, *arguments, **keywords):
+            super().__init__(*arguments, **keywords)
+            self.extra_compile_args = [*vars(self)["extra_compile_args"], *wide_flags()]
+
+    return WholeCode
+
+
+class WholePresentations:
+    """What the code of `whole_code` does when it is called.
+
+    Parameters
+    ----------
+    group : brian2.NeuronGroup
+        Lanes of neurons with a shared variable `time_course` and a variable `drive`.
+    starts : mapping of str to ndarray, shape (neurons,), or float
+        What each of the variables that `whole_code` was given starts from.
+    time_course : ndarray, shape (steps,)
+    neurons : int
+        Neurons of a lane.
+    """
+
+    def __init__(
+        self,
+        group: brian2.NeuronGroup,
+        starts: Mapping[str, np.ndarray | float],
+        time_course: np.ndarray,
+        neurons: int,
+    ):
+        self._namespace = group.state_updater.codeobj.namespace
+        self._time_course = time_course
+        self._names = {name: brian2.device.get_array_name(group.variables[name]) for name in starts}
+        # What the code uses when it is called for single steps: the group's own arrays, and no drive to begin with.
+        self._own = {array: self._namespace[array] for array in self._names.values() if array in self._namespace}
+        self._own |= dict.fromkeys(("_image_drives", "_label_drives"), time_course)
+        self._own |= dict.fromkeys(("_images", "_labels"), np.empty(0, np.int64))
+        rows = [np.broadcast_to(start, neurons) for start in starts.values()]
+        self._namespace |= self._own | {"_starts": np.array(rows, time_course.dtype).reshape(-1, neurons)}
+
+    def step(self, step: int) -> None:
+        """Let the next call make one step, with the state and the drive as they are."""
+        self._namespace["_time_courses"] = self._time_course[step : step + 1]
+
+    def present(self, drive: Drive, results: Mapping[str, np.ndarray], call: Callable[[], None]) -> None:
+        """Let `call`, which calls the code, make all steps from the start with a drive.
+
+        The variables in `results` are written to the arrays (presentations, neurons) given, instead of the group's own.
+        """
+        self._namespace |= {"_image_drives": drive.of_images, "_label_drives": drive.of_labels}
+        self._namespace |= {"_images": drive.image, "_labels": drive.label, "_time_courses": self._time_course}
+        self._namespace |= {self._names[name]: array.reshape(-1) for name, array in results.items()}
+        try:
+            call()
+        finally:
+            self._namespace |= self._own

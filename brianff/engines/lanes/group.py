@@ -1,0 +1,256 @@
+"""One layer's lanes: a Brian2 group of lanes x neurons that is prepared once, and direct access to its state."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+
+import brian2
+import numpy as np
+from brian2.core.variables import Subexpression
+from scipy.sparse import csr_matrix
+
+from brianff.acceleration.compiler import generating
+from brianff.engines.lanes.drive import Drive
+from brianff.engines.lanes.expressions import evaluator
+from brianff.engines.population import Population, mean_of_one
+from brianff.engines.lanes.fused import WholePresentations, runs_whole, whole_code
+from brianff.equations.composition import state_variables
+from brianff.equations.synapse import GIVEN_DRIVE, SEPARABLE
+from brianff.acceleration.prepared_network import PreparedNetwork
+
+__all__ = ["LaneGroup", "Spikes"]
+
+Spikes = tuple[np.ndarray, np.ndarray]
+"""Spikes of one step as rows of a sparse matrix: where those of each lane start, and the unit of each."""
+
+AfterStep = Callable[[int], None]
+
+
+class LaneGroup:
+    """Presentations of one layer side by side.
+
+    Parameters
+    ----------
+    population : Population
+    lanes : int
+        Room for so many presentations; only those in use cost time.
+    pulses : bool
+        Whether the input is a drive with a common time course, or spikes.
+    spiking : bool
+        Whether the neurons spike; without, they have no threshold.
+    goodness_only : bool
+        Whether to leave out what only plasticity needs.
+    """
+
+    def __init__(self, population: Population, lanes: int, pulses: bool, spiking: bool, goodness_only: bool = False):
+        self.population = population
+        self._immediate = population.synapse.immediate
+        self._separable = pulses and not self._immediate
+        current, time_course = population.synapse.equations, "time_course = 1 : 1"
+        self._follows_common_current = population.follows_common_current and not self._separable and not goodness_only
+        if self._separable:
+            current, time_course = SEPARABLE, "time_course : 1 (shared)"
+        elif population.synapse.analog:
+            current = GIVEN_DRIVE
+        if self._follows_common_current:
+            time_course = "time_course : 1"
+        self._equations = population.equations(current, time_course, goodness_only)
+        # Brian2's refractoriness is a branch for each neuron and step; crossings are seen at once from outside.
+        self._crossings = spiking and population.neuron.spikes_at_crossings and population.layer.winners is None
+        spiking = spiking and not self._crossings
+        events = spiking or bool(population.neuron.reset) or population.layer.winners is not None
+        whole = self._separable and not events and runs_whole(self._equations, population.namespace)
+        self._start = {name: population.start(name) for name in state_variables(self._equations)}
+        clock = brian2.Clock(population.network.time_step, name="lanes_clock")
+        self._matrix = csr_matrix((0, 0))
+        self._kick: np.ndarray | None = None
+        self._above: np.ndarray
+        self._crossed: np.ndarray
+        self._lanes = lanes
+        with generating(population.dtype):
+            size, code_class = lanes * population.layer.neurons, whole_code(self._start) if whole else None
+            self._group = population.group(size, self._equations, spiking, "lanes", clock, code_class)
+            self._network = PreparedNetwork(self._group)
+            if not self._separable and population.synapse.update:
+                self._network.add(self._group.run_regularly(population.synapse.update, when="start"))
+            if self._immediate or population.layer.winners is not None:
+                self._network.add(brian2.NetworkOperation(self._before_threshold, clock=clock, when="after_groups"))
+            self._network.prepare()
+        self._use = self._network.restrict(self._group)
+        gc.collect()
+        gc.freeze()  # Brian2's many objects would slow every later garbage collection
+        self._whole: WholePresentations | None = None
+        if whole:
+            pulses_course = population.pulse_train_response.astype(population.dtype)
+            self._whole = WholePresentations(self._group, self._start, pulses_course, population.layer.neurons)
+        if "not_refractory" in self._group.variables:
+            self._start["not_refractory"] = True
+        self._evaluators: dict[str, Callable] = {}
+        self._lanes = 0
+
+    @cached_property
+    def _gain(self) -> float:
+        """What an event of amplitude 1 through a weight of 1 adds, in SI units."""
+        quantities = self.population.parameters | {"current": self.population.layer.current}
+        return float(eval(self.population.synapse.gain, {}, quantities))
+
+    def read(self, name: str) -> np.ndarray:
+        """Return a variable of the lanes in use, shape (lanes, neurons); no copy of state variables."""
+        if name == "I" and self._separable:
+            return float(self.population.layer.current) * self._variable("time_course")[0] * self.read("drive")
+        if isinstance(self._group.variables[name], Subexpression):
+            return self._evaluate(name)
+        return self._variable(name).reshape(-1, self.population.layer.neurons)[: self._lanes]
+
+    def _evaluate(self, name: str) -> np.ndarray:
+        """Return a subexpression of the lanes in use."""
+        if name not in self._evaluators:
+            self._evaluators[name] = evaluator(self._equations, name, self.population.namespace)
+        return np.broadcast_to(self._evaluators[name](self.read), (self._lanes, self.population.layer.neurons))
+
+    def spikes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return lane, in rising order, and neuron of each spike of the step just made."""
+        neurons = self.population.layer.neurons
+        if self._crossings:
+            return np.divmod(self._crossed, neurons)
+        space = self._variable("_spikespace")
+        return np.divmod(space[: space[self._lanes * neurons]], neurons)
+
+    def begin(self, lanes: int, membrane: np.ndarray | None = None) -> None:
+        """Put the state to its start, for so many presentations.
+
+        With `membrane`, the voltages (lanes, neurons) that are carried over, they start from these after their rest.
+        """
+        self._use_lanes(lanes)
+        self._reset()
+        if membrane is None:
+            return
+        voltage = self.read("v")
+        voltage[:] = membrane
+        if self.population.rest_factor is not None:
+            voltage *= self.population.rest_factor
+        else:
+            for _ in range(self.population.network.rest_steps):
+                self._step()
+            rested = voltage.copy()
+            self._reset()
+            voltage[:] = rested
+
+    @property
+    def runs_whole(self) -> bool:
+        """Whether `present_whole` can be used."""
+        return self._whole is not None
+
+    def present_whole(self, drive: Drive, results: Mapping[str, np.ndarray]) -> None:
+        """Present a drive from the start, with the time course of the pulses, and keep some variables at its end.
+
+        Parameters
+        ----------
+        drive : Drive
+        results : mapping of str to ndarray, shape (presentations, neurons)
+            Names of variables, and contiguous arrays for them.
+        """
+        assert self._whole is not None
+        self._use_lanes(len(drive))
+        direct = {name: array for name, array in results.items() if name in self._start}
+        self._whole.present(drive, direct, self._network.step)
+        for name, array in results.items():
+            if name not in self._start:
+                array[:] = self.read(name)
+        self.population.check(self.read("v"))
+
+    def present_drive(self, drive: Drive, after_step: AfterStep) -> None:
+        """Present a drive with the time course of the pulses, step by step."""
+        if self._immediate:
+            kick: np.ndarray = np.empty((self._lanes, self.population.layer.neurons), self.population.dtype)
+            drive.write(kick)
+            kick *= self._gain
+        else:
+            drive.write(self.read("drive"))
+        for step, value in enumerate(self.population.pulse_train_response):
+            if self._immediate:
+                self._kick = value * kick if value else None
+            elif self._whole is not None:
+                self._whole.step(step)
+            else:
+                self._variable("time_course")[0] = value
+            self._step()
+            after_step(step)
+        self.population.check(self.read("v"))
+
+    def present_spikes(self, steps: Iterable[Spikes], weights: np.ndarray, after_step: AfterStep) -> None:
+        """Present the spikes of each step through `weights` (inputs, neurons), which `after_step` may change."""
+        steps = list(steps)
+        if self._follows_common_current:
+            counts = np.array([np.diff(starts) for starts, _ in steps])
+            courses = self.population.common_time_course(counts, len(weights))
+        for step, (starts, units) in enumerate(steps):
+            if self._follows_common_current:
+                self.read("time_course")[:] = courses[step][:, np.newaxis]
+            if self._immediate:
+                self._kick = self._events(starts, units, len(weights)) @ weights if len(units) else None
+                self._step()
+                after_step(step)
+            else:
+                self._step()
+                after_step(step)
+                if len(units):
+                    target = self.read(self.population.synapse.target)
+                    target += self._events(starts, units, len(weights)) @ weights
+        self.population.check(self.read("v"))
+
+    def present_voltages(self, voltages: np.ndarray, weights: np.ndarray, after_step: AfterStep) -> None:
+        """Present the normalised voltages (steps, lanes, units) of the layer below through `weights`."""
+        steps, lanes, units = voltages.shape
+        drives = (voltages.reshape(-1, units) @ weights).reshape(steps, lanes, -1)
+        courses = mean_of_one(voltages.mean(axis=2))
+        for step in range(steps):
+            self.read("drive")[:] = drives[step]
+            if self._follows_common_current:
+                self.read("time_course")[:] = courses[step][:, np.newaxis]
+            self._step()
+            after_step(step)
+        self.population.check(self.read("v"))
+
+    def _use_lanes(self, lanes: int) -> None:
+        if lanes != self._lanes:
+            self._use(lanes * self.population.layer.neurons)
+        self._lanes = lanes
+
+    def _step(self) -> None:
+        """Advance by one time step."""
+        self._network.step()
+        if self._crossings:
+            above = self._evaluate(self.population.threshold)
+            self._crossed = np.flatnonzero(above & ~self._above)
+            self._above = above
+
+    def _events(self, starts: np.ndarray, units: np.ndarray, inputs: int) -> csr_matrix:
+        """Return a step's spikes as a matrix (lanes, inputs), valid until the next call."""
+        if self._matrix.shape != (self._lanes, inputs):
+            self._matrix = csr_matrix((self._lanes, inputs), dtype=self.population.dtype)
+        # Spikes are right by construction: making a matrix anew would check them, and takes longer than the product.
+        self._matrix.data = np.full(len(units), self._gain, self.population.dtype)
+        self._matrix.indices, self._matrix.indptr = (part.astype(np.int32, copy=False) for part in (units, starts))
+        return self._matrix
+
+    def _before_threshold(self) -> None:
+        """Let events act that act at once, and hold the competition."""
+        voltage, winners = self.read("v"), self.population.layer.winners
+        if self._kick is not None:
+            voltage += self._kick
+        if winners is not None:
+            weakest = np.partition(voltage, -winners, axis=1)[:, -winners]
+            self.read("winning_voltage")[:] = weakest[:, np.newaxis]
+
+    def _variable(self, name: str) -> np.ndarray:
+        return self._group.variables[name].get_value()
+
+    def _reset(self) -> None:
+        self._kick = None
+        self._above = np.zeros((self._lanes, self.population.layer.neurons), dtype=bool)
+        self._network.rewind()
+        for name, value in self._start.items():
+            self.read(name)[:] = value

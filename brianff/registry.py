@@ -1,0 +1,135 @@
+"""Registries: one for each kind of part that a user may replace, by an object or by a name of her own.
+
+A part is passed as an object, or named. Names are looked up in the registry of their kind: those of brianff, those that
+`brianff.register` added, and the entry points of installed packages, in the group ``brianff.<kind>``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from importlib.metadata import entry_points
+from typing import Any, TypeVar
+
+from brianff.errors import ConfigurationError
+
+__all__ = ["Registry"]
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, Any]):
+    """Parts of one kind by name.
+
+    Parameters
+    ----------
+    kind : str
+        What its parts are called, in the singular: "neuron".
+    base : type or None
+        Class of the parts; None: whatever can be called.
+    parts : mapping of str to object
+        Those that are known from the start: objects, or classes that are made when they are used.
+    """
+
+    def __init__(self, kind: str, base: type | None, parts: Mapping[str, Any] | None = None):
+        self.kind, self.base = kind, base
+        self._parts = dict(parts or {})
+        self._installed: dict[str, Any] | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._parts:
+            return self._parts[name]
+        point = self._entry_points().get(name)
+        if point is None:
+            raise ConfigurationError(f"no {self.kind} {name!r}; known: {', '.join(self)}")
+        try:
+            self._parts[name] = self.checked(point.load())
+        except Exception as error:
+            raise ConfigurationError(f"{self.kind} {name!r} of {point.value!r} cannot be loaded: {error}") from error
+        return self._parts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._parts, **self._entry_points()})
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._parts or name in self._entry_points()
+
+    def _entry_points(self) -> dict[str, Any]:
+        if self._installed is None:
+            self._installed = {point.name: point for point in entry_points(group=f"brianff.{self.kind}")}
+        return self._installed
+
+    def register(self, part: T, name: str | None = None, replace: bool = False) -> T:
+        """Give a part a name, its own by default, and return the part.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is no part of this kind, has no name, or the name is another part's, unless `replace`.
+        """
+        self.checked(part)
+        name = name or self.name_of(part)
+        if name in self and self._parts.get(name) is not part and not replace:
+            raise ConfigurationError(f"there is a {self.kind} {name!r} already: choose another name, or replace=True")
+        self._parts[name] = part
+        return part
+
+    def find(self, value: Any) -> Any:
+        """Return the part that a value means: a name, a table with a name and parameters, or the part itself.
+
+        Raises
+        ------
+        ValueError
+            If the value means none.
+        """
+        if isinstance(value, str):
+            value = {"name": value}
+        if not isinstance(value, Mapping):
+            return self.checked(value)
+        parameters = {str(key): item for key, item in value.items() if key != "name"}
+        try:
+            part = self[value["name"]]
+        except KeyError:
+            raise ValueError(f"a table for a {self.kind} needs a name; known: {', '.join(self)}") from None
+        except ConfigurationError as error:
+            raise ValueError(f"{error}; one of your own: --import the module that registers it") from None
+        if not parameters:
+            return part
+        try:
+            return self.checked(part(**parameters))
+        except TypeError as error:
+            raise ValueError(f"{self.kind} {value['name']!r} does not take these parameters: {error}") from None
+
+    def checked(self, part: T) -> T:
+        """Return a part; a ValueError if it is none of this kind."""
+        of_kind = part if inspect.isclass(part) else type(part)
+        if not (callable(part) if self.base is None else issubclass(of_kind, self.base)):
+            wanted = "something that can be called" if self.base is None else f"a {self.base.__name__}"
+            raise ValueError(f"{part!r} is no {self.kind}: give {wanted}, or a name: {', '.join(self)}")
+        return part
+
+    def make(self, part: Any, **offered: Any) -> Any:
+        """Return the part; one that is a class is made of those of the offered values that its constructor names."""
+        if not inspect.isclass(part):
+            return part
+        return part(**{name: offered[name] for name in inspect.signature(part).parameters if name in offered})
+
+    def name_of(self, part: Any) -> str:
+        """Return the name of a part: that in the registry, else its own."""
+        for name, known in self._parts.items():
+            if known is part:
+                return name
+        name = getattr(part, "name", None) or getattr(part, "__name__", None)
+        return str(name or self.name_of(type(part)))
+
+    def describe(self, part: Any) -> Any:
+        """Return what stands for a part in a file: its name, or a table with the name of its class and its values."""
+        kinds = [known for known in self._parts.values() if inspect.isclass(known)]
+        if type(part) not in kinds or not is_dataclass(part):
+            return self.name_of(part)
+        values = {field.name: getattr(part, field.name) for field in fields(part) if field.init}
+        return {"name": self.name_of(type(part)), **values}

@@ -1,0 +1,1 @@
+"""What is kept on disk: run directories, checkpoints, and which code made them."""

@@ -1,0 +1,193 @@
+"""Run directories: where a run keeps its configuration, summary, history, log, checkpoint and figures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import re
+import tomllib
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cached_property
+from itertools import count
+from operator import methodcaller
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import tomli_w
+
+from brianff.storage.checkpoint import write_atomically
+from brianff.errors import CheckpointError, ConfigurationError
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["RunDirectory"]
+
+_HISTORY_TYPES = {"epoch": "int64", "layer": "int64", "quantity": "str", "value": "float64"}
+
+
+class RunDirectory:
+    """One run on disk. Make it with `create` or `open`.
+
+    Attributes
+    ----------
+    path : Path
+        The directory.
+    figures : Path
+        Its directory of figures.
+    checkpoint_path : Path
+        Where its checkpoint is.
+    log : logging.Logger
+        Writes to its log.txt.
+    """
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self.figures = self.path / "figures"
+        self.checkpoint_path = self.path / "checkpoint.npz"
+
+    @classmethod
+    def create(cls, parent: Path, protocol_name: str, seed: int) -> Self:
+        """Make a new directory `<parent>/<protocol_name>-seed<seed>-<date>-<time>`.
+
+        Raises
+        ------
+        ConfigurationError
+            If it cannot be made.
+        """
+        name = re.sub(r"[^\w.-]+", "-", protocol_name)  # the name is anything a user wrote, slashes too
+        stem = f"{name}-seed{seed}-{datetime.now():%Y%m%d-%H%M%S}"
+        for number in count(1):
+            run = cls(Path(parent, stem if number == 1 else f"{stem}-{number}"))
+            try:
+                run.make()
+                return run
+            except FileExistsError:  # another run of the same second
+                continue
+        raise AssertionError
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Return the run in an existing directory.
+
+        Raises
+        ------
+        CheckpointError
+            If the directory holds no run.
+        """
+        run = cls(path)
+        if not run.started:
+            raise CheckpointError(f"{path} is not a run directory: it has no {run._config_path.name}")
+        return run
+
+    def make(self, exist_ok: bool = False) -> None:
+        """Make the directory.
+
+        Raises
+        ------
+        FileExistsError
+            If it exists, unless `exist_ok`.
+        ConfigurationError
+            If it cannot be made.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(exist_ok=exist_ok)
+            self.figures.mkdir(exist_ok=exist_ok)
+        except FileExistsError:
+            if self.path.is_dir():
+                raise
+            raise ConfigurationError(f"{self.path.parent} is not a directory; name another for the run") from None
+        except OSError as error:
+            message = f"cannot make a run directory in {self.path.parent}: {error.strerror}; name another directory"
+            raise ConfigurationError(message) from None
+
+    @property
+    def started(self) -> bool:
+        """Whether the directory holds a run: its configuration at least."""
+        return self._config_path.is_file()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end: training and evaluation."""
+        return self._summary_path.is_file()
+
+    @cached_property
+    def log(self) -> logging.Logger:
+        handler = logging.FileHandler(self.path / "log.txt", encoding="utf-8", delay=True)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        # Not registered by name: it lives and dies with this object, however many runs a process makes.
+        logger = logging.Logger("brianff.run", logging.INFO)
+        logger.addHandler(handler)
+        return logger
+
+    @property
+    def _config_path(self) -> Path:
+        return self.path / "config.toml"
+
+    @property
+    def _summary_path(self) -> Path:
+        return self.path / "summary.json"
+
+    @property
+    def _history_path(self) -> Path:
+        return self.path / "history.csv"
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Write config.toml. TOML has no null: keys whose value is None are left out."""
+        write_atomically(self._config_path, tomli_w.dumps(_without_none(config)).encode())
+
+    def read_config(self) -> dict[str, Any]:
+        """Return the content of config.toml."""
+        try:
+            return tomllib.loads(self._read(self._config_path))
+        except tomllib.TOMLDecodeError as error:
+            raise CheckpointError(f"{self._config_path} is not valid TOML: {error}") from None
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Write summary.json; numpy's scalars are written as plain numbers."""
+        text = json.dumps(summary, indent=2, default=methodcaller("item"))
+        write_atomically(self._summary_path, f"{text}\n".encode())
+
+    def read_summary(self) -> dict[str, Any]:
+        """Return the content of summary.json."""
+        try:
+            return json.loads(self._read(self._summary_path))
+        except json.JSONDecodeError as error:
+            raise CheckpointError(f"{self._summary_path} is not valid JSON: {error}") from None
+
+    def write_history(self, rows: Iterable[tuple[int, int, str, float]]) -> None:
+        """Write history.csv anew from rows (epoch, layer, quantity, value)."""
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows([tuple(_HISTORY_TYPES), *rows])
+        write_atomically(self._history_path, text.getvalue().encode())
+
+    def read_history(self) -> pandas.DataFrame:
+        """Return history.csv as a table with the columns epoch, layer, quantity, value."""
+        import pandas
+
+        text = io.StringIO(self._read(self._history_path))
+        try:  # Python's float: the parser's own is one bit off in some pandas
+            table = pandas.read_csv(text, converters={"value": float})
+            return table[list(_HISTORY_TYPES)].astype(_HISTORY_TYPES)
+        except (ValueError, KeyError) as error:
+            raise CheckpointError(f"{self._history_path} is not a history: {str(error).splitlines()[0]}") from None
+
+    def _read(self, path: Path) -> str:
+        try:
+            return path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise CheckpointError(f"{self.path} has no {path.name}: the run has not come that far") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise CheckpointError(f"cannot read {path}: {error}") from None
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_without_none(item) for item in value]
+    return value

@@ -1,0 +1,96 @@
+"""Step rules: how a wanted change becomes a step of the weights. They keep digital state beside the crossbar."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+
+from brianff.acceleration.elementwise import Statements
+
+__all__ = ["STEP_RULES", "Adam", "Momentum", "Plain", "cosine"]
+
+
+class Plain:
+    """step = step_size x change: purely local, without state.
+
+    Parameters
+    ----------
+    step_size : float
+    threads : int
+        Threads that share the weights.
+    """
+
+    moments: tuple[str, ...] = ()
+    """Which averages are kept for each weight."""
+    statements = "step = size*change"
+    """What is done for each weight, in Brian2's language."""
+    numbers: tuple[str, ...] = ("size",)
+    """Numbers that the statements name."""
+
+    def __init__(self, step_size: float, threads: int = 1):
+        self.step_size, self.threads = step_size, threads
+        self.state: dict[str, np.ndarray] = {}
+
+    def build(self, dtype: np.dtype) -> Statements:
+        """Compile the statements for changes of a type, unless they are; returns them."""
+        moments = (f"{name}_moment" for name in self.moments)
+        return _compiled(self.statements, ("change", "step", *moments), self.numbers, dtype)
+
+    def __call__(self, change: np.ndarray, factor: float = 1.0) -> np.ndarray:
+        """Return the step of the weights for a wanted change; `factor` scales this step."""
+        for name in self.moments:
+            if name not in self.state:
+                self.state[name] = np.zeros_like(change)
+        step = np.empty_like(change)
+        arrays = {"change": change, "step": step} | {f"{name}_moment": self.state[name] for name in self.moments}
+        self.build(change.dtype)(arrays, self._numbers(factor * self.step_size), self.threads)
+        return step
+
+    def _numbers(self, size: float) -> dict[str, float]:
+        """Return the numbers that the statements name, for a step of a size."""
+        return {"size": size}
+
+
+class Momentum(Plain):
+    """The step is an exponential average of the changes; decay 0.9."""
+
+    moments = ("first",)
+    statements = """
+first_moment += (1 - 0.9)*(change - first_moment)
+step = size*first_moment
+"""
+
+
+class Adam(Plain):
+    """The step of each weight is normalised by its changes' root mean square (Kingma & Ba, arXiv 1412.6980)."""
+
+    moments = ("first", "second")
+    decays = (0.9, 0.999)
+    numbers = ("size", "correction")
+    statements = f"""
+first_moment += (1 - {decays[0]})*(change - first_moment)
+second_moment += (1 - {decays[1]})*(change**2 - second_moment)
+step = size*first_moment*reciprocal(sqrt(second_moment*correction) + 1e-8)
+"""
+
+    def _numbers(self, size):
+        count = self.state.setdefault("count", np.zeros((), dtype=np.int64))
+        count += 1
+        first, second = (1.0 - decay ** int(count) for decay in self.decays)
+        return {"size": size / first, "correction": 1.0 / second}
+
+
+@cache
+def _compiled(statements: str, arrays: tuple[str, ...], numbers: tuple[str, ...], dtype: np.dtype) -> Statements:
+    return Statements(statements, arrays, numbers, dtype)
+
+
+def cosine(progress: float) -> float:
+    """Return the factor of the step size at a share `progress` of the training: half a cosine from 1 to 0."""
+    return 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
+
+
+STEP_RULES = {"plain": Plain, "momentum": Momentum, "adam": Adam}
+"""Step rules by name."""

@@ -1,0 +1,1 @@
+"""Studies: everything that trains in order to make a table."""

@@ -1,0 +1,51 @@
+"""The back-propagated network to compare with: a relu multilayer perceptron of the same size on the same images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from brianff.data.named import load_dataset
+from brianff.protocols.augmentation import shift_images
+from brianff.random import RandomStreams
+
+__all__ = ["backpropagated_accuracy"]
+
+
+def backpropagated_accuracy(
+    dataset: str,
+    hidden: Sequence[int],
+    seed: int,
+    shift: int = 0,
+    epochs: int = 60,
+    batch: int = 128,
+    data_dir: Path | None = None,
+) -> float:
+    """Train scikit-learn's MLPClassifier (Adam, its default step size) and return its accuracy on the test images.
+
+    Parameters
+    ----------
+    dataset : str
+    hidden : sequence of int
+        Sizes of the hidden layers.
+    seed : int
+    shift : int
+        Training images are shifted by up to so many pixels, anew in each epoch, as `Data.shift` does.
+    epochs : int
+        Passes over the training images; the last network counts, whatever its accuracy.
+    batch : int
+    data_dir : Path, optional
+    """
+    from sklearn.neural_network import MLPClassifier
+
+    data, streams = load_dataset(dataset, data_dir), RandomStreams(seed)
+    images = data.train.intensities(slice(None)).astype(np.float32)
+    # A generator, not a number: it goes on from epoch to epoch, so that each has an order of its own.
+    order = np.random.RandomState(streams["baseline"].integers(2**32))
+    network = MLPClassifier(tuple(hidden), batch_size=min(batch, len(images)), random_state=order)
+    for _ in range(epochs):
+        shifted = shift_images(images, data.image_shape, shift, streams["shifts"])
+        network.partial_fit(shifted, data.train.labels, classes=np.arange(data.classes))
+    return float(network.score(data.test.intensities(slice(None)).astype(np.float32), data.test.labels))

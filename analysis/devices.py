@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brianff.analysis.style import COLOURS, GREY, new_axes, require
-from brianff.description.device import Device
 from brianff.crossbar.device_array import DOWN, UP, DeviceArray
+from brianff.description.device import Device
 from brianff.equations.devices import DEVICES
 
 if TYPE_CHECKING:

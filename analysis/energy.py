@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brianff.analysis.style import BLUE, GREY, ORANGE, new_axes, require
-from brianff.storage.checkpoint import write_atomically
 from brianff.crossbar.crossbar import DeviceCrossbar
 from brianff.description.device import Device
 from brianff.energy import LayerEnergy, measure, programming_energy
+from brianff.storage.checkpoint import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -150,7 +150,7 @@ def _notes(trainer: Trainer) -> list[str]:
             notes.append(f"layer {number} has no devices: reads are those of the preset 'ideal'; programming unknown")
             continue
         p = crossbar.device.physics
-        given, wanted = p["read_voltage"] * crossbar.devices.span, float(layer.current) * crossbar.full_scale
+        given, wanted = p["read_voltage"] * crossbar.devices.span, float(layer.current_scale) * crossbar.full_scale
         notes.append(
             f"layer {number}: a pair at full range gives {given:.3g} A at the read voltage, the network wants "
             f"{wanted:.3g} A: a current gain of {wanted / given:.3g}, whose cost is not counted"

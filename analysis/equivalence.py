@@ -32,7 +32,6 @@ from functools import partial
 import numpy as np
 
 from brianff.analysis.layers import ACTIVITY, LayerFunction, simulated_layer
-from brianff.equations import NEURONS
 from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
@@ -348,7 +347,7 @@ def compare_layers(
             return inputs[0], inputs[1]
 
         make_layer = partial(simulated_layer, simulator.network, layer=number)
-        weight_step = WEIGHT_STEP if NEURONS[simulator.network.layers[number].neuron].reset else None
+        weight_step = WEIGHT_STEP if simulator.network.layers[number].neuron.reset else None
         weights = layer.crossbar.weights
         compared.append(
             equivalence(make_layer, simulator.goodness, modulator, weights, draw_inputs, weight_step=weight_step)

@@ -14,18 +14,18 @@ from brian2 import ms, nA
 from brianff.analysis.equivalence import WEIGHT_STEP, Comparison, equivalence, hebbian_change
 from brianff.analysis.layers import ACTIVITY, LayerFunction, analog_layer, simulated_layer
 from brianff.analysis.rate_limit import measure_rate_limit, plot_rate_limit, rate_limit_cells
-from brianff.protocols.studies.study import Study
 from brianff.analysis.style import COLOURS, GREY, save_figure
 from brianff.data.named import load_dataset
 from brianff.data.split import Split
-from brianff.description.network import LabelCode, Layer, Network, PulseEncoding, RateEncoding
+from brianff.description import LabelCode, Layer, Network, PulseEncoding, RateEncoding
 from brianff.errors import NumericalError
 from brianff.goodness import Goodness
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.modulators import MODULATORS, Modulator
 from brianff.protocols.negatives import wrong_labels
-from brianff.protocols.plasticity import modulated_hebbian
 from brianff.protocols.optimisers import Adam
+from brianff.protocols.plasticity import modulated_hebbian
+from brianff.protocols.studies.study import Study
 from brianff.random import RandomStreams
 from brianff.simulator import Simulator
 
@@ -53,7 +53,7 @@ NETWORKS = {
             Layer(
                 neurons=NEURONS,
                 neuron="lif",
-                current=17 / 3 * nA,
+                current_scale=17 / 3 * nA,
                 synapse_time_constant=1 * ms,
                 initial_weight_deviation=0.1,
             ),

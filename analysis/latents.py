@@ -9,7 +9,6 @@ import numpy as np
 
 from brianff.analysis.style import require
 from brianff.data.split import Split
-from brianff.equations import NEURONS
 from brianff.protocols.negatives import wrong_labels
 from brianff.protocols.trainer import Trainer
 from brianff.random import RandomStreams
@@ -48,7 +47,7 @@ def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wron
     ndarray, shape (images, neurons)
     """
     simulator = trainer.simulator
-    spiking = bool(NEURONS[trainer.protocol.network.layers[-1].neuron].threshold != "False")
+    spiking = bool(trainer.protocol.network.layers[-1].neuron.threshold != "False")
     generator = RandomStreams(trainer.protocol.seed)["latents"]
     labels = wrong_labels(split.labels, generator, trainer.dataset.classes) if label == "wrong" else split.labels
     codes = simulator.codes.copy()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from brianff.description.network import Network
+from brianff.description import Network
 from brianff.engines import LanesEngine
 from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness

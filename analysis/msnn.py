@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brianff.analysis.published import MEMRISTIVE
-from brianff.storage.checkpoint import write_atomically
-from brianff.protocols.studies.backpropagation import backpropagated_accuracy
 from brianff.protocols.configuration import Protocol
+from brianff.protocols.studies.backpropagation import backpropagated_accuracy
 from brianff.protocols.studies.msnn_runs import msnn_runs
 from brianff.protocols.sweep import run_sweep
+from brianff.storage.checkpoint import write_atomically
 
 if TYPE_CHECKING:
     import pandas

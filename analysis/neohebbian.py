@@ -19,7 +19,6 @@ from brianff.analysis.latents import (
     without_rest,
 )
 from brianff.analysis.style import save_figure
-from brianff.storage.checkpoint import write_atomically
 from brianff.data.split import Split
 from brianff.errors import ConfigurationError
 from brianff.protocols import training
@@ -27,6 +26,7 @@ from brianff.protocols.configuration import Protocol, load_protocol
 from brianff.protocols.inference import label_scores
 from brianff.protocols.sweep import run_sweep
 from brianff.protocols.trainer import Trainer
+from brianff.storage.checkpoint import write_atomically
 from brianff.storage.run_directory import RunDirectory
 
 __all__ = ["MODELS", "PUBLISHED", "reproduce"]

@@ -23,7 +23,7 @@ from brianff.analysis.equivalence import compare, hebbian_change
 from brianff.analysis.layers import analog_layer, simulated_layer
 from brianff.analysis.style import COLOURS, GREY, new_axes
 from brianff.data.named import load_dataset
-from brianff.description.network import LabelCode, Layer, Network, PulseEncoding, RateEncoding
+from brianff.description import LabelCode, Layer, Network, PulseEncoding, RateEncoding
 from brianff.equations.lif import LEAK_085
 from brianff.inputs import PulseInput, SpikeInput
 from brianff.protocols.goodness import GOODNESS
@@ -108,7 +108,7 @@ def _network(steps: int, per_spike: float) -> tuple[Network, float]:
                 neurons=NEURONS,
                 neuron="lif",
                 parameters={"tau": f"{float(tau / ms)!r} ms", "v_threshold": f"{THRESHOLD / uvolt} uV"},
-                current=float(current / nA) * nA,
+                current_scale=float(current / nA) * nA,
                 synapse_time_constant=synapse,
                 initial_weight_deviation=0.1,
             ),

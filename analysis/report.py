@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from brianff.analysis import figures
-from brianff.equations import NEURONS
 from brianff.protocols.negatives import hybrid_images, wrong_labels
 from brianff.protocols.trainer import Trainer
 from brianff.protocols.training import open_trainer
@@ -70,7 +69,7 @@ def _goodness(trainer: Trainer) -> dict:
     drawn = {}
     for number, (layer, response) in enumerate(zip(trainer.protocol.network.layers, responses, strict=True)):
         positive, negative = response.goodness.reshape(2, -1)
-        unit = NEURONS[layer.neuron].activity_unit
+        unit = layer.neuron.activity_unit
         squared = f"{unit}²" if unit and response.measure.density == "activity**2" else ""
         drawn[f"goodness-layer-{number}"] = figures.goodness_histogram(positive, negative, squared)
     return drawn

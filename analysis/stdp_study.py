@@ -24,19 +24,19 @@ import numpy as np
 from brian2 import Quantity, ms, mV, nA
 
 from brianff.analysis.layers import simulated_layer
-from brianff.protocols.studies.study import Study
 from brianff.analysis.style import COLOURS, GREY, save_figure
 from brianff.data.named import load_dataset
 from brianff.data.split import Dataset
-from brianff.description.network import Layer, Network, RateEncoding
+from brianff.description import Layer, Network, RateEncoding
 from brianff.inputs import SpikeInput
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.modulators import Pair
 from brianff.protocols.negatives import wrong_labels
+from brianff.protocols.optimisers import Adam
 from brianff.protocols.plasticity import modulated_hebbian
 from brianff.protocols.readout import linear_readout, majority_readout
 from brianff.protocols.studies.stdp_layer import StdpLayer
-from brianff.protocols.optimisers import Adam
+from brianff.protocols.studies.study import Study
 from brianff.protocols.studies.temporal_patterns import CLASSES, temporal_patterns
 from brianff.random import RandomStreams
 
@@ -151,7 +151,9 @@ class _ForwardForward:
             neurons=NEURONS,
             neuron="lif",
             parameters={"tau": constant, "tau_trace": constant},
-            current=task.time_constant / ms * nA,  # a spike through a weight of 1 lifts the membrane to the threshold
+            current_scale=task.time_constant
+            / ms
+            * nA,  # a spike through a weight of 1 lifts the membrane to the threshold
             synapse_time_constant=1 * ms,
         )
         network = Network(

@@ -69,7 +69,7 @@ class _ByHand:
     def __init__(self, kernel, population, drive):
         network = population.network
         values = [float(population.parameters[name]) for name in PARAMETERS]
-        values += [float(population.layer.current), float(network.time_step)]
+        values += [float(population.layer.current_scale), float(network.time_step)]
         self.goodness, self.postsynaptic = np.empty_like(drive), np.empty_like(drive)
         scratch = np.empty((4, drive.shape[1]))
         arrays = (drive, population.pulse_train_response, np.array(values), self.goodness, self.postsynaptic, *scratch)

@@ -35,7 +35,7 @@ class Network:
             self.neurons,
             "w : 1",
             on_pre=population.synapse.on_pre,
-            namespace={"current": 32 * uA},
+            namespace={"current_scale": 32 * uA},
             clock=clock,
         )
         synapses.connect()

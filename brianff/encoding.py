@@ -3,8 +3,9 @@
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from brianff.description.network import LatencyEncoding, Network, RateEncoding
-from brianff.errors import ConfigurationError
+from brianff.description import Network
+from brianff.description.encodings import InputEncoding
+from brianff.errors import ConfigurationError, DataError
 from brianff.inputs import SparseSpikes, SpikeInput
 
 __all__ = ["code_matrix", "encode_spikes", "image_part"]
@@ -71,40 +72,34 @@ def image_part(network: Network, images: np.ndarray) -> np.ndarray:
 
 
 def encode_spikes(
-    encoding: RateEncoding | LatencyEncoding,
-    intensities: np.ndarray,
-    generator: np.random.Generator,
-    threads: int = 1,
+    encoding: InputEncoding, intensities: np.ndarray, generator: np.random.Generator, threads: int = 1
 ) -> SpikeInput:
     """Return the spikes of the input units.
 
     Parameters
     ----------
-    encoding : RateEncoding or LatencyEncoding
-        Rate: a spike at each step with probability maximum_probability x intensity, at most 1. Latency: one spike,
-        at step 0 for an intensity of 1 or more, at the last step for the faintest, none for 0.
+    encoding : InputEncoding
     intensities : ndarray, shape (presentations, inputs)
     generator : numpy.random.Generator
-        Draws the spikes of the rate encoding; not used otherwise.
+        For encodings that draw.
     threads : int
         Threads for matrix products with the spikes.
+
+    Raises
+    ------
+    DataError
+        If the encoding's spikes have not the shape that they need.
     """
-    if isinstance(encoding, RateEncoding):
-        return SparseSpikes(_rate_spikes(encoding, intensities, generator), encoding.steps, threads)
-    last = encoding.steps - 1
-    spike_step = np.rint((1.0 - np.minimum(intensities, 1.0)) * last)
-    return SpikeInput((np.arange(encoding.steps)[:, np.newaxis, np.newaxis] == spike_step) & (intensities > 0), threads)
-
-
-def _rate_spikes(encoding: RateEncoding, intensities: np.ndarray, generator: np.random.Generator) -> csr_matrix:
-    """Draw for the units of some intensity only: four of five pixels of a handwritten digit are black."""
-    presentations, inputs = intensities.shape
-    active = np.flatnonzero(intensities)
-    probability = (encoding.maximum_probability * intensities.ravel()[active]).astype(np.float32)
-    spikes = generator.random((encoding.steps, len(active)), dtype=np.float32) < probability
-    presentation, unit = np.divmod(active.astype(np.int32), np.int32(inputs))
-    step, which = np.divmod(np.flatnonzero(spikes), len(active) or 1)  # faster than nonzero of two dimensions
-    row = step.astype(np.int32) * np.int32(presentations) + presentation[which]
-    rows = encoding.steps * presentations
-    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))])
-    return csr_matrix((np.ones(len(which)), unit[which], starts), shape=(rows, inputs))
+    spikes, (presentations, inputs) = encoding.spikes(intensities, generator), intensities.shape
+    sparse = isinstance(spikes, csr_matrix)
+    shape = (encoding.steps * presentations, inputs) if sparse else (encoding.steps, presentations, inputs)
+    if np.shape(spikes) != shape:
+        raise DataError(
+            f"the spikes of {type(encoding).__name__} have the shape {np.shape(spikes)}; {presentations} presentations "
+            f"of {encoding.steps} steps to {inputs} input units need {shape}"
+        )
+    return (
+        SparseSpikes(spikes, encoding.steps, threads)
+        if sparse
+        else SpikeInput(spikes.astype(bool, copy=False), threads)
+    )

@@ -9,7 +9,7 @@ import brian2
 import numpy as np
 
 from brianff.crossbar.crossbar import DeviceCrossbar
-from brianff.description.network import Layer, Network, PulseEncoding
+from brianff.description import Layer, Network, PulseEncoding
 from brianff.description.device import Device
 from brianff.engines.lanes.engine import LanesEngine
 from brianff.engines.population import Population

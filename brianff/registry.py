@@ -123,8 +123,8 @@ class Registry(Mapping[str, Any]):
         for name, known in self._parts.items():
             if known is part:
                 return name
-        name = getattr(part, "name", None) or getattr(part, "__name__", None)
-        return str(name or self.name_of(type(part)))
+        own = getattr(part, "name", None) or getattr(part, "__name__", None)
+        return str(own or self.name_of(type(part)))
 
     def describe(self, part: Any) -> Any:
         """Return what stands for a part in a file: its name, or a table with the name of its class and its values."""

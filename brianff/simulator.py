@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from brianff.acceleration.memory import DEFAULT_MEMORY, peak_memory
 from brianff.crossbar.crossbar import Crossbar, make_crossbar
-from brianff.description.network import Network, PulseEncoding
+from brianff.description import Network, PulseEncoding
 from brianff.encoding import code_matrix, encode_spikes, image_part
 from brianff.engines import ENGINES, LanesEngine
 from brianff.engines.population import PRECISIONS, LayerResult
 from brianff.errors import ConfigurationError, DataError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SparseSpikes, SpikeAverages, SpikeInput
-from brianff.acceleration.memory import DEFAULT_MEMORY, peak_memory
 from brianff.random import RandomStreams
 from brianff.responses import Recording, Responses
 

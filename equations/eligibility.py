@@ -56,7 +56,7 @@ eligibility = retained_pre*eligibility
 """
 """Brings a synapse up to date."""
 
-DELIVER = "v_post += R*current*w"
+DELIVER = "v_post += R*current_scale*w"
 """An input spike kicks the membrane."""
 
 POTENTIATE = """

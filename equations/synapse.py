@@ -1,20 +1,21 @@
 """Synaptic currents: alpha-shaped responses to presynaptic events.
 
-True alpha current: a presynaptic event adds `current` x weight to `a`, and::
+True alpha current: a presynaptic event adds `current_scale` x weight to `a`, and::
 
     tau_s da/dt = -a          tau_s dI/dt = a - I
 
-so that one event gives I(t) = current x weight x (t / tau_s) exp(-t / tau_s). All synapses of a neuron share one
+so that one event gives I(t) = current_scale x weight x (t / tau_s) exp(-t / tau_s). All synapses of a neuron share one
 pair (a, I), because the equations are linear.
 
-Delta: a presynaptic event moves the membrane at once by R x `current` x weight, before the threshold of the same step::
+Delta: a presynaptic event moves the membrane at once by R x `current_scale` x weight, before the threshold of the
+same step::
 
-    v <- v + R current w amplitude
+    v <- v + R current_scale w amplitude
 
 Normalised voltage: a layer hands on its membrane voltages v at the end of the step before, divided by their root mean
 square over the layer, without spikes::
 
-    I = current sum_i w_i v_i / sqrt(mean_i v_i^2)
+    I = current_scale sum_i w_i v_i / sqrt(mean_i v_i^2)
 
 It is how the public code of the fully memristive network couples hidden layers (there without the factor of the square
 root of the number of units).
@@ -56,7 +57,7 @@ class SynapseModel:
     equations: str
     update: str = ""
     target: str = "a"
-    gain: str = "current"
+    gain: str = "current_scale"
     immediate: bool = False
     analog: bool = False
     summed: str = ""
@@ -105,13 +106,13 @@ a = -a*dt/tau_s
 """,
 )
 
-DELTA = SynapseModel("delta", "I = 0*amp : amp\n", target="v", gain="R*current", immediate=True)
+DELTA = SynapseModel("delta", "I = 0*amp : amp\n", target="v", gain="R*current_scale", immediate=True)
 
 NORMALISED_VOLTAGE = SynapseModel(
     "normalised-voltage",
     """
-I = current*weighted_sum*scale : amp
-common_I = current*plain_sum*scale : amp
+I = current_scale*weighted_sum*scale : amp
+common_I = current_scale*plain_sum*scale : amp
 scale = sqrt(1/(square_sum + 1e-12)) : 1
 weighted_sum : 1
 plain_sum : 1
@@ -129,20 +130,20 @@ SYNAPSES = {model.name: model for model in (ALPHA, ALPHA_AS_PUBLISHED, DELTA, NO
 """Synaptic currents by name."""
 
 SEPARABLE = """
-I = current*time_course*drive : amp
+I = current_scale*time_course*drive : amp
 drive : 1
 """
 """Current of input units that all emit the same pulse train: the common `time_course` times the weighted sum `drive` of
 the amplitudes. The time course is the full model's response to that train."""
 
 GIVEN_DRIVE = """
-I = current*drive : amp
+I = current_scale*drive : amp
 drive : 1
 """
 """Current of a weighted sum `drive` that is given at each step."""
 
 UNIT_CURRENT = """
-unit_current = current*time_course : amp
+unit_current = current_scale*time_course : amp
 """
 """Current of a unit drive.
 
@@ -151,7 +152,7 @@ of them, with a mean of 1 over the presentation: what a neuron can know without 
 whose sensitivity does not follow `unit_current` have a `time_course` of 1."""
 
 COMMON_TIME_COURSE = """
-time_course = common_I/current : 1
+time_course = common_I/current_scale : 1
 dcommon_mean/dt = time_course/duration : 1
 """
 """Time course of the common current, and its mean over the presentation, by which the sensitivity is still to be

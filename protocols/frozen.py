@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from brianff.description.network import RateEncoding
-from brianff.equations import SYNAPSES
 from brianff.inputs import PulseInput, SparseSpikes, SpikeInput
 from brianff.protocols.configuration import Protocol
 from brianff.responses import Responses
@@ -92,10 +90,10 @@ class FrozenLayers:
             and protocol.engine.name == "lanes"
             and protocol.data.shift == 0
             and not protocol.unsupervised
-            and not isinstance(network.encoding, RateEncoding)
+            and network.encoding.repeatable
             and not simulator.carries
             and not simulator.goodness.counts_spikes
-            and not SYNAPSES[network.layers[layer].synapse].analog
+            and not network.layers[layer].synapse.analog
             and not any(below.crossbar.noisy for below in simulator.layers[:layer])
         )
 

@@ -24,8 +24,8 @@ import brian2
 import numpy as np
 
 from brianff.acceleration.compiler import cache_directory, compiler, configure, generating
-from brianff.description.network import RateEncoding
-from brianff.engines import rows
+from brianff.description import RateEncoding
+from brianff.acceleration import rows
 from brianff.engines.population import METHODS, PRECISIONS, Population
 from brianff.equations import eligibility as rule
 from brianff.equations.composition import presentation_start

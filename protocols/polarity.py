@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logit
 
+from brianff.acceleration.threads import Ahead
 from brianff.data.split import Batch, Dataset
 from brianff.engines.population import PRECISIONS
 from brianff.errors import ConfigurationError
@@ -20,7 +21,6 @@ from brianff.protocols.negatives import hardest, wrong_labels
 from brianff.protocols.online_program import PRESENTATIONS, OnlineProgram, OnlineState
 from brianff.protocols.trainer import Report, Trainer
 from brianff.responses import Responses
-from brianff.acceleration.threads import Ahead
 
 __all__ = ["RandomPolarityTrainer"]
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from brianff.acceleration.matrix_products import one_blas_thread
+from brianff.acceleration.threads import Ahead
 from brianff.data.split import Batch, Dataset, Split
 from brianff.engines.lanes.workers import processors
 from brianff.errors import ConfigurationError
 from brianff.inputs import PulseInput, SpikeInput
-from brianff.acceleration.matrix_products import one_blas_thread
 from brianff.protocols.augmentation import shift_images
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.frozen import FrozenLayers
@@ -20,10 +21,9 @@ from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.inference import Score, accuracy
 from brianff.protocols.modulators import MODULATORS
 from brianff.protocols.negatives import hardest, hybrid_images, wrong_labels
-from brianff.protocols.plasticity import modulated_hebbian
 from brianff.protocols.optimisers import STEP_RULES, Plain, cosine
+from brianff.protocols.plasticity import modulated_hebbian
 from brianff.responses import Responses
-from brianff.acceleration.threads import Ahead
 from brianff.simulator import Simulator
 
 __all__ = ["Trainer"]

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from brianff.storage.checkpoint import digest, load_checkpoint, save_checkpoint
 from brianff.data.named import load_dataset
 from brianff.data.split import Split
 from brianff.errors import CheckpointError, ConfigurationError
@@ -20,6 +19,7 @@ from brianff.protocols.digital_support import digital_support
 from brianff.protocols.polarity import RandomPolarityTrainer
 from brianff.protocols.readout import readout_accuracies
 from brianff.protocols.trainer import Trainer
+from brianff.storage.checkpoint import digest, load_checkpoint, save_checkpoint
 from brianff.storage.provenance import provenance
 from brianff.storage.run_directory import RunDirectory
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from brianff.inputs import Input, PulseInput
 from brianff.acceleration.matrix_products import one_blas_thread, product
 from brianff.acceleration.threads import share
+from brianff.inputs import Input, PulseInput
 
 __all__ = ["contract"]
 

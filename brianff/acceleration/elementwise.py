@@ -13,9 +13,9 @@ import numpy as np
 from brian2.codegen.runtime.cython_rt import CythonCodeObject
 
 from brianff.acceleration.compiler import configure, generating
-from brianff.equations.functions import FUNCTIONS
-from brianff.acceleration.threads import share
 from brianff.acceleration.prepared_network import PreparedNetwork
+from brianff.acceleration.threads import share
+from brianff.equations.functions import FUNCTIONS
 
 __all__ = ["Statements"]
 

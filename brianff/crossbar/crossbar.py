@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from brianff.description.network import Layer
-from brianff.description.device import Device
 from brianff.crossbar.device_array import DOWN, UP, DeviceArray
+from brianff.description import Layer
+from brianff.description.device import Device
 from brianff.random import RandomStreams
 
 __all__ = ["Crossbar", "DeviceCrossbar", "make_crossbar"]

@@ -2,18 +2,13 @@
 
 from brianff.description.base import Description
 from brianff.description.device import Device
-from brianff.description.network import (
-    LabelCode,
-    LatencyEncoding,
-    Layer,
-    Network,
-    PulseEncoding,
-    RateEncoding,
-)
+from brianff.description.encodings import InputEncoding, LatencyEncoding, PulseEncoding, RateEncoding
+from brianff.description.network import LabelCode, Layer, Network
 
 __all__ = [
     "Description",
     "Device",
+    "InputEncoding",
     "LabelCode",
     "LatencyEncoding",
     "Layer",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+import warnings
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from brianff.errors import ConfigurationError
 
@@ -15,12 +16,36 @@ class Description(BaseModel):
     """Base of all descriptions: immutable, no unknown fields, errors that name the field and the remedy."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    renamed: ClassVar[dict[str, str]] = {}
+    """Fields of version 0.1 by their old names; they are understood until version 0.3."""
 
-    def __init__(self, **values: Any):
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise ConfigurationError(describe_errors(error, type(self))) from None
+    if not TYPE_CHECKING:  # type checkers see the fields
+
+        def __init__(self, **values: Any):
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise ConfigurationError(describe_errors(error, type(self))) from None
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).renamed:
+                return getattr(self, self._new_name(name))
+            return super().__getattr__(name)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _understand_old_names(cls, values: Any) -> Any:
+        old = cls.renamed.keys() & values.keys() if isinstance(values, dict) else ()
+        # Where both names are given, the old one was set on top of a file.
+        return {key: value for key, value in values.items() if key not in old} | {
+            cls._new_name(name): values[name] for name in old
+        }
+
+    @classmethod
+    def _new_name(cls, old: str) -> str:
+        new = cls.renamed[old]
+        warnings.warn(f"{old} is now {new}; the old name goes with version 0.3", DeprecationWarning, stacklevel=3)
+        return new
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, validated again."""

@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from brianff.equations.devices import DEVICES
-from brianff.description.quantities import parse_like
 from brianff.description.base import Description
+from brianff.description.quantities import parse_like
+from brianff.equations.devices import DEVICES
 
 __all__ = ["Device"]
 

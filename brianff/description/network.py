@@ -2,80 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import brian2
-from pydantic import Field, field_validator, model_validator
+from brian2 import StateUpdateMethod
+from pydantic import Field, PlainSerializer, field_validator, model_validator
 
-from brianff.description.device import Device
-from brianff.description.quantities import Current, Time
 from brianff.description.base import Description
+from brianff.description.device import Device
+from brianff.description.encodings import Encoding, PulseEncoding
+from brianff.description.parts import Neuron, Synapse
+from brianff.description.quantities import Current, Time, as_text, parse_like
+from brianff.equations import MIF
+from brianff.equations.synapse import ALPHA
 
-__all__ = [
-    "Description",
-    "Device",
-    "LabelCode",
-    "LatencyEncoding",
-    "Layer",
-    "Network",
-    "PulseEncoding",
-    "RateEncoding",
-]
+__all__ = ["LabelCode", "Layer", "Network"]
 
 Positive = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-
-
-class PulseEncoding(Description):
-    """Every input unit emits the same train of alpha pulses; the amplitude of its pulses is its intensity.
-
-    Parameters
-    ----------
-    steps : int
-        Length of a presentation in time steps.
-    pulse_steps : tuple of int
-        Steps at which the pulses arrive, in [0, steps).
-    """
-
-    kind: Literal["pulses"] = "pulses"
-    steps: int = Field(20, ge=1)
-    pulse_steps: tuple[int, ...] = (0,)
-
-    @model_validator(mode="after")
-    def _pulses_inside(self) -> Self:
-        if not self.pulse_steps or not all(0 <= step < self.steps for step in self.pulse_steps):
-            raise ValueError(f"pulse_steps must name at least one step from 0 to {self.steps - 1}")
-        if list(self.pulse_steps) != sorted(set(self.pulse_steps)):
-            raise ValueError("pulse_steps must be in rising order, each step once")
-        return self
-
-
-class RateEncoding(Description):
-    """Bernoulli rate coding: an input unit spikes at each step with probability `maximum_probability` x intensity.
-
-    Parameters
-    ----------
-    steps : int
-        Length of a presentation in time steps.
-    maximum_probability : float
-    rest_steps : int
-        Steps of silence before each presentation; they matter where a layer's membrane is carried over.
-    """
-
-    kind: Literal["rate"] = "rate"
-    steps: int = Field(23, ge=1)
-    maximum_probability: Probability = 0.25
-    rest_steps: int = Field(0, ge=0)
-
-
-class LatencyEncoding(Description):
-    """Latency coding: an input unit spikes once, the earlier the higher its intensity; zero intensity: no spike."""
-
-    kind: Literal["latency"] = "latency"
-    steps: int = Field(20, ge=1)
-
-
-Encoding = Annotated[PulseEncoding | RateEncoding | LatencyEncoding, Field(discriminator="kind")]
 
 
 class LabelCode(Description):
@@ -107,19 +51,21 @@ class Layer(Description):
     ----------
     neurons : int
         Number of neurons.
-    neuron : str
-        Name of a neuron model in `brianff.equations`: "mif", "lif".
+    neuron : NeuronModel or str
+        A neuron model, or the name of one: see `brianff neurons`.
     preset : str or None
         Name of a parameter preset of that model; None takes the model's default.
-    parameters : dict of str
-        Single parameters that replace those of the preset, with units as text: {"tau": "50 us"}.
+    parameters : dict of str to quantity
+        Single parameters that replace those of the preset: {"tau": 50 * us}, in TOML as text, "50 us".
     neuron_spread : dict of str to float
         Parameters that differ from neuron to neuron, by their relative standard deviation: {"tau": 0.1}. They are drawn
         once from a log-normal distribution whose mean is the parameter, so that they keep their sign.
-    current : quantity
-        Current of one input unit of intensity 1 through a weight of 1, at the height of an alpha pulse's `a`.
-    synapse : {"alpha", "alpha-as-published", "delta", "normalised-voltage"}
-        Model of the synaptic current; `delta`: an event moves the membrane by R x `current` x weight at once;
+    current_scale : quantity
+        What a weight of 1 and an intensity of 1 are as a current: an alpha pulse is
+        current_scale x weight x intensity x (t / tau_s) exp(-t / tau_s), which peaks at 1 / e of it.
+    synapse : SynapseModel or str
+        Model of the synaptic current, or the name of one: "alpha", "alpha-as-published", "delta", "normalised-voltage".
+        `delta`: an event moves the membrane by R x current_scale x weight at once;
         `normalised-voltage`, for hidden layers: the voltages of the layer below instead of its spikes.
     synapse_time_constant : quantity
         Time constant of the alpha current.
@@ -136,13 +82,14 @@ class Layer(Description):
         Only so many neurons with the highest membrane voltage may spike in a step; None: all.
     """
 
+    renamed: ClassVar[dict[str, str]] = {"current": "current_scale"}
     neurons: int = Field(512, ge=1)
-    neuron: str = "mif"
+    neuron: Neuron = MIF
     preset: str | None = None
-    parameters: dict[str, str] = Field(default_factory=dict)
+    parameters: Annotated[dict[str, Any], PlainSerializer(as_text)] = Field(default_factory=dict)
     neuron_spread: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
-    current: Current = 32 * brian2.uA
-    synapse: Literal["alpha", "alpha-as-published", "delta", "normalised-voltage"] = "alpha"
+    current_scale: Current = 32 * brian2.uA
+    synapse: Synapse = ALPHA
     synapse_time_constant: Time = 4 * brian2.us
     initial_weight_deviation: Positive = 0.02
     weight_bound: Positive | None = None
@@ -156,6 +103,22 @@ class Layer(Description):
             raise ValueError(f"winners is {self.winners}; there are only {self.neurons} neurons")
         return self
 
+    @model_validator(mode="after")
+    def _known_parameters(self) -> Self:
+        preset = self.neuron.namespace(self.preset)
+        for field in ("parameters", "neuron_spread"):
+            for name in getattr(self, field):
+                if name not in preset:
+                    raise ValueError(
+                        f"{field}: neuron {self.neuron.name!r} has no parameter {name!r}; known: {', '.join(preset)}"
+                    )
+        for name, value in self.parameters.items():
+            try:
+                self.parameters[name] = parse_like(value, preset[name])
+            except ValueError as error:
+                raise ValueError(f"parameters.{name}: {error}") from None
+        return self
+
 
 class Network(Description):
     """A feedforward network: encoding of images and labels, and one or more layers.
@@ -166,13 +129,16 @@ class Network(Description):
         Pixels of an image.
     classes : int
         Number of classes.
-    encoding : PulseEncoding, RateEncoding or LatencyEncoding
+    encoding : InputEncoding
+        PulseEncoding, RateEncoding, LatencyEncoding, or one of your own.
     label : LabelCode
     layers : tuple of Layer
     time_step : quantity
         Simulation time step.
-    method : {"semi_implicit", "exponential_euler", "euler"}
-        Integration method; `euler` (explicit) is stable at small time steps only.
+    method : str
+        Integration method: "semi_implicit", or one of Brian2's: "exponential_euler", "euler", "rk2", "rk4", "heun", ...
+        The first two need equations that are linear in their own variable; the others (explicit) are stable at small
+        time steps only.
     """
 
     pixels: int = Field(784, ge=1)
@@ -181,7 +147,15 @@ class Network(Description):
     label: LabelCode = LabelCode()
     layers: tuple[Layer, ...] = (Layer(),)
     time_step: Time = 1 * brian2.us
-    method: Literal["semi_implicit", "exponential_euler", "euler"] = "semi_implicit"
+    method: str = "semi_implicit"
+
+    @field_validator("method")
+    @classmethod
+    def _known_method(cls, method: str) -> str:
+        known = sorted(name for name in StateUpdateMethod.stateupdaters if not name.startswith(("gsl", "exact", "ind")))
+        if method not in known:
+            raise ValueError(f"no integration method; known: {', '.join(known)}")
+        return method
 
     @field_validator("layers")
     @classmethod
@@ -207,4 +181,4 @@ class Network(Description):
     @property
     def rest_steps(self) -> int:
         """Steps of silence before each presentation."""
-        return self.encoding.rest_steps if isinstance(self.encoding, RateEncoding) else 0
+        return getattr(self.encoding, "rest_steps", 0)

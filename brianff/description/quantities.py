@@ -1,6 +1,7 @@
 """Physical quantities in descriptions: Brian2 quantities in Python, text such as "32 uA" in TOML."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import brian2
@@ -8,7 +9,7 @@ from brian2.units.allunits import all_units
 from brian2.units.fundamentalunits import Quantity, get_dimensions, have_same_dimensions
 from pydantic import BeforeValidator, PlainSerializer
 
-__all__ = ["Current", "Time", "format_quantity", "parse_like", "parse_quantity"]
+__all__ = ["Current", "Time", "as_text", "format_quantity", "parse_like", "parse_quantity"]
 
 _UNITS = {str(unit): unit for unit in all_units if re.fullmatch(r"[A-Za-z]+", str(unit))}
 _TEXT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]+)\s*")
@@ -40,14 +41,24 @@ def parse_quantity(value: Any, unit: Quantity) -> Quantity:
     return Quantity(value)
 
 
-def parse_like(text: str, example: Any) -> Any:
-    """Return `text` as a quantity with the dimensions of `example`, or as a plain number if it has none."""
+def parse_like(value: Any, example: Any) -> Any:
+    """Return text or a value as a quantity with the dimensions of `example`, or as a plain number if it has none."""
     if get_dimensions(example).is_dimensionless:
         try:
-            return float(text)
-        except ValueError:
-            raise ValueError(f"{text!r} is not a number") from None
-    return parse_quantity(text, brian2.get_unit(get_dimensions(example)))
+            if get_dimensions(value if not isinstance(value, str) else 1).is_dimensionless:
+                return float(value)
+        except (TypeError, ValueError):
+            pass
+        raise ValueError(f"{str(value)!r} is not a number")
+    return parse_quantity(value, brian2.get_unit(get_dimensions(example)))
+
+
+def as_text(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return quantities and numbers by name as `parse_like` reads them back, exactly."""
+    return {
+        name: format_quantity(value, brian2.get_unit(value.dim)) if isinstance(value, Quantity) else value
+        for name, value in values.items()
+    }
 
 
 def format_quantity(value: Quantity, unit: Quantity) -> str:

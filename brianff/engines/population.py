@@ -13,14 +13,13 @@ from brian2.units.fundamentalunits import get_dimensions
 from brian2.utils.stringtools import get_identifiers
 from scipy.linalg import toeplitz
 
-from brianff.description.network import Layer, Network, PulseEncoding
-from brianff.equations import NEURONS, SYNAPSES, NeuronModel, SynapseModel
+from brianff.description import Layer, Network, PulseEncoding
+from brianff.equations import NeuronModel, SynapseModel
 from brianff.equations.composition import compose, state_variables
 from brianff.equations.functions import FUNCTIONS, LARGEST_EXPONENT_IN_SINGLE_PRECISION
 from brianff.equations.semi_implicit import semi_implicit
 from brianff.errors import ConfigurationError, NumericalError
 from brianff.goodness import Goodness
-from brianff.description.quantities import parse_like
 from brianff.random import RandomStreams
 
 __all__ = ["PRECISIONS", "LayerResult", "Population", "mean_of_one", "populations"]
@@ -108,7 +107,8 @@ class Population:
     @property
     def neuron(self) -> NeuronModel:
         """The neuron model."""
-        return _by_name(NEURONS, self.layer.neuron, "neuron")
+        assert isinstance(self.layer.neuron, NeuronModel)
+        return self.layer.neuron
 
     @property
     def dtype(self) -> type[np.floating]:
@@ -118,7 +118,8 @@ class Population:
     @property
     def synapse(self) -> SynapseModel:
         """The model of the synaptic current."""
-        return _by_name(SYNAPSES, self.layer.synapse, "synapse")
+        assert isinstance(self.layer.synapse, SynapseModel)
+        return self.layer.synapse
 
     @cached_property
     def follows_common_current(self) -> bool:
@@ -128,15 +129,7 @@ class Population:
     @cached_property
     def parameters(self) -> dict:
         """Parameters of the neuron: the preset with the layer's own values."""
-        try:
-            preset = self.neuron.namespace(self.layer.preset)
-            own = {
-                name: parse_like(text, preset[name]) if name in preset else text
-                for name, text in self.layer.parameters.items()
-            }
-            return self.neuron.namespace(self.layer.preset, **own)
-        except ValueError as error:
-            raise ConfigurationError(f"layers: {error}") from None
+        return self.neuron.namespace(self.layer.preset, **self.layer.parameters)
 
     @cached_property
     def spread(self) -> dict[str, np.ndarray]:
@@ -144,9 +137,6 @@ class Population:
         generator = RandomStreams(self.seed)[f"neurons {self.number}"]
         values = {}
         for name, relative in sorted(self.layer.neuron_spread.items()):
-            if name not in self.parameters:
-                known = ", ".join(self.parameters)
-                raise ConfigurationError(f"layers: neuron_spread names the parameter {name!r}; known: {known}")
             width = np.sqrt(np.log1p(relative**2))
             factor = np.exp(width * generator.standard_normal(self.layer.neurons) - width**2 / 2)
             values[name] = float(self.parameters[name]) * factor
@@ -158,7 +148,7 @@ class Population:
         return {
             **FUNCTIONS,
             **{name: value for name, value in self.parameters.items() if name not in self.layer.neuron_spread},
-            "current": self.layer.current,
+            "current_scale": self.layer.current_scale,
             "tau_s": self.layer.synapse_time_constant,
             "duration": self.network.encoding.steps * self.network.time_step,
         }
@@ -260,7 +250,7 @@ class Population:
         state: dict[str, Any] = dict.fromkeys(equations, 0.0)
         state |= {name: float(value) for name, value in self.parameters.items()}
         state |= {"exp": np.exp, "reciprocal": np.reciprocal, "dt": float(self.network.time_step)}
-        state |= {"amp": 1.0, "current": float(self.layer.current), "v": 1.0}
+        state |= {"amp": 1.0, "current_scale": float(self.layer.current_scale), "v": 1.0}
         code = compile(statements, "rest", "exec")
         for _ in range(self.network.rest_steps):
             exec(code, state)
@@ -272,15 +262,15 @@ class Population:
 
     @cached_property
     def pulse_response(self) -> np.ndarray:
-        """Current of a unit weight, per `current`, after one presynaptic event at step 0; shape (steps,)."""
+        """Current of a unit weight, per `current_scale`, after one presynaptic event at step 0; shape (steps,)."""
         return self._measure_current((0,))
 
     @cached_property
     def pulse_train_response(self) -> np.ndarray:
-        """Current of a unit drive, per `current`, with the encoding's pulses; shape (steps,)."""
+        """Current of a unit drive, per `current_scale`, with the encoding's pulses; shape (steps,)."""
         encoding = self.network.encoding
         if not isinstance(encoding, PulseEncoding):
-            raise TypeError(f"{encoding.kind!r} encoding has no common pulse train")
+            raise TypeError(f"{encoding.name!r} encoding has no common pulse train")
         return self._measure_current(encoding.pulse_steps)
 
     def common_time_course(self, counts: np.ndarray, inputs: int) -> np.ndarray:
@@ -312,18 +302,18 @@ class Population:
             response = np.zeros(self.network.encoding.steps)
             response[list(event_steps)] = 1.0
             return response
-        equations = Equations(self.synapse.equations + "dtransferred/dt = I/(current*dt) : 1")
+        equations = Equations(self.synapse.equations + "dtransferred/dt = I/(current_scale*dt) : 1")
         method = METHODS[self.network.method]
         options = self.method_options(equations)
         statements = StateUpdateMethod.apply_stateupdater(equations, {}, method, method_options=options)
         state: dict[str, Any] = dict.fromkeys(equations, 0.0)
         state |= {"exp": np.exp, "reciprocal": np.reciprocal, "dt": float(self.network.time_step)}
-        state |= {"tau_s": float(self.layer.synapse_time_constant), "current": float(self.layer.current)}
+        state |= {"tau_s": float(self.layer.synapse_time_constant), "current_scale": float(self.layer.current_scale)}
         step_code = compile(f"{self.synapse.update}\n{statements}", "synaptic current", "exec")
         total = np.zeros(self.network.encoding.steps + 1)
         for step in range(self.network.encoding.steps):
             exec(step_code, state)
-            state["a"] += state["current"] * (step in event_steps)
+            state["a"] += state["current_scale"] * (step in event_steps)
             total[step + 1] = state["transferred"]
         return np.diff(total)
 
@@ -355,9 +345,3 @@ def populations(
         Population(network, layer, goodness, number, seed, energy, precision)
         for number, layer in enumerate(network.layers)
     ]
-
-
-def _by_name(models, name, kind):
-    if name not in models:
-        raise ConfigurationError(f"layers: no {kind} {name!r}; known: {', '.join(models)}")
-    return models[name]

@@ -12,7 +12,7 @@ import brian2
 import numpy as np
 
 from brianff.acceleration.compiler import configure
-from brianff.description.network import Network
+from brianff.description import Network
 from brianff.engines.population import LayerResult, Population, populations
 from brianff.equations.composition import presentation_start
 from brianff.equations.synapse import COMMON_TIME_COURSE

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import tomli_w
 
-from brianff.storage.checkpoint import write_atomically
 from brianff.errors import CheckpointError, ConfigurationError
+from brianff.storage.checkpoint import write_atomically
 
 if TYPE_CHECKING:
     import pandas

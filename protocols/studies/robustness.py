@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from brianff.storage.checkpoint import load_checkpoint, save_checkpoint, write_atomically
 from brianff.crossbar.crossbar import DeviceCrossbar, make_crossbar
 from brianff.data.named import load_dataset
 from brianff.data.split import Dataset
@@ -26,6 +25,7 @@ from brianff.progress import Progress
 from brianff.protocols.configuration import Protocol, load_protocol
 from brianff.protocols.digital_support import digital_support
 from brianff.protocols.trainer import Trainer
+from brianff.storage.checkpoint import load_checkpoint, save_checkpoint, write_atomically
 
 __all__ = ["FULL", "QUICK", "Point", "Study", "points", "run"]
 

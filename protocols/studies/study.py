@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas
 
-from brianff.storage.checkpoint import write_atomically
 from brianff.errors import ConfigurationError
 from brianff.progress import Progress
+from brianff.storage.checkpoint import write_atomically
 
 __all__ = ["Study"]
 

@@ -6,8 +6,8 @@ import pytest
 
 from brianff.analysis import equivalence_study, stdp_study
 from brianff.analysis.rate_limit import fitted_slope, measure_rate_limit, plot_rate_limit
-from brianff.protocols.studies.study import Study
 from brianff.errors import ConfigurationError, NumericalError
+from brianff.protocols.studies.study import Study
 
 
 def test_a_stopped_study_measures_only_what_is_missing(tmp_path):

@@ -22,7 +22,7 @@ def network():
         encoding=PulseEncoding(steps=400),
         layers=[
             Layer(neurons=5, initial_weight_deviation=0.3, weight_bound=1.0, device=DEVICE),
-            Layer(neurons=3, current=60 * uA, initial_weight_deviation=0.5, weight_bound=2.0, device=DEVICE),
+            Layer(neurons=3, current_scale=60 * uA, initial_weight_deviation=0.5, weight_bound=2.0, device=DEVICE),
         ],
     )
 

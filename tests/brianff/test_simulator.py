@@ -19,7 +19,7 @@ NETWORK = Network(
     label=LabelCode(strength=2.0),
     layers=(
         Layer(neurons=8, initial_weight_deviation=0.5),
-        Layer(neurons=5, current=60 * uA, initial_weight_deviation=0.5),
+        Layer(neurons=5, current_scale=60 * uA, initial_weight_deviation=0.5),
     ),
 )
 
@@ -172,4 +172,4 @@ def test_an_empty_batch_gives_empty_responses():
 
 
 def test_brian2_units_reach_the_description():
-    assert NETWORK.layers[1].current == 60 * brian2.uamp
+    assert NETWORK.layers[1].current_scale == 60 * brian2.uamp

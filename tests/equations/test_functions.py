@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from brianff.acceleration.compiler import configure
-from brianff.equations.functions import LARGEST_EXPONENT, LARGEST_EXPONENT_IN_SINGLE_PRECISION
 from brianff.acceleration.elementwise import Statements
+from brianff.equations.functions import LARGEST_EXPONENT, LARGEST_EXPONENT_IN_SINGLE_PRECISION
 
 in_both_precisions = pytest.mark.parametrize(
     ("dtype", "largest"), [(np.float64, LARGEST_EXPONENT), (np.float32, LARGEST_EXPONENT_IN_SINGLE_PRECISION)]

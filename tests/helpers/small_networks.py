@@ -13,15 +13,15 @@ PULSES = (0, 9)
 
 LAYERS = {
     "mif": [
-        Layer(neurons=9, current=32 * uA),
-        Layer(neurons=6, current=60 * uA),
+        Layer(neurons=9, current_scale=32 * uA),
+        Layer(neurons=6, current_scale=60 * uA),
     ],
     "lif": [
-        Layer(neurons=9, neuron="lif", current=4 * nA, synapse_time_constant=4 * ms),
-        Layer(neurons=6, neuron="lif", current=9 * nA, synapse_time_constant=4 * ms),
+        Layer(neurons=9, neuron="lif", current_scale=4 * nA, synapse_time_constant=4 * ms),
+        Layer(neurons=6, neuron="lif", current_scale=9 * nA, synapse_time_constant=4 * ms),
     ],
 }
-KICKED = {"synapse": "delta", "current": 1 * nA}
+KICKED = {"synapse": "delta", "current_scale": 1 * nA}
 for trace in ("relu", "leaky", "hard-leaky"):
     LAYERS[f"lif-{trace}-trace"] = [
         Layer(neurons=9, neuron=f"lif-{trace}-trace", **KICKED),

@@ -42,8 +42,8 @@ def test_settings_change_single_values():
     assert protocol.seed == 5
     assert (protocol.learning.epochs, protocol.learning.step_size) == (3, 0.01)
     layer = protocol.network.layers[0]
-    assert (layer.neurons, layer.synapse) == (64, "alpha-as-published")
-    assert float(layer.current) == pytest.approx(16e-6)
+    assert (layer.neurons, layer.synapse.name) == (64, "alpha-as-published")
+    assert float(layer.current_scale) == pytest.approx(16e-6)
     assert protocol.network.encoding.pulse_steps == (0, 4)
     assert protocol.evaluation.layers == (0,)
     assert protocol.learning.probability == "sigmoid"

@@ -71,7 +71,7 @@ SLOPES = {
 @pytest.mark.parametrize("name", DENSITIES)
 @pytest.mark.parametrize("neuron", ["mif", "lif"])
 def test_engines_integrate_density_and_slope(name, neuron, numpy_target):
-    lif = {"neuron": "lif", "current": 9 * nA, "synapse_time_constant": 2 * ms}
+    lif = {"neuron": "lif", "current_scale": 9 * nA, "synapse_time_constant": 2 * ms}
     layer = Layer(neurons=6, initial_weight_deviation=0.6, **(lif if neuron == "lif" else {}))
     network = Network(pixels=12, classes=3, encoding=PulseEncoding(steps=15), layers=(layer,))
     if neuron == "lif":
@@ -92,7 +92,9 @@ def test_engines_integrate_density_and_slope(name, neuron, numpy_target):
 
 
 def test_spike_count_counts_spikes(numpy_target):
-    layer = Layer(neurons=6, neuron="lif", current=9 * nA, synapse_time_constant=2 * ms, initial_weight_deviation=0.6)
+    layer = Layer(
+        neurons=6, neuron="lif", current_scale=9 * nA, synapse_time_constant=2 * ms, initial_weight_deviation=0.6
+    )
     encoding = RateEncoding(steps=30, maximum_probability=0.5)
     network = Network(pixels=12, classes=3, time_step=1 * ms, encoding=encoding, layers=(layer, Layer(neurons=4)))
     simulator = Simulator(network, GOODNESS["spike-count"], seed=2)

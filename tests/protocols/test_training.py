@@ -11,13 +11,13 @@ import time
 import numpy as np
 import pytest
 
-from brianff.storage.checkpoint import load_checkpoint, save_checkpoint
 from brianff.data.split import Dataset, Split
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.protocols.configuration import Protocol, load_protocol, named_protocols
 from brianff.protocols.digital_support import digital_support
 from brianff.protocols.trainer import Trainer
 from brianff.protocols.training import evaluate, open_trainer, prepare, resume, train
+from brianff.storage.checkpoint import load_checkpoint, save_checkpoint
 from brianff.storage.run_directory import RunDirectory
 
 SMALL = [

@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from brianff.acceleration.compiler import configure
-from brianff.description.network import Network, PulseEncoding
-from brianff.engines.lanes.batching import BlockRunner, Observe, Plan
-from brianff.engines.population import PRECISIONS, LayerResult, populations
 from brianff.acceleration.buffers import Memory, layout_of
-from brianff.engines.lanes.workers import RESULTS, Workers
-from brianff.goodness import Goodness
-from brianff.inputs import PulseInput, SpikeInput
+from brianff.acceleration.compiler import configure
 from brianff.acceleration.memory import DEFAULT_MEMORY
 from brianff.acceleration.threads import share
+from brianff.description import Network, PulseEncoding
+from brianff.engines.lanes.batching import BlockRunner, Observe, Plan
+from brianff.engines.lanes.workers import RESULTS, Workers
+from brianff.engines.population import PRECISIONS, LayerResult, populations
+from brianff.goodness import Goodness
+from brianff.inputs import PulseInput, SpikeInput
 
 __all__ = ["LanesEngine"]
 

@@ -12,13 +12,13 @@ from brian2.core.variables import Subexpression
 from scipy.sparse import csr_matrix
 
 from brianff.acceleration.compiler import generating
+from brianff.acceleration.prepared_network import PreparedNetwork
 from brianff.engines.lanes.drive import Drive
 from brianff.engines.lanes.expressions import evaluator
-from brianff.engines.population import Population, mean_of_one
 from brianff.engines.lanes.fused import WholePresentations, runs_whole, whole_code
+from brianff.engines.population import Population, mean_of_one
 from brianff.equations.composition import state_variables
 from brianff.equations.synapse import GIVEN_DRIVE, SEPARABLE
-from brianff.acceleration.prepared_network import PreparedNetwork
 
 __all__ = ["LaneGroup", "Spikes"]
 
@@ -93,13 +93,13 @@ class LaneGroup:
     @cached_property
     def _gain(self) -> float:
         """What an event of amplitude 1 through a weight of 1 adds, in SI units."""
-        quantities = self.population.parameters | {"current": self.population.layer.current}
+        quantities = self.population.parameters | {"current_scale": self.population.layer.current_scale}
         return float(eval(self.population.synapse.gain, {}, quantities))
 
     def read(self, name: str) -> np.ndarray:
         """Return a variable of the lanes in use, shape (lanes, neurons); no copy of state variables."""
         if name == "I" and self._separable:
-            return float(self.population.layer.current) * self._variable("time_course")[0] * self.read("drive")
+            return float(self.population.layer.current_scale) * self._variable("time_course")[0] * self.read("drive")
         if isinstance(self._group.variables[name], Subexpression):
             return self._evaluate(name)
         return self._variable(name).reshape(-1, self.population.layer.neurons)[: self._lanes]

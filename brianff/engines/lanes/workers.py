@@ -21,15 +21,15 @@ from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
 import brian2
+import cloudpickle
 import numpy as np
 
+from brianff.acceleration.buffers import Layout, SharedMemory, layout_of
 from brianff.acceleration.compiler import configure
+from brianff.acceleration.memory import peak_memory
 from brianff.engines.lanes.batching import BlockRunner, Plan
 from brianff.engines.population import Population
-from brianff.acceleration.buffers import Layout, SharedMemory, layout_of
-from brianff.equations import NEURONS, SYNAPSES
 from brianff.errors import BrianffError, ConfigurationError
-from brianff.acceleration.memory import peak_memory
 
 __all__ = ["RESULTS", "Workers", "processors", "work"]
 
@@ -188,8 +188,9 @@ class _Team:
         descriptors = *self._queue.descriptors, *(memory.descriptor for memory in self._memories)
         self.workers = [_Worker(descriptors) for _ in range(count)]
         for worker in self.workers:
-            worker.send((brian2.prefs.codegen.target, NEURONS, SYNAPSES))
-            worker.send((populations, lanes))
+            worker.send(brian2.prefs.codegen.target)
+            # A user's own parts may be classes of her script, which a worker cannot import.
+            worker.send(cloudpickle.dumps((populations, lanes)))
 
     def run(self, plan, given, results, runner) -> dict[str, np.ndarray]:
         inputs = [(name, array.shape, array.dtype) for name, array in given.items()]
@@ -261,13 +262,10 @@ def _views(memories: Sequence[SharedMemory], layouts: Mapping[int, tuple[Layout,
 
 
 def _runner(parent: Connection) -> BlockRunner:
-    target, neurons, synapses = parent.recv()
-    NEURONS.update(neurons)
-    SYNAPSES.update(synapses)
-    if target == "numpy":
+    if (target := parent.recv()) == "numpy":
         brian2.prefs.codegen.target = target
     configure()
-    return BlockRunner(*parent.recv())
+    return BlockRunner(*cloudpickle.loads(parent.recv()))
 
 
 def _run_blocks(runner: BlockRunner, queue: _Queue, plan: Plan, arrays: dict[str, np.ndarray]) -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from brianff.acceleration.contraction import IMAGES_TOGETHER, contract
-from brianff.inputs import PulseInput, SpikeAverages, SpikeInput
 from brianff.acceleration.matrix_products import PART, product
+from brianff.inputs import PulseInput, SpikeAverages, SpikeInput
 
 
 @pytest.mark.parametrize("size", [0, 1, PART, 3 * PART + 7, 4 * PART])

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brianff import LabelCode, LatencyEncoding, Layer, Network, PulseEncoding, RateEncoding
-from brianff.errors import BrianffError, ConfigurationError
 from brianff.description.quantities import format_quantity, parse_like, parse_quantity
+from brianff.errors import BrianffError, ConfigurationError
 from brianff.random import RandomStreams
 
 
@@ -18,7 +18,7 @@ def test_a_network_survives_the_way_through_plain_values(placement, encoding):
     network = Network(
         encoding=encoding,
         label=LabelCode(placement=placement, bits=40),
-        layers=[Layer(neurons=3, current=0.1 * uA, parameters={"tau": "50 us"}), Layer(weight_bound=2.0)],
+        layers=[Layer(neurons=3, current_scale=0.1 * uA, parameters={"tau": "50 us"}), Layer(weight_bound=2.0)],
         time_step=0.1 * us,
     )
     assert Network(**network.model_dump(mode="json")) == network
@@ -45,22 +45,22 @@ def test_descriptions_cannot_be_changed_but_replaced():
         ({"layer": []}, r"unknown key 'layer'; known: pixels, classes, .*layers"),
         ({"layers": []}, "layers: a network has at least one layer"),
         ({"layers": [{"neurons": 0}]}, r"layers\.0: neurons: .*greater than or equal to 1 \(given: 0\)"),
-        ({"layers": [{"current": "3 mV"}]}, r"current: .*dimensions.* such as \"1 uA\""),
-        ({"layers": [{"current": "3"}]}, "current: '3' is not a quantity"),
+        ({"layers": [{"current_scale": "3 mV"}]}, r"current_scale: .*dimensions.* such as \"1 uA\""),
+        ({"layers": [{"current_scale": "3"}]}, "current_scale: '3' is not a quantity"),
         (
             {"layers": [{"synapse": "exponential"}]},
-            "synapse: .*'alpha', .* or 'normalised-voltage'.*'exponential'",
+            "synapse: no synapse 'exponential'; known: alpha, .*normalised-voltage",
         ),
         (
             {"encoding": {"kind": "phase"}},
-            "'phase' .*does not match any of the expected tags: 'pulses', 'rate', 'latency'",
+            "no encoding 'phase'; known: pulses, rate, latency",
         ),
         ({"encoding": {"kind": "pulses", "steps": 3, "pulse_steps": [3]}}, "pulse_steps must name .* from 0 to 2"),
         ({"encoding": {"kind": "pulses", "pulse_steps": [4, 4]}}, "rising order"),
         ({"pixels": 9, "label": {"placement": "pixels"}}, "needs more than 10 pixels, there are 9"),
         ({"label": {"strength": -1}}, "strength: .*greater than or equal to 0"),
         ({"time_step": 1}, "time_step: .*dimensions"),
-        ({"method": "heun"}, "method: .*'heun'"),
+        ({"method": "leapfrog"}, "method: no integration method; known: .*heun.*rk4.*'leapfrog'"),
     ],
 )
 def test_errors_name_the_field_and_the_remedy(values, message):

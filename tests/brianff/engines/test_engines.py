@@ -289,9 +289,8 @@ def test_empty_batch_gives_empty_results(numpy_target):
     ],
 )
 def test_wrong_layers_are_refused_before_anything_is_built(change, message):
-    network = Network(layers=[Layer(**change)])
     with pytest.raises(ConfigurationError, match=message):
-        LanesEngine(network, Goodness())
+        LanesEngine(Network(layers=[Layer(**change)]), Goodness())
 
 
 STANDALONE = """
@@ -368,5 +367,5 @@ def test_spread_is_log_normal_about_the_parameter():
 
 
 def test_a_spread_of_nothing_is_refused():
-    with pytest.raises(ConfigurationError, match="neuron_spread names the parameter 'taux'; known: R_on, R_off"):
+    with pytest.raises(ConfigurationError, match=r"neuron_spread: .* no parameter 'taux'; known: R_on, R_off"):
         LanesEngine(Network(layers=[Layer(neuron_spread={"taux": 0.1})]), Goodness())

@@ -12,7 +12,7 @@ from brianff import Goodness, Layer, Network, PulseEncoding
 from brianff.acceleration.compiler import configure
 from brianff.engines import LanesEngine, lane_group
 from brianff.engines.lanes.fused import NEURONS_TOGETHER, runs_whole
-from brianff.equations import NEURONS
+from brianff.equations import MIF
 from brianff.errors import BrianffError, NumericalError
 
 NEURONS_OF_A_LANE = NEURONS_TOGETHER + 83
@@ -102,15 +102,13 @@ def test_divergence_on_a_thread_reaches_the_user_and_the_next_batch_works(compil
         ("(v/mV) % 2", False),
     ],
 )
-def test_only_what_depends_on_nothing_else_runs_whole(activity, possible, numpy_target, monkeypatch):
-    mif = NEURONS["mif"]
+def test_only_what_depends_on_nothing_else_runs_whole(activity, possible, numpy_target):
+    mif = MIF
     equations = mif.equations.replace("activity = v/mV", f"activity = {activity}")
-    monkeypatch.setitem(NEURONS, "changed", dataclasses.replace(mif, name="changed", equations=equations))
-    description = Network(
-        encoding=PulseEncoding(steps=5), layers=[Layer(neurons=3, neuron="changed")], time_step=1 * us
-    )
+    changed = dataclasses.replace(mif, name="changed", equations=equations)
+    description = Network(encoding=PulseEncoding(steps=5), layers=[Layer(neurons=3, neuron=changed)], time_step=1 * us)
     population = LanesEngine(description, Goodness()).populations[0]
-    made = population.equations("I = current*drive : amp\ndrive : 1\n", "time_course : 1 (shared)")
+    made = population.equations("I = current_scale*drive : amp\ndrive : 1\n", "time_course : 1 (shared)")
     assert not runs_whole(made, population.namespace)  # on the numpy target
     brian2.prefs.codegen.target = "cython"
     assert runs_whole(made, population.namespace) == possible
@@ -119,10 +117,10 @@ def test_only_what_depends_on_nothing_else_runs_whole(activity, possible, numpy_
 @pytest.mark.slow
 def test_code_that_cannot_be_compiled_is_an_error(compiled, monkeypatch):
     """Brian2 goes on without it, and the results would be whatever the memory held."""
-    mif = NEURONS["mif"]
+    mif = MIF
     equations = mif.equations.replace("activity = v/mV", "activity = clip(v/mV, 0, inf)")
-    monkeypatch.setitem(NEURONS, "clipped", dataclasses.replace(mif, name="clipped", equations=equations))
-    description = make_network("mif", 1).replace(layers=[Layer(neurons=3, neuron="clipped")])
+    clipped = dataclasses.replace(mif, name="clipped", equations=equations)
+    description = make_network("mif", 1).replace(layers=[Layer(neurons=3, neuron=clipped)])
     generator = np.random.default_rng(5)
     inputs, weights = make_pulses(generator), make_weights(description, generator)
     assert LanesEngine(description, Goodness()).present(inputs, weights)[0].goodness_terms.any()

@@ -17,7 +17,7 @@ from brianff.errors import BrianffError, NumericalError
 
 LAYERS = (
     Layer(neurons=7, initial_weight_deviation=0.5),
-    Layer(neurons=5, current=60 * uA, initial_weight_deviation=0.5),
+    Layer(neurons=5, current_scale=60 * uA, initial_weight_deviation=0.5),
 )
 IMAGES = np.random.default_rng(1).random((9, 12))
 LABELS = np.tile(np.arange(4), (9, 1))

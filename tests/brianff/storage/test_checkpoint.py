@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from brianff import checkpoint
-from brianff.storage.checkpoint import digest, load_checkpoint, previous_path, save_checkpoint, write_atomically
 from brianff.errors import CheckpointError
+from brianff.storage.checkpoint import digest, load_checkpoint, previous_path, save_checkpoint, write_atomically
 
 same_directory = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 

@@ -1,0 +1,133 @@
+"""How intensities become presynaptic events: descriptions, each with the spikes that it gives."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field, PlainSerializer, PlainValidator, model_validator
+from scipy.sparse import csr_matrix
+
+from brianff.description.base import Description
+from brianff.registry import Registry
+
+__all__ = ["ENCODINGS", "Encoding", "InputEncoding", "LatencyEncoding", "PulseEncoding", "RateEncoding"]
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class InputEncoding(Description):
+    """Base of the encodings, a user's own too: input units spike at steps of their own.
+
+    Parameters
+    ----------
+    steps : int
+        Length of a presentation in time steps.
+    """
+
+    name: ClassVar[str] = ""
+    """Name in files, as `kind`."""
+    repeatable: ClassVar[bool] = True
+    """Whether the same intensities give the same spikes each time."""
+    steps: int = Field(20, ge=1)
+
+    def spikes(self, intensities: np.ndarray, generator: np.random.Generator) -> np.ndarray | csr_matrix:
+        """Return the spikes of the input units.
+
+        Parameters
+        ----------
+        intensities : ndarray, shape (presentations, inputs)
+            Not negative.
+        generator : numpy.random.Generator
+            For encodings that draw.
+
+        Returns
+        -------
+        ndarray of bool, shape (steps, presentations, inputs), or csr_matrix, shape (steps x presentations, inputs)
+            A sparse matrix holds ones, step after step.
+        """
+        raise NotImplementedError
+
+
+class PulseEncoding(InputEncoding):
+    """Every input unit emits the same train of alpha pulses; the amplitude of its pulses is its intensity.
+
+    Parameters
+    ----------
+    steps : int
+        Length of a presentation in time steps.
+    pulse_steps : tuple of int
+        Steps at which the pulses arrive, in [0, steps).
+    """
+
+    name: ClassVar[str] = "pulses"
+    pulse_steps: tuple[int, ...] = (0,)
+
+    @model_validator(mode="after")
+    def _pulses_inside(self) -> Self:
+        if not self.pulse_steps or not all(0 <= step < self.steps for step in self.pulse_steps):
+            raise ValueError(f"pulse_steps must name at least one step from 0 to {self.steps - 1}")
+        if list(self.pulse_steps) != sorted(set(self.pulse_steps)):
+            raise ValueError("pulse_steps must be in rising order, each step once")
+        return self
+
+
+class RateEncoding(InputEncoding):
+    """Bernoulli rate coding: an input unit spikes at each step with probability `maximum_probability` x intensity.
+
+    Parameters
+    ----------
+    steps : int
+        Length of a presentation in time steps.
+    maximum_probability : float
+    rest_steps : int
+        Steps of silence before each presentation; they matter where a layer's membrane is carried over.
+    """
+
+    name: ClassVar[str] = "rate"
+    steps: int = Field(23, ge=1)
+    repeatable: ClassVar[bool] = False
+    maximum_probability: Probability = 0.25
+    rest_steps: int = Field(0, ge=0)
+
+    def spikes(self, intensities, generator):
+        """Draw for the units of some intensity only: four of five pixels of a handwritten digit are black."""
+        presentations, inputs = intensities.shape
+        active = np.flatnonzero(intensities)
+        probability = (self.maximum_probability * intensities.ravel()[active]).astype(np.float32)
+        spikes = generator.random((self.steps, len(active)), dtype=np.float32) < probability
+        presentation, unit = np.divmod(active.astype(np.int32), np.int32(inputs))
+        step, which = np.divmod(np.flatnonzero(spikes), len(active) or 1)  # faster than nonzero of two dimensions
+        row = step.astype(np.int32) * np.int32(presentations) + presentation[which]
+        rows = self.steps * presentations
+        starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))])
+        return csr_matrix((np.ones(len(which)), unit[which], starts), shape=(rows, inputs))
+
+
+class LatencyEncoding(InputEncoding):
+    """Latency coding: an input unit spikes once, the earlier the higher its intensity; zero intensity: no spike."""
+
+    name: ClassVar[str] = "latency"
+
+    def spikes(self, intensities, generator):
+        """Step 0 for an intensity of 1 or more, the last step for the faintest, none for 0."""
+        spike_step = np.rint((1.0 - np.minimum(intensities, 1.0)) * (self.steps - 1))
+        return (np.arange(self.steps)[:, np.newaxis, np.newaxis] == spike_step) & (intensities > 0)
+
+
+ENCODINGS = Registry(
+    "encoding", InputEncoding, {one.name: one for one in (PulseEncoding, RateEncoding, LatencyEncoding)}
+)
+
+
+def _find(value: Any) -> InputEncoding:
+    if isinstance(value, dict):
+        value = {"name" if key == "kind" else key: item for key, item in value.items()}
+    return ENCODINGS.make(ENCODINGS.find(value))
+
+
+def _describe(encoding: InputEncoding) -> dict[str, Any]:
+    return {"kind": ENCODINGS.name_of(type(encoding)), **encoding.model_dump(mode="json")}
+
+
+Encoding = Annotated[InputEncoding, PlainValidator(_find), PlainSerializer(_describe)]

@@ -43,7 +43,7 @@ def calls(monkeypatch):
         monkeypatch.setattr(sys.modules[parent], attribute, fake, raising=False)
 
     import brianff.analysis
-    import brianff.protocols  # noqa: F401
+    import brianff.protocols.studies  # noqa: F401
 
     module(
         "brianff.protocols.training", prepare="trainer", train=SUMMARY, resume=SUMMARY, evaluate={"test_accuracy": 0.5}

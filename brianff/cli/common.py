@@ -1,0 +1,71 @@
+"""What the commands share: their options, tables, errors, and how work is stopped and begun again."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from brianff.errors import ConfigurationError
+
+DataDirectory = Annotated[
+    Path | None, typer.Option("--data-dir", help="Directory of the image sets (else BRIANFF_DATA or the cache).")
+]
+Out = Annotated[Path, typer.Option("--out", help="Directory in which the run directory is made.")]
+Quick = Annotated[bool, typer.Option("--quick", help="A small part of the study, in about two minutes.")]
+StudyOut = Annotated[
+    Path | None, typer.Option("--out", help="Directory of the study (default: runs/study-NAME, or -NAME-quick).")
+]
+Seeds = Annotated[str, typer.Option("--seeds", metavar="N,...", help="Seeds, one run each.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which batch systems send, handled as Ctrl-C is."""
+
+
+def terminate(*_: object) -> NoReturn:
+    raise Terminated
+
+
+def names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def whole_numbers(option: str, text: str) -> list[int]:
+    given = names(text)
+    if not given or not all(name.isdecimal() for name in given):
+        raise ConfigurationError(f"{option} is {text!r}; it takes whole numbers separated by commas, such as 1,2,3")
+    return [int(name) for name in given]
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Say how to go on when several runs are stopped by Ctrl-C or SIGTERM."""
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        typer.echo("brianff: stopped; the same command goes on with what is missing", err=True)
+        raise typer.Exit(143 if isinstance(stop, Terminated) else 130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def results(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the accuracies and the wall time of a summary as text."""
+    rows = [(key.replace("_", " "), f"{value:.2%}") for key, value in summary.items() if key.endswith("_accuracy")]
+    if seconds := summary.get("wall_seconds"):
+        parts = ", ".join(f"{part} {value:.1f} s" for part, value in seconds.items())
+        rows.append(("wall time", f"{sum(seconds.values()):.1f} s ({parts})"))
+    return rows
+
+
+def print_table(rows: list[tuple[str, str]]) -> None:
+    width = max((len(item) for item, _ in rows), default=0)
+    for item, value in rows:
+        typer.echo(f"{item:{width}}  {value}")

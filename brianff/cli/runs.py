@@ -1,0 +1,159 @@
+"""Commands of one run: demo, train, evaluate, plot, energy."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from brianff.cli.common import DataDirectory, Out, Run, Terminated, print_table, results, terminate
+from brianff.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from brianff.protocols.configuration import Protocol
+    from brianff.storage.run_directory import RunDirectory
+
+app = typer.Typer()
+
+
+@app.command()
+def demo(out: Out = Path("runs")) -> None:
+    """Train on scikit-learn's 8x8 digits: no download."""
+    from brianff.protocols.configuration import load_protocol
+
+    _train(load_protocol("msnn-digits"), out, None)
+
+
+@app.command()
+def train(
+    protocol: Annotated[
+        str | None, typer.Argument(metavar="PROTOCOL", help="A named protocol or the path of a TOML file.")
+    ] = None,
+    data_dir: DataDirectory = None,
+    out: Out = Path("runs"),
+    seed: Annotated[
+        str | None, typer.Option("--seed", metavar="N", help="Seed of the run: the same as --set seed=N.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. learning.epochs=3.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
+    ] = None,
+) -> None:
+    """Train a protocol, or go on with a run."""
+    if (protocol is None) == (resume is None):
+        raise ConfigurationError("train takes either a PROTOCOL or --resume RUN")
+    if resume is not None:
+        if seed is not None or settings:
+            raise ConfigurationError("--resume takes --seed and --set from the run: leave them out")
+        _resume(resume, data_dir)
+    if protocol is not None:
+        from brianff.protocols.configuration import load_protocol
+
+        seed_setting = [] if seed is None else [f"seed={seed}"]
+        _train(load_protocol(protocol, [*(settings or ()), *seed_setting]), out, data_dir)
+
+
+def _train(protocol: Protocol, out: Path, data_dir: Path | None) -> None:
+    from brianff.protocols import training
+    from brianff.storage.run_directory import RunDirectory
+
+    trainer = training.prepare(protocol, data_dir)  # what cannot be trained leaves no run directory
+    run = RunDirectory.create(out, protocol.name, protocol.seed)
+    with _resumable(run, data_dir):
+        summary = training.train(trainer, run)
+    _finish(run, summary, data_dir)
+
+
+def _resume(path: Path, data_dir: Path | None) -> None:
+    from brianff.protocols import training
+    from brianff.storage.run_directory import RunDirectory
+
+    run = RunDirectory.open(path)
+    with _resumable(run, data_dir):
+        summary = training.resume(run, data_dir)
+    _finish(run, summary, data_dir)
+
+
+def _finish(run: RunDirectory, summary: dict[str, Any], data_dir: Path | None) -> None:
+    from brianff.analysis.report import write_figures
+
+    write_figures(run, data_dir)
+    print_table([*results(summary), ("run directory", str(run.path))])
+
+
+@contextmanager
+def _resumable(run: RunDirectory, data_dir: Path | None) -> Iterator[None]:
+    """Say how to resume when the work inside is stopped by Ctrl-C or SIGTERM."""
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if run.checkpoint_path.exists():
+            command = ["brianff", "train", "--resume", str(run.path)]
+            command += ["--data-dir", str(data_dir)] if data_dir else []
+            typer.echo(f"brianff: stopped; resume with: {shlex.join(command)}", err=True)
+        else:
+            typer.echo(f"brianff: stopped before the first checkpoint; start again ({run.path} is unused)", err=True)
+        raise typer.Exit(143 if isinstance(stop, Terminated) else 130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="A run directory.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", metavar="PROTOCOL", help="Named protocol or TOML file, with --weights.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", metavar="FILE.npz", help="Arrays weights_0, ... and label_codes.")
+    ] = None,
+    data_dir: DataDirectory = None,
+    out: Out = Path("runs"),
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, with --weights.")
+    ] = None,
+) -> None:
+    """Measure the accuracy of a trained run, which stays as it is, or of weights that were trained elsewhere."""
+    if (run is None) == (protocol is None) or (protocol is None) != (weights is None):
+        raise ConfigurationError("evaluate takes either a RUN, or --protocol PROTOCOL and --weights FILE.npz")
+    from brianff.protocols import training
+    from brianff.storage.run_directory import RunDirectory
+
+    if run is not None:
+        print_table(results(training.evaluate(RunDirectory.open(run), data_dir)))
+    if protocol is not None and weights is not None:
+        from brianff.protocols.configuration import load_protocol
+        from brianff.protocols.foreign import evaluate_weights
+
+        made, summary = evaluate_weights(load_protocol(protocol, settings or ()), weights, out, data_dir)
+        print_table([*results(summary), ("run directory", str(made.path))])
+
+
+@app.command()
+def plot(run: Run, data_dir: DataDirectory = None) -> None:
+    """Write a run's figures."""
+    from brianff.analysis.report import write_figures
+    from brianff.storage.run_directory import RunDirectory
+
+    for path in write_figures(RunDirectory.open(run), data_dir):
+        typer.echo(path)
+
+
+@app.command()
+def energy(run: Run, data_dir: DataDirectory = None) -> None:
+    """Measure where a run's energy goes; write energy.json and a figure into the run directory."""
+    from brianff.analysis.energy import ledger_rows, write_ledger
+    from brianff.storage.run_directory import RunDirectory
+
+    entries = write_ledger(RunDirectory.open(run), data_dir)
+    print_table(ledger_rows(entries))
+    for note in entries["notes"]:
+        typer.echo(f"note: {note}")

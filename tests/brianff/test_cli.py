@@ -43,6 +43,7 @@ def calls(monkeypatch):
         monkeypatch.setattr(sys.modules[parent], attribute, fake, raising=False)
 
     import brianff.analysis
+    import brianff.data
     import brianff.protocols.studies  # noqa: F401
 
     module(

@@ -75,14 +75,14 @@ class Goodness:
 
     def total(self, terms: np.ndarray) -> np.ndarray:
         """Return the goodness (presentations,) of goodness terms (presentations, neurons)."""
-        return self._pooling.total(terms)
+        return self.pooled.total(terms)
 
     def share(self, terms: np.ndarray) -> np.ndarray:
         """Return the derivative of the goodness with respect to each term, broadcastable to the terms' shape."""
-        return self._pooling.share(terms)
+        return self.pooled.share(terms)
 
     @property
-    def _pooling(self) -> Pooling:
+    def pooled(self) -> Pooling:
         return self.pooling if isinstance(self.pooling, Pooling) else _BY_NAME[self.pooling]
 
     @property

@@ -14,6 +14,7 @@ from brianff.acceleration.matrix_products import product
 __all__ = [
     "Events",
     "Input",
+    "Momentary",
     "PulseInput",
     "SparseSpikes",
     "SpikeAverages",
@@ -260,3 +261,27 @@ class SpikeAverages(Input):
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
         """Return the presynaptic factor (presentations, inputs): the time averages."""
         return self.currents
+
+
+@dataclass(frozen=True)
+class Momentary(Input):
+    """Spikes of one step, for plasticity inside a presentation.
+
+    Parameters
+    ----------
+    spikes : csr_matrix, shape (presentations, inputs)
+        Ones where a unit spikes.
+    """
+
+    spikes: csr_matrix
+
+    def __len__(self) -> int:
+        return self.spikes.shape[0]
+
+    def select(self, presentations) -> Momentary:
+        """Return the spikes of some presentations."""
+        return Momentary(self.spikes[presentations])
+
+    def presynaptic(self, pulse_response: np.ndarray) -> csr_matrix:  # type: ignore[override]
+        """Return the presynaptic factor (presentations, inputs), a sparse matrix: the spikes."""
+        return self.spikes

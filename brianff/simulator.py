@@ -140,6 +140,10 @@ class Simulator:
         self.neuron_steps = 0
 
     @property
+    def populations(self):
+        return self._engine.populations
+
+    @property
     def carries(self) -> bool:
         """Whether any layer carries its membrane over from one presentation to the next."""
         return any(layer.membrane is not None for layer in self.layers)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from brianff.goodness import Goodness, Pooling
+from brianff.registry import Registry
 
 __all__ = ["GOODNESS", "LargestTerms", "LogOfSum", "Negentropy"]
 
@@ -59,7 +60,7 @@ class Negentropy(Pooling):
         return shifted / shifted.mean(axis=1, keepdims=True)
 
 
-GOODNESS = {
+_KNOWN = {
     goodness.name: goodness
     for goodness in (
         Goodness("mean-square", "activity**2", "2*activity", "mean"),
@@ -76,6 +77,7 @@ GOODNESS = {
         Goodness("spike-count", pooling="sum", counts_spikes=True),
     )
 }
+GOODNESS = Registry("goodness", Goodness, _KNOWN)
 """Known goodness functions of a layer's activity z, averaged over the presentation:
 
 - `squared-norm`: sum of z^2; `mean-square`: the same divided by the number of neurons;

@@ -8,9 +8,10 @@ layer. Decisions and losses are computed from log-odds, never from P, which satu
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from brianff.errors import ConfigurationError
+from brianff.registry import Registry
 from brianff.responses import Responses
 
 __all__ = ["MODULATORS", "Modulator", "Pair", "Sigmoid", "Symmetric"]
@@ -43,10 +44,19 @@ class Modulator:
         """
         raise NotImplementedError
 
-    def mixed(self, responses: Responses, positive: np.ndarray) -> np.ndarray:
+    name = ""
+    paired = False
+
+    def groups(self, neurons: int) -> np.ndarray:
+        return np.zeros(neurons, dtype=int)
+
+    def mixed(self, responses: Responses, positive: np.ndarray, clip: float | None = None) -> np.ndarray:
         """Return -dL/dg of each goodness term where `positive` (presentations,) tells the polarity of each."""
         up, down = self.broadcast(responses, responses)
-        return np.where(positive[:, np.newaxis], up, down) * self.share(responses)
+        modulator = np.where(positive[:, np.newaxis], up, down) * self.share(responses)
+        if clip is not None:
+            modulator = modulator * (np.abs(self.log_odds(responses)) < -logit(clip))[:, np.newaxis]
+        return modulator
 
     def share(self, responses: Responses) -> np.ndarray:
         """Return dG/dg of each goodness term, broadcastable to (presentations, neurons)."""
@@ -75,6 +85,8 @@ class Sigmoid(Modulator):
     Source: arXiv 2406.16479.
     """
 
+    name = "sigmoid"
+
     def broadcast(self, positive, negative):
         return self._signed(positive, 1.0), self._signed(negative, -1.0)
 
@@ -96,6 +108,9 @@ class Pair(Modulator):
     NIPS 2016), -a exp(...) / (1 + sum of exp(...)) for each, and minus their sum for the right label. The negatives of
     an image follow each other.
     """
+
+    name = "pair"
+    paired = True
 
     def broadcast(self, positive, negative):
         violation = self._violation(positive, negative)
@@ -127,7 +142,11 @@ class Symmetric(Modulator):
     arXiv 2406.16479.
     """
 
+    name = "symmetric"
     epsilon = 0.01
+
+    def groups(self, neurons):
+        return np.minimum(np.arange(neurons) // max(neurons // 2, 1), 1)
 
     def broadcast(self, positive, negative):
         return self._toward(positive, plus=True), self._toward(negative, plus=False)
@@ -168,5 +187,5 @@ class Symmetric(Modulator):
         return np.where(in_own_half, (other / own / total)[:, np.newaxis], (-1.0 / total)[:, np.newaxis])
 
 
-MODULATORS = {"pair": Pair, "sigmoid": Sigmoid, "symmetric": Symmetric}
+MODULATORS = Registry("modulator", Modulator, {"pair": Pair, "sigmoid": Sigmoid, "symmetric": Symmetric})
 """Modulators by the name of their probability."""

@@ -1,4 +1,8 @@
-"""Readouts: what a layer that was trained without its help tells about the class of a presentation."""
+"""Readouts: what infers the class of an image.
+
+The goodness readout asks the network itself. All others are functions of latents, those of training images with their
+labels and those of others with theirs, and return an accuracy: `linear_readout` is the pattern of one's own.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from brianff.registry import Registry
 from brianff.simulator import Simulator
 
 if TYPE_CHECKING:
     from brianff.protocols.trainer import Trainer
 
-__all__ = ["latents", "linear_readout", "majority_readout", "readout_accuracies"]
+__all__ = ["READOUTS", "GoodnessReadout", "latents", "linear_readout", "majority_readout", "readout_accuracies"]
 
 
 def latents(
@@ -53,7 +58,7 @@ def latents(
 
 
 def readout_accuracies(trainer: Trainer, report: Callable[[int], None] = lambda images: None) -> dict[str, float]:
-    """Return the accuracy of linear readouts on the held-out images, fitted to the first training images.
+    """Return the accuracy of the protocol's readout on the held-out images, fitted to the first training images.
 
     Parameters
     ----------
@@ -70,16 +75,7 @@ def readout_accuracies(trainer: Trainer, report: Callable[[int], None] = lambda 
     evaluation, protocol = trainer.protocol.evaluation, trainer.protocol
     fitted = trainer.training.first(evaluation.readout_images)
     images = [part.intensities(slice(None)) for part in (fitted, trainer.held_out)]
-    engine = protocol.engine
-    untrained = Simulator(
-        protocol.network,
-        trainer.simulator.goodness,
-        engine.name,
-        engine.lanes,
-        protocol.seed,
-        precision=engine.precision,
-    )
-
+    untrained = trainer.new_simulator(workers=1)
     features = {
         "readout_accuracy": [latents(trainer.simulator, part, evaluation.layers) for part in images],
         "untrained_readout_accuracy": [latents(untrained, part, evaluation.layers) for part in images],
@@ -87,7 +83,7 @@ def readout_accuracies(trainer: Trainer, report: Callable[[int], None] = lambda 
     }
     report(len(trainer.held_out))
     return {
-        name: linear_readout(training, fitted.labels, held_out, trainer.held_out.labels)
+        name: protocol.readout(training, fitted.labels, held_out, trainer.held_out.labels)
         for name, (training, held_out) in features.items()
     }
 
@@ -134,3 +130,13 @@ def majority_readout(
     belongs = (np.argmax(response, axis=0) == np.arange(len(classes))[:, np.newaxis]) & voting
     votes = latents @ belongs.T / np.maximum(belongs.sum(axis=1), 1)
     return float(np.mean(classes[np.argmax(votes, axis=1)] == labels)) if len(labels) else float("nan")
+
+
+class GoodnessReadout:
+    """Shows each image with every label and takes the label with the highest score; nothing is fitted."""
+
+
+READOUTS = Registry(
+    "readout", None, {"goodness": GoodnessReadout, "linear": linear_readout, "majority": majority_readout}
+)
+"""Readouts by name."""

@@ -19,10 +19,15 @@ def devices(
         Path | None, typer.Option("--figure", help="Also draw the devices' curves into this file.")
     ] = None,
 ) -> None:
-    """List the presets of synaptic devices with their sources."""
-    from brianff.equations.devices import DEVICES
+    """List the presets of synaptic devices: law, energy of a pulse in the middle of the range, source."""
+    from brianff.description.device import DEVICES, LAWS, Device
 
-    print_table([(name, preset.source) for name, preset in DEVICES.items()])
+    rows = []
+    for name, preset in DEVICES.items():
+        device = Device(preset=preset)
+        energies = ", ".join(f"{device.pulse_energy(way):.2g} J {way}" for way in ("up", "down"))
+        rows += [(name, f"{preset.law.name}; {energies}"), ("", preset.source)]
+    print_table([*rows, ("laws", ""), *((name, law.formula) for name, law in LAWS.items())])
     if figure is not None:
         from brianff.analysis.devices import device_sheet
         from brianff.analysis.style import save_figure

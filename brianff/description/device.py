@@ -166,3 +166,9 @@ class Device(Description):
     def responses(self) -> tuple[PulseResponse, ...]:
         """Responses of the mean device to pulses up and down; none: any change in one pulse."""
         return self.base.law.responses(self.physics)
+
+    def pulse_energy(self, direction: Literal["up", "down"], conductance: float | None = None) -> float:
+        """Return the energy (joule) of a pulse into a conductance (siemens; None: the middle of the range)."""
+        p = self.physics
+        middle = 0.5 * (p["G_on"] + p["G_off"]) if conductance is None else conductance
+        return p["write_energy"] or p[f"write_voltage_{direction}"] ** 2 * p[f"write_time_{direction}"] * middle

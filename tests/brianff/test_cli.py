@@ -189,7 +189,11 @@ def test_study_robustness(brianff, calls, monkeypatch):
 def test_devices(brianff):
     status, output, _ = brianff("devices")
     assert status == 0
-    assert [line.split()[0] for line in output.splitlines()][:3] == ["ideal", "linear", "ecram"]
+    lines = output.splitlines()
+    assert [line.split()[0] for line in lines[:6:2]] == ["ideal", "linear", "ecram"]
+    assert "linear-step; 1e-15 J up, 1e-15 J down" in lines[4]
+    assert "Tang et al., IEDM 2018" in lines[5]
+    assert "dy = step (1 - slope y)" in output
 
 
 def test_doctor(brianff, monkeypatch):

@@ -209,9 +209,9 @@ def test_a_derived_preset_differs_in_the_named_values_only():
 
 
 def test_quantities_are_written_as_text_that_reads_back_exactly():
-    device = Device(preset="ecram", parameters={"G_on": 7.3 * uS, "write_energy": 2e-15 * joule})
+    device = Device(preset="ecram", parameters={"G_on": 8 * uS, "write_energy": 2e-15 * joule})
     assert Device(**device.model_dump(mode="json")) == device
-    assert device.model_dump(mode="json")["parameters"] == {"G_on": "7.3e-06 S", "write_energy": "2e-15 J"}
+    assert device.model_dump(mode="json")["parameters"] == {"G_on": "8e-06 S", "write_energy": "2e-15 J"}
 
 
 UP = {"direction": ["up"] * 3 + ["down"] * 3, "pulse": [0, 1, 2] * 2, "conductance_uS": [1, 2, 3, 3, 2, 1]}

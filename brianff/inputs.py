@@ -34,6 +34,10 @@ class Input:
     def __len__(self) -> int:
         raise NotImplementedError
 
+    def select(self, presentations) -> Input:
+        """Return the input of some presentations: an index array, a mask or a slice."""
+        raise NotImplementedError
+
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
         """Return the presynaptic factor, shape (presentations, inputs): what a unit drives a synapse with.
 
@@ -282,6 +286,6 @@ class Momentary(Input):
         """Return the spikes of some presentations."""
         return Momentary(self.spikes[presentations])
 
-    def presynaptic(self, pulse_response: np.ndarray) -> csr_matrix:  # type: ignore[override]
+    def presynaptic(self, pulse_response: np.ndarray) -> csr_matrix:
         """Return the presynaptic factor (presentations, inputs), a sparse matrix: the spikes."""
         return self.spikes

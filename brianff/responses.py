@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brianff.goodness import Goodness
-from brianff.inputs import PulseInput, SpikeAverages, SpikeInput
+from brianff.inputs import Input
 
 if TYPE_CHECKING:
     import pandas
@@ -23,7 +23,7 @@ class Responses:
 
     Parameters
     ----------
-    inputs : PulseInput, SpikeInput or SpikeAverages
+    inputs : Input
         What the layer received.
     goodness_terms : ndarray, shape (presentations, neurons)
         Goodness of each neuron, averaged over the presentation.
@@ -39,7 +39,7 @@ class Responses:
         Weighted goodness of the frozen layers below, where the layer collaborates with them.
     """
 
-    inputs: PulseInput | SpikeInput | SpikeAverages
+    inputs: Input
     goodness_terms: np.ndarray
     postsynaptic: np.ndarray
     measure: Goodness

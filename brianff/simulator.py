@@ -280,7 +280,7 @@ class Simulator:
         """
         from brianff.recording import record
 
-        return record(self, images, labels, np.asarray(neurons), range(len(self.layers))[layer], polarity)
+        return record(self, images, labels, np.asarray(neurons, dtype=int), range(len(self.layers))[layer], polarity)
 
     @contextmanager
     def evaluation(self) -> Iterator[None]:

@@ -115,7 +115,7 @@ class InsidePresentations:
     def _factors(self, done: int, count: int) -> np.ndarray:
         """Return the factor of the learning rate for each batch of the next presentations; online, one for all."""
         starts = done + np.arange(0, count, self.batch if self.batch > 1 else max(count, 1))
-        factors = np.array([self._trainer.schedule_factor(start) for start in starts])
+        factors = np.array([self._trainer.schedule_factor(int(start)) for start in starts])
         return np.broadcast_to(factors, -(-count // self.batch))
 
     def _run_program(self, spikes, positive: np.ndarray, factors: np.ndarray) -> np.ndarray:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brianff.errors import CheckpointError
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.trainer import Trainer
-from brianff.protocols.training import prepare, resume, train
 from brianff.storage.run_directory import RunDirectory
 
 __all__ = ["run_sweep"]
@@ -20,7 +18,6 @@ def run_sweep(
     directory: Path,
     data_dir: Path | None = None,
     progress: bool = True,
-    after_epoch: Callable[[Trainer], None] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Make every run that is missing, go on with those that were stopped, and return all summaries.
 
@@ -33,8 +30,6 @@ def run_sweep(
         Where the data sets are.
     progress : bool
         Show a progress bar for each run.
-    after_epoch : callable, optional
-        As in `train`.
 
     Returns
     -------
@@ -49,15 +44,12 @@ def run_sweep(
         Whatever a run raises; the runs before it are kept.
     """
     return {
-        name: _complete(RunDirectory(Path(directory, name)), protocol, data_dir, progress, after_epoch)
+        name: _complete(RunDirectory(Path(directory, name)), protocol, data_dir, progress)
         for name, protocol in protocols.items()
     }
 
 
-def _complete(run: RunDirectory, protocol: Protocol, data_dir, progress, after_epoch) -> dict[str, Any]:
-    if not run.started:
-        run.make(exist_ok=True)
-        return train(prepare(protocol, data_dir), run, progress, after_epoch)
-    if Protocol(**run.read_config()) != protocol:
-        raise CheckpointError(f"{run.path} holds a run of another configuration: move it away, or name another --out")
-    return run.read_summary() if run.finished else resume(run, data_dir, progress, after_epoch)
+def _complete(run: RunDirectory, protocol: Protocol, data_dir, progress) -> dict[str, Any]:
+    if run.finished and Protocol(**run.read_config()) == protocol:
+        return run.read_summary()
+    return Trainer(protocol, data_dir=data_dir).fit(run, progress)

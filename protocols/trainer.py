@@ -19,6 +19,7 @@ from brianff.matching import choose
 from brianff.protocols import callbacks as hooks
 from brianff.protocols.callbacks import Callback
 from brianff.protocols.configuration import Protocol
+from brianff.protocols.contrast import Contrast
 from brianff.protocols.eligibility import InsidePresentations
 from brianff.protocols.frozen import KEPT_SPIKES, FrozenLayers
 from brianff.protocols.inference import Score, accuracy
@@ -197,6 +198,7 @@ class Trainer:
         for shown, spikes in batches:
             if ahead:
                 batches.begin()
+            contrast: Contrast
             if self._inside is not None:
                 contrast = self._inside.present(shown, spikes, done)
             else:
@@ -346,7 +348,7 @@ class Trainer:
             self._inside.trace.value[:] = arrays["eligibility"]
         hooks.restore(self.protocol.callbacks, arrays)
         self._frozen_below = None
-        self._history = [tuple(row) for row in values["history"]]  # type: ignore[misc]
+        self._history = [tuple(row) for row in values["history"]]
         self.simulator.streams.restore(values["streams"])
         self.simulator.presentations = values["presentations"]
         self.simulator.neuron_steps = values["neuron_steps"]

@@ -3,9 +3,9 @@
 import pytest
 
 from brianff.errors import CheckpointError
-from brianff.protocols import sweep
 from brianff.protocols.configuration import load_protocol
 from brianff.protocols.sweep import run_sweep
+from brianff.protocols.trainer import Trainer
 
 SMALL = ["data.training_images=32", "network.layers.0.neurons=8", "learning.epochs=2"]
 SMALL += ["evaluation.epoch_images=10", "evaluation.training_images=10"]
@@ -25,7 +25,7 @@ def test_finished_runs_are_kept_and_stopped_ones_resumed(protocols, tmp_path, mo
         raise KeyboardInterrupt
 
     run_sweep({"seed1": protocols["seed1"]}, tmp_path / "parts", progress=False)
-    monkeypatch.setattr(sweep, "train", stopped)
+    monkeypatch.setattr(Trainer, "fit", stopped)
     with pytest.raises(KeyboardInterrupt):
         run_sweep(protocols, tmp_path / "parts", progress=False)
     kept = (tmp_path / "parts" / "seed1" / "summary.json").stat().st_mtime_ns

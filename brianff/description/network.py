@@ -8,6 +8,7 @@ import brian2
 from brian2 import StateUpdateMethod
 from pydantic import Field, PlainSerializer, field_validator, model_validator
 
+from brianff.describing import Described, layer_table
 from brianff.description.base import Description
 from brianff.description.device import Device
 from brianff.description.encodings import Encoding, PulseEncoding
@@ -120,7 +121,7 @@ class Layer(Description):
         return self
 
 
-class Network(Description):
+class Network(Described, Description):
     """A feedforward network: encoding of images and labels, and one or more layers.
 
     Parameters
@@ -182,3 +183,10 @@ class Network(Description):
     def rest_steps(self) -> int:
         """Steps of silence before each presentation."""
         return getattr(self.encoding, "rest_steps", 0)
+
+    def _facts(self) -> dict[str, Any]:
+        layers = " -> ".join(f"{layer.neurons} {layer.neuron.name}" for layer in self.layers)
+        encoding = f"{self.encoding.name}, {self.encoding.steps} steps of {self.time_step}"
+        return {"inputs": self.inputs, "classes": self.classes, "layers": layers, "encoding": encoding}
+
+    _table = layer_table

@@ -54,7 +54,7 @@ def check(recorded: Mapping[str, str], given: Mapping[str, str]) -> None:
     for name, digest in recorded.items():
         if digest not in given.values():
             if any(Path(other).name == Path(name).name for other in given):
-                raise ConfigurationError(f"{name} has changed since this run was made with it: restore it, or train anew")
+                raise ConfigurationError(f"{name} has changed since this run was made: restore it, or train anew")
             raise ConfigurationError(f"this run was made with --import {name}; give it again")
 
 
@@ -103,8 +103,8 @@ def _failed(name: str, error: Exception) -> ConfigurationError:
 
 
 def _digest(module: ModuleType) -> str:
-    if module.__file__ is None:
+    if getattr(module, "__file__", None) is None:
         raise ConfigurationError(f"--import {module.__name__}: a module without a file; name one that registers parts")
-    file = Path(module.__file__)
+    file = Path(str(module.__file__))
     files = sorted(file.parent.rglob("*.py")) if hasattr(module, "__path__") else [file]
     return hashlib.sha256(b"".join(part.read_bytes() for part in files)).hexdigest()

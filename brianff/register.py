@@ -77,8 +77,6 @@ readout = Kind("protocols.readout:READOUTS")
 KINDS = {name: value for name, value in globals().items() if isinstance(value, Kind)}
 """Every kind by name; the entry points of installed packages are in the group ``brianff.<name>``."""
 
-__all__ = ["KINDS", "Kind", *KINDS]  # noqa: PLE0604
-
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*KINDS, "KINDS"])

@@ -44,8 +44,8 @@ class Registry(Mapping[str, Any]):
         point = self._entry_points().get(name)
         if point is None:
             raise ConfigurationError(
-                f"no {self.kind} {name!r}; known: {', '.join(self)}; one of your own: brianff.register.{self.kind}(...), "
-                "and for the command line --import the module that does so"
+                f"no {self.kind} {name!r}; known: {', '.join(self)}; to add one: brianff.register.{self.kind}(...), "
+                "for the command line in a module that you --import"
             )
         try:
             self._parts[name] = self.checked(point.load())

@@ -1,16 +1,67 @@
-"""Commands that list what is there: devices, data sets, the installation."""
+"""Commands that list what is there: parts that are known by name, data sets, the installation."""
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brianff.cli.common import DataDirectory, print_table
+from brianff.cli.common import DataDirectory, Imports, print_table
+from brianff.imports import import_parts
+
+if TYPE_CHECKING:
+    from brianff.equations import Preset
 
 app = typer.Typer()
 data_app = typer.Typer(help="List the data sets, or fetch one.", rich_markup_mode=None)
+
+
+@app.command()
+def neurons(imports: Imports = None) -> None:
+    """List the neuron models: equations, unit of the activity, presets with their sources."""
+    from brianff import register
+
+    import_parts(imports or ())
+    for name, model in register.neuron.registry.items():
+        equations = [line for line in model.equations.splitlines() if "/dt =" in line or line.startswith("activity")]
+        spike = f"spike where {model.threshold}: {model.reset or 'no reset'}" if model.threshold else ""
+        unit = f"unit of the activity: {model.activity_unit or 1}"
+        _print_part(name, *equations, spike, unit, *map(_cited, model.presets.values()))
+
+
+@app.command()
+def goodness(imports: Imports = None) -> None:
+    """List the goodness functions of a layer: formula and source."""
+    from brianff import register
+
+    import_parts(imports or ())
+    for name, part in register.goodness.registry.items():
+        _print_part(name, getattr(part, "formula", None) or part.density, getattr(part, "source", ""))
+    typer.echo("z, the activity of a neuron, is in the unit that `brianff neurons` shows.")
+
+
+@app.command()
+def modulators(imports: Imports = None) -> None:
+    """List the modulators: formula and source. They have the unit of 1 / goodness."""
+    from brianff import register
+
+    import_parts(imports or ())
+    for name, part in register.modulator.registry.items():
+        first, *more = (inspect.getdoc(part) or "").splitlines() or [""]
+        source = next((line.removeprefix("Source: ") for line in more if line.startswith("Source:")), "")
+        _print_part(name, getattr(part, "formula", None) or first, getattr(part, "source", None) or source)
+
+
+def _cited(preset: Preset) -> str:
+    sources = [preset.source, *(parameter.source for parameter in preset.parameters.values())]
+    return f"{preset.name}: {'; '.join(source for source in dict.fromkeys(sources) if source)}"
+
+
+def _print_part(name: str, *lines: str) -> None:
+    for number, line in enumerate(filter(None, lines)):
+        print_table([(f"{'' if number else name:24}", line)])
 
 
 @app.command()
@@ -18,10 +69,12 @@ def devices(
     figure: Annotated[
         Path | None, typer.Option("--figure", help="Also draw the devices' curves into this file.")
     ] = None,
+    imports: Imports = None,
 ) -> None:
     """List the presets of synaptic devices with their sources."""
     from brianff.equations.devices import DEVICES
 
+    import_parts(imports or ())
     print_table([(name, preset.source) for name, preset in DEVICES.items()])
     if figure is not None:
         from brianff.analysis.devices import device_sheet

@@ -40,8 +40,8 @@ class LabelCode(Description):
     """
 
     placement: Literal["append", "pixels", "code"] = "append"
-    strength: float = Field(1.0, ge=0)
-    bits: int = Field(100, ge=1)
+    strength: float = Field(default=1.0, ge=0)
+    bits: int = Field(default=100, ge=1)
     density: Probability = 0.3
 
 
@@ -84,7 +84,7 @@ class Layer(Description):
     """
 
     renamed: ClassVar[dict[str, str]] = {"current": "current_scale"}
-    neurons: int = Field(512, ge=1)
+    neurons: int = Field(default=512, ge=1)
     neuron: Neuron = MIF
     preset: str | None = None
     parameters: Annotated[dict[str, Any], PlainSerializer(as_text)] = Field(default_factory=dict)
@@ -96,7 +96,7 @@ class Layer(Description):
     weight_bound: Positive | None = None
     device: Device | None = None
     membrane: Literal["reset", "carried"] = "reset"
-    winners: int | None = Field(None, ge=1)
+    winners: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _few_winners(self) -> Self:
@@ -142,8 +142,8 @@ class Network(Described, Description):
         time steps only.
     """
 
-    pixels: int = Field(784, ge=1)
-    classes: int = Field(10, ge=2)
+    pixels: int = Field(default=784, ge=1)
+    classes: int = Field(default=10, ge=2)
     encoding: Encoding = PulseEncoding()
     label: LabelCode = LabelCode()
     layers: tuple[Layer, ...] = (Layer(),)

@@ -46,13 +46,13 @@ class RunDirectory(Described):
         Writes to its log.txt.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: str | Path):
         self.path = Path(path)
         self.figures = self.path / "figures"
         self.checkpoint_path = self.path / "checkpoint.npz"
 
     @classmethod
-    def create(cls, parent: Path, protocol_name: str, seed: int) -> Self:
+    def create(cls, parent: str | Path, protocol_name: str, seed: int) -> Self:
         """Make a new directory `<parent>/<protocol_name>-seed<seed>-<date>-<time>`.
 
         Raises
@@ -72,7 +72,7 @@ class RunDirectory(Described):
         raise AssertionError
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: str | Path) -> Self:
         """Return the run in an existing directory.
 
         Raises

@@ -192,6 +192,126 @@ def test_devices(brianff):
     assert [line.split()[0] for line in output.splitlines()][:3] == ["ideal", "linear", "ecram"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "named", "said"),
+    [
+        (
+            "neurons",
+            ["mif", "lif", "relu"],
+            ["dv/dt = (R*I - v)/tau : volt", "activity: mV", "Kang et al., IEEE TCAS-I"],
+        ),
+        ("goodness", ["mean-square", "l4-norm"], ["activity**4"]),
+        ("modulators", ["pair", "sigmoid"], ["P = s(a (G - theta))", "arXiv 2406.16479"]),
+    ],
+)
+def test_parts_are_listed_with_formula_unit_and_source(brianff, kind, named, said):
+    status, output, errors = brianff(kind)
+    assert (status, errors) == (0, "")
+    assert set(named) <= {line.split()[0] for line in output.splitlines() if not line.startswith(" ")}
+    assert [text for text in said if text not in output] == []
+
+
+def test_version(brianff):
+    from importlib.metadata import version
+
+    expected = (0, f"brianff {version('brianff')}\n", "")
+    assert brianff("--version") == brianff("--version train missing") == expected
+
+
+@pytest.fixture
+def parts(tmp_path, monkeypatch):
+    """Write a module that registers a neuron; what it leaves in this process is removed afterwards."""
+    from brianff.description.parts import NEURONS
+
+    monkeypatch.setattr(NEURONS, "_parts", dict(NEURONS._parts))
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    path = tmp_path / "my_parts.py"
+    path.write_text(
+        "from dataclasses import replace\nimport brianff\nfrom brianff.equations import MIF\n"
+        "brianff.register.neuron(replace(MIF, name='mine'))\n"
+    )
+    yield path
+    sys.modules.pop("my_parts", None)
+
+
+@pytest.fixture
+def remembering(monkeypatch):
+    """Let protocols remember what was imported."""
+    from brianff.protocols import configuration
+
+    class Protocol(configuration.Protocol):
+        imports: dict[str, str] = {}  # noqa: RUF012
+
+    monkeypatch.setattr(configuration, "Protocol", Protocol)
+
+
+@pytest.mark.usefixtures("remembering")
+@pytest.mark.parametrize("name", ["my_parts.py", "my_parts"])
+def test_a_run_remembers_what_was_imported(brianff, protocol, calls, parts, name):
+    from hashlib import sha256
+
+    line = f"train {protocol} --set network.layers.0.neurons=5 --set network.layers.0.neuron=mine"
+    protocol.write_text("[[network.layers]]\nneurons = 4\n")
+    status, _, errors = brianff(line)
+    assert status == 2
+    assert "no neuron 'mine'" in errors
+    assert "--import" in errors
+    assert brianff(f"{line} --import {name}")[0] == 0
+    trained = calls[0][1]
+    assert trained.network.layers[0].neuron.name == "mine"
+    assert trained.imports == {name: sha256(parts.read_bytes()).hexdigest()}
+
+
+@pytest.mark.parametrize("command", ["train --resume", "evaluate", "plot", "energy"])
+def test_a_run_asks_for_the_same_imports(brianff, run, calls, parts, command):
+    from brianff.imports import import_parts
+
+    run.write_config({"imports": import_parts([str(parts)])})
+    error = f"brianff: error: this run was made with --import {parts}; give it again\n"
+    assert brianff(f"{command} {run.path}") == (2, "", error)
+    assert brianff(f"{command} {run.path} --import my_parts.py")[0] == 0  # the same file, from another directory
+    made = len(calls)
+    parts.write_text("# changed\n")
+    status, _, errors = brianff(f"{command} {run.path} --import my_parts.py")
+    assert status == 2
+    assert f"{parts} has changed since this run was made" in errors
+    assert len(calls) == made
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fault"),
+    [
+        ("missing.py", None, "there is no such file"),
+        ("no.such.module", None, "there is no such module"),
+        ("json.py", "", "there is another module 'json'"),
+        ("broken.py", "import brianff\n1 / 0", "ZeroDivisionError: division by zero"),
+        ("broken.py", "import brianff\n1 / 0", "broken.py, line 2"),
+        ("needs.py", "import not_installed", "No module named 'not_installed'"),
+        ("needs_too", "import not_installed", "No module named 'not_installed'"),
+        ("sys", None, "a module without a file"),
+    ],
+)
+def test_what_cannot_be_imported_is_an_error_of_one_line(brianff, tmp_path, name, content, fault, parts):
+    if content is not None:
+        (tmp_path / name).with_suffix(".py").write_text(content)
+    status, output, errors = brianff(f"neurons --import {name}")
+    assert (status, output) == (2, "")
+    assert errors.startswith("brianff: error: --import ")
+    assert errors.count("\n") == 1
+    assert fault in errors
+
+
+def test_parts_of_an_imported_file_are_listed_and_pickled_by_value(brianff, parts):
+    import pickle
+
+    import cloudpickle
+
+    parts.write_text(parts.read_text() + "class Mine:\n    answer = 42\n")
+    assert "mine  " in brianff("neurons --import my_parts.py")[1]
+    module = sys.modules.pop("my_parts")
+    assert pickle.loads(cloudpickle.dumps(module.Mine)).answer == 42
+
+
 def test_doctor(brianff, monkeypatch):
     from brianff import doctor
 
@@ -227,7 +347,8 @@ def test_study(brianff, monkeypatch, tmp_path, name):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fake, "run_study", stop)
-    assert brianff(f"study {name}") == (130, "", "brianff: stopped; the same command goes on with what is missing\n")
+    message = "brianff: stopped; the same command resumes, with what is missing\n"
+    assert brianff(f"study {name}") == (130, "", message)
 
 
 @pytest.mark.parametrize(
@@ -345,11 +466,14 @@ def stop(signal_number, arguments, checkpoint=True):
 
 
 @pytest.mark.parametrize(("signal_number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_says_how_to_resume(protocol, tmp_path, signal_number, status):
-    arguments = ["train", protocol, "--out", tmp_path / "my runs", "--data-dir", "my images"]
+def test_a_stopped_run_says_how_to_resume(protocol, tmp_path, monkeypatch, signal_number, status):
+    (tmp_path / "mine.py").touch()
+    monkeypatch.chdir(tmp_path)
+    arguments = ["train", protocol, "--out", "my runs", "--data-dir", "my images", "--import", "mine.py"]
     stopped, path, errors = stop(signal_number, arguments)
     assert stopped == status
-    assert errors == f"brianff: stopped; resume with: brianff train --resume '{path}' --data-dir 'my images'\n"
+    command = f"brianff train --resume '{path}' --data-dir 'my images' --import mine.py"
+    assert errors == f"brianff: stopped; resume with: {command}\n"
 
 
 def test_stopped_while_resumed(run):

@@ -16,11 +16,9 @@ class Described:
     """Base of objects that show a few important facts instead of all their fields."""
 
     def _facts(self) -> dict[str, Any]:
-        """Return what is worth knowing at a glance, by name."""
         raise NotImplementedError
 
     def _table(self) -> pandas.DataFrame:
-        """Return what a notebook shows: the facts, one a row."""
         import pandas
 
         return pandas.DataFrame({type(self).__name__: {name: str(value) for name, value in self._facts().items()}})
@@ -35,24 +33,18 @@ class Described:
 
 
 def layer_table(network: Network) -> pandas.DataFrame:
-    """Return a table of a network's layers.
-
-    Columns are input, inputs, neurons, synapses, neuron, synapse and device; the index is the number of the layer.
-    """
+    """Return a table of a network's layers, by number: input, inputs, neurons, synapses, neuron, synapse, device."""
     import pandas
 
-    rows, source, inputs = [], network.encoding.name, network.inputs
-    for number, layer in enumerate(network.layers):
-        rows.append(
-            {
-                "input": source,
-                "inputs": inputs,
-                "neurons": layer.neurons,
-                "synapses": inputs * layer.neurons,
-                "neuron": layer.neuron.name,
-                "synapse": layer.synapse.name,
-                "device": "none" if layer.device is None else layer.device.preset,
-            }
-        )
-        source, inputs = f"layer {number}", layer.neurons
-    return pandas.DataFrame(rows).rename_axis("layer")
+    layers = network.layers
+    neurons = [layer.neurons for layer in layers]
+    columns = {
+        "input": [network.encoding.name, *(f"layer {number}" for number in range(len(layers) - 1))],
+        "inputs": [network.inputs, *neurons[:-1]],
+        "neurons": neurons,
+        "neuron": [layer.neuron.name for layer in layers],
+        "synapse": [layer.synapse.name for layer in layers],
+        "device": [layer.device.preset if layer.device else "none" for layer in layers],
+    }
+    table = pandas.DataFrame(columns).rename_axis("layer")
+    return table.assign(synapses=table["inputs"] * table["neurons"])

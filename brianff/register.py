@@ -1,11 +1,7 @@
 """Names for parts of one's own: ``brianff.register.KIND(part)`` lets files and the command line know the part.
 
-Each kind is a decorator too::
-
-    @brianff.register.modulator
-    class Mine(Modulator): ...
-
-Part of the front door: it looks up to the floors that hold the registries, and imports them when they are used.
+Each kind is a decorator too: ``@brianff.register.modulator`` above a class. Part of the front door: it looks up to the
+floors that hold the registries, and imports them when they are used.
 """
 
 from __future__ import annotations
@@ -21,33 +17,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Kind:
-    """Parts of one kind: call it to register one.
-
-    Parameters
-    ----------
-    where : str
-        Their registry, as "module:NAME" below ``brianff``.
-    """
+    """A kind of parts; `where`, below ``brianff``, is the registry that knows them by name."""
 
     where: str
 
     def __call__(self, part: T, name: str | None = None, replace: bool = False) -> T:
-        """Give a part a name, its own by default, and return the part.
-
-        Parameters
-        ----------
-        part : object
-            A part of this kind, or a class of such parts.
-        name : str, optional
-            What files and the command line call it.
-        replace : bool
-            Take the name from a part that has it.
-
-        Raises
-        ------
-        ConfigurationError
-            If it is no part of this kind, has no name, or the name is another part's, unless `replace`.
-        """
+        """Give a part a name, its own by default, and return the part; see `Registry.register`."""
         return self.registry.register(part, name, replace)
 
     @property
@@ -79,4 +54,4 @@ KINDS = {name: value for name, value in globals().items() if isinstance(value, K
 
 
 def __dir__() -> list[str]:
-    return sorted([*KINDS, "KINDS"])
+    return ["KINDS", *KINDS]

@@ -144,11 +144,7 @@ class Simulator(Described):
         self.neuron_steps = 0
 
     def summary(self) -> pandas.DataFrame:
-        """Return a table of the layers.
-
-        Columns are input, inputs, neurons, synapses, neuron, synapse, device, weight_bytes (of the crossbar), and
-        state_bytes (of the neurons, for each presentation that runs beside others).
-        """
+        """Return a table of the layers; state_bytes are those of the neurons for each presentation side by side."""
         return layer_table(self.network).assign(
             weight_bytes=[layer.crossbar.weights.nbytes for layer in self.layers],
             state_bytes=[population.lane_bytes for population in self._engine.populations],

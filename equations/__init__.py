@@ -8,21 +8,7 @@ from brianff.equations.parameters import Parameter, Preset
 from brianff.equations.relu import RELU
 from brianff.equations.synapse import SYNAPSES, SynapseModel
 
-__all__ = [
-    "DEVICES",
-    "LIF",
-    "LIF_HARD_LEAKY_TRACE",
-    "LIF_LEAKY_TRACE",
-    "LIF_RELU_TRACE",
-    "MIF",
-    "NEURONS",
-    "RELU",
-    "SYNAPSES",
-    "NeuronModel",
-    "Parameter",
-    "Preset",
-    "SynapseModel",
-]
+__all__ = ["DEVICES", "LIF", "MIF", "NEURONS", "RELU", "SYNAPSES", "NeuronModel", "Parameter", "Preset", "SynapseModel"]
 
 NEURONS = {model.name: model for model in (MIF, LIF, LIF_RELU_TRACE, LIF_LEAKY_TRACE, LIF_HARD_LEAKY_TRACE, RELU)}
 """Neuron models by name."""

@@ -281,14 +281,15 @@ def test_a_run_asks_for_the_same_imports(brianff, run, calls, parts, command):
 @pytest.mark.parametrize(
     ("name", "content", "fault"),
     [
-        ("missing.py", None, "there is no such file"),
-        ("no.such.module", None, "there is no such module"),
+        ("missing.py", None, "No module named 'missing'"),
+        ("no.such.module", None, "No module named 'no'"),
+        ("colorsys.py", "", "there is another module 'colorsys'"),
         ("json.py", "", "there is another module 'json'"),
         ("broken.py", "import brianff\n1 / 0", "ZeroDivisionError: division by zero"),
         ("broken.py", "import brianff\n1 / 0", "broken.py, line 2"),
-        ("needs.py", "import not_installed", "No module named 'not_installed'"),
+        ("needs.py", "import not_installed", "No module named 'not_installed' ({tmp_path}/needs.py, line 1)"),
         ("needs_too", "import not_installed", "No module named 'not_installed'"),
-        ("sys", None, "a module without a file"),
+        ("sys", None, "--import sys"),
     ],
 )
 def test_what_cannot_be_imported_is_an_error_of_one_line(brianff, tmp_path, name, content, fault, parts):
@@ -298,7 +299,7 @@ def test_what_cannot_be_imported_is_an_error_of_one_line(brianff, tmp_path, name
     assert (status, output) == (2, "")
     assert errors.startswith("brianff: error: --import ")
     assert errors.count("\n") == 1
-    assert fault in errors
+    assert fault.format(tmp_path=tmp_path) in errors
 
 
 def test_parts_of_an_imported_file_are_listed_and_pickled_by_value(brianff, parts):
@@ -466,20 +467,20 @@ def stop(signal_number, arguments, checkpoint=True):
 
 
 @pytest.mark.parametrize(("signal_number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_says_how_to_resume(protocol, tmp_path, monkeypatch, signal_number, status):
-    (tmp_path / "mine.py").touch()
-    monkeypatch.chdir(tmp_path)
-    arguments = ["train", protocol, "--out", "my runs", "--data-dir", "my images", "--import", "mine.py"]
+def test_a_stopped_run_says_how_to_resume(protocol, tmp_path, signal_number, status):
+    arguments = ["train", protocol, "--out", tmp_path / "my runs", "--data-dir", "my images"]
     stopped, path, errors = stop(signal_number, arguments)
     assert stopped == status
-    command = f"brianff train --resume '{path}' --data-dir 'my images' --import mine.py"
-    assert errors == f"brianff: stopped; resume with: {command}\n"
+    assert errors == f"brianff: stopped; resume with: brianff train --resume '{path}' --data-dir 'my images'\n"
 
 
-def test_stopped_while_resumed(run):
-    status, path, errors = stop(signal.SIGTERM, ["train", "--resume", run.path])
+def test_stopped_while_resumed(run, tmp_path):
+    (tmp_path / "mine.py").touch()
+    imports = ["--import", tmp_path / "mine.py", "--import", "colorsys"]
+    status, path, errors = stop(signal.SIGTERM, ["train", "--resume", run.path, *imports])
     assert status == 143
-    assert errors == f"brianff: stopped; resume with: brianff train --resume {path}\n"
+    resumed = shlex.join(map(str, ["brianff", "train", "--resume", path, *imports]))
+    assert errors == f"brianff: stopped; resume with: {resumed}\n"
 
 
 def test_stopped_before_the_first_checkpoint(protocol, tmp_path):

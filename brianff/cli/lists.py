@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import ItemsView
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,10 +22,7 @@ data_app = typer.Typer(help="List the data sets, or fetch one.", rich_markup_mod
 @app.command()
 def neurons(imports: Imports = None) -> None:
     """List the neuron models: equations, unit of the activity, presets with their sources."""
-    from brianff import register
-
-    import_parts(imports or ())
-    for name, model in register.neuron.registry.items():
+    for name, model in _parts("neuron", imports):
         equations = [line for line in model.equations.splitlines() if "/dt =" in line or line.startswith("activity")]
         spike = f"spike where {model.threshold}: {model.reset or 'no reset'}" if model.threshold else ""
         unit = f"unit of the activity: {model.activity_unit or 1}"
@@ -34,10 +32,7 @@ def neurons(imports: Imports = None) -> None:
 @app.command()
 def goodness(imports: Imports = None) -> None:
     """List the goodness functions of a layer: formula and source."""
-    from brianff import register
-
-    import_parts(imports or ())
-    for name, part in register.goodness.registry.items():
+    for name, part in _parts("goodness", imports):
         _print_part(name, getattr(part, "formula", None) or part.density, getattr(part, "source", ""))
     typer.echo("z, the activity of a neuron, is in the unit that `brianff neurons` shows.")
 
@@ -45,13 +40,17 @@ def goodness(imports: Imports = None) -> None:
 @app.command()
 def modulators(imports: Imports = None) -> None:
     """List the modulators: formula and source. They have the unit of 1 / goodness."""
-    from brianff import register
-
-    import_parts(imports or ())
-    for name, part in register.modulator.registry.items():
+    for name, part in _parts("modulator", imports):
         first, *more = (inspect.getdoc(part) or "").splitlines() or [""]
         source = next((line.removeprefix("Source: ") for line in more if line.startswith("Source:")), "")
         _print_part(name, getattr(part, "formula", None) or first, getattr(part, "source", None) or source)
+
+
+def _parts(kind: str, imports: list[str] | None) -> ItemsView[str, Any]:
+    from brianff.register import KINDS
+
+    import_parts(imports or ())
+    return KINDS[kind].registry.items()
 
 
 def _cited(preset: Preset) -> str:

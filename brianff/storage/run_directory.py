@@ -181,10 +181,11 @@ class RunDirectory(Described):
     def _facts(self) -> dict[str, Any]:
         states = {"finished": self.finished, "can be resumed": self.checkpoint_path.exists(), "started": self.started}
         state = next((name for name, holds in states.items() if holds), "empty")
+        summary: dict[str, Any] = {}
         with suppress(CheckpointError):
-            accuracies = {key: value for key, value in self.read_summary().items() if key.endswith("_accuracy")}
-            return {"path": str(self.path), "state": state, **accuracies}
-        return {"path": str(self.path), "state": state}
+            summary = self.read_summary()
+        accuracies = {key: value for key, value in summary.items() if key.endswith("_accuracy")}
+        return {"path": str(self.path), "state": state, **accuracies}
 
     def _read(self, path: Path) -> str:
         try:

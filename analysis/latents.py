@@ -9,6 +9,7 @@ import numpy as np
 
 from brianff.analysis.style import require
 from brianff.data.split import Split
+from brianff.goodness import Goodness
 from brianff.protocols.negatives import wrong_labels
 from brianff.protocols.trainer import Trainer
 from brianff.random import RandomStreams
@@ -30,8 +31,9 @@ _BATCH = 50
 
 
 def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wrong"] = "true") -> np.ndarray:
-    """Return the latents of the last layer: spike counts, or the activity of a neuron that does not spike.
+    """Return the latents of the last layer: spike counts, or root mean square activities where neurons do not spike.
 
+    They are the same quantity whatever goodness is trained.
     Where membranes are carried over, the first images are shown once beforehand: no latent starts from a membrane at
     rest.
 
@@ -46,27 +48,21 @@ def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wron
     -------
     ndarray, shape (images, neurons)
     """
-    simulator = trainer.simulator
-    spiking = bool(trainer.protocol.network.layers[-1].neuron.threshold != "False")
+    simulator = trainer.simulator.measuring(Goodness())
+    spiking = trainer.protocol.network.layers[-1].neuron.threshold != "False"
     generator = RandomStreams(trainer.protocol.seed)["latents"]
     labels = wrong_labels(split.labels, generator, trainer.dataset.classes) if label == "wrong" else split.labels
-    codes = simulator.codes.copy()
-    carried = any(layer.membrane is not None for layer in simulator.layers)
+    if label == "zero":
+        simulator.codes[:] = 0.0
     parts = [np.empty((0, trainer.protocol.network.layers[-1].neurons))]
-    try:
-        if label == "zero":
-            simulator.codes[:] = 0.0
-        with simulator.evaluation():
-            if carried and len(split):
-                simulator.present(split.intensities(slice(0, _BATCH)), labels[:_BATCH])
-            for start in range(0, len(split), _BATCH):
-                rows = slice(start, start + _BATCH)
-                responses = simulator.present(split.intensities(rows), labels[rows], spikes=spiking)
-                counts = responses.spike_counts
-                # The goodness of an analog layer is the square of its activity: its derivative is twice the activity.
-                parts.append(responses.postsynaptic / 2 if counts is None else counts)
-    finally:
-        simulator.codes[:] = codes
+    with simulator.evaluation():
+        if simulator.carries and len(split):
+            simulator.present(split.intensities(slice(0, _BATCH)), labels[:_BATCH])
+        for start in range(0, len(split), _BATCH):
+            rows = slice(start, start + _BATCH)
+            responses = simulator.present(split.intensities(rows), labels[rows], spikes=spiking)
+            counts = responses.spike_counts
+            parts.append(np.sqrt(responses.goodness_terms) if counts is None else counts)
     return np.concatenate(parts)
 
 

@@ -91,8 +91,8 @@ def check_gradient(
 
         dL/dW_ij = sum over presentations of x_i (dg_j/du_j) (dG/dg_j) (dL/dG)
 
-    The postsynaptic factor stands for dg/du: slope x sensitivity, averaged as the goodness is. The pooling's share stands
-    for dG/dg, the modulator for -dL/dG times it. Each is compared with central differences: the first through a
+    The postsynaptic factor stands for dg/du: slope x sensitivity, averaged as the goodness is. The pooling's share
+    stands for dG/dg, the modulator for -dL/dG times it. Each is compared with central differences: the first through a
     simulation of the neuron on the lanes engine in double precision, one presentation of pulses for each drive, the
     others at random terms. For a neuron that a spike resets the goodness is a staircase of the drive; there the slopes
     between neighbouring drives are taken.
@@ -196,6 +196,7 @@ def _network(part: NeuronModel | Layer | Network | str, neurons: int) -> Network
 def _present(engine: LanesEngine, goodness: Goodness, drives: np.ndarray, step: np.ndarray):
     """Return terms and factors, shape (3, drives): below, at and above each drive."""
     encoding, shifts = engine.populations[0].network.encoding, np.array([-1.0, 0.0, 1.0])
+    assert isinstance(encoding, PulseEncoding)
     inputs = PulseInput(
         np.column_stack([np.ones(3), shifts]),
         np.zeros((1, 2)),
@@ -237,7 +238,7 @@ def _modulator_error(modulator: Any, goodness: Goodness, drawn: np.ndarray) -> f
     for number, factor in enumerate(modulator(*passes)):
 
         def loss(terms: np.ndarray, number: int = number) -> np.ndarray:
-            shifted = [replace(passes[0]), replace(passes[1])]
+            shifted = list(passes)
             shifted[number] = replace(passes[number], goodness_terms=terms)
             return modulator.loss(*shifted)
 
@@ -257,4 +258,4 @@ def _verdict(error: float, terms: np.ndarray, neuron: NeuronModel, goodness: Goo
         return "a surrogate: a neuron that spikes reset has no derivative"
     if error <= TOLERANCE:
         return "the derivative"
-    return "not the whole derivative: exact as far as states that the sensitivity holds (conductances) stay"
+    return "not the derivative: the sensitivity is wrong, or holds states that move, as MIF does its conductances"

@@ -45,7 +45,7 @@ def msnn(
     out: Annotated[Path, typer.Option("--out", help="Directory of the runs and the table.")] = Path("runs/msnn"),
 ) -> None:
     """Train the fully memristive network on three data sets, with two kinds of synaptic devices."""
-    from brianff.analysis.msnn import reproduce_msnn
+    from brianff.protocols.studies.msnn import reproduce_msnn
 
     with repeatable():
         numbers = whole_numbers("--seeds", seeds)
@@ -68,7 +68,7 @@ def neohebbian(
     ] = "",
 ) -> None:
     """Train the six models of one layer of 200 on MNIST of arXiv 2406.16479, with the controls that it lacks."""
-    from brianff.analysis.neohebbian import MODELS, markdown, reproduce
+    from brianff.protocols.studies.neohebbian import MODELS, markdown, reproduce
 
     numbers = whole_numbers("--seeds", seeds)[: 1 if quick else None]
     with repeatable():

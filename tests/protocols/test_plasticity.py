@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from brianff import Goodness
-from brianff.analysis.layers import analog_layer
+from brianff.protocols.layers import analog_layer
 from brianff.errors import ConfigurationError
 from brianff.inputs import PulseInput, SpikeInput
 from brianff.protocols.goodness import GOODNESS

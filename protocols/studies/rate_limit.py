@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from brian2 import ms, nA, uvolt
 
-from brianff.analysis.equivalence import compare, hebbian_change
-from brianff.analysis.layers import analog_layer, simulated_layer
+from brianff.protocols.equivalence import compare, hebbian_change
+from brianff.protocols.layers import analog_layer, simulated_layer
 from brianff.analysis.style import COLOURS, GREY, new_axes
 from brianff.data.named import load_dataset
 from brianff.description import LabelCode, Layer, Network, PulseEncoding, RateEncoding

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from brian2 import ms, nA
 
-from brianff.analysis.equivalence import WEIGHT_STEP, Comparison, equivalence, hebbian_change
-from brianff.analysis.layers import ACTIVITY, LayerFunction, analog_layer, simulated_layer
-from brianff.analysis.rate_limit import measure_rate_limit, plot_rate_limit, rate_limit_cells
+from brianff.protocols.equivalence import WEIGHT_STEP, Comparison, equivalence, hebbian_change
+from brianff.protocols.layers import ACTIVITY, LayerFunction, analog_layer, simulated_layer
+from brianff.protocols.studies.rate_limit import measure_rate_limit, plot_rate_limit, rate_limit_cells
 from brianff.analysis.style import COLOURS, GREY, save_figure
 from brianff.data.named import load_dataset
 from brianff.data.split import Split

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brianff.analysis.latents import (
+from brianff.protocols.latents import (
     dead_units,
     hoyer_sparsity,
     latent_embedding,
@@ -12,7 +12,7 @@ from brianff.analysis.latents import (
     separability,
     without_rest,
 )
-from brianff.analysis.neohebbian import MODELS, PUBLISHED, markdown, reproduce
+from brianff.protocols.studies.neohebbian import MODELS, PUBLISHED, markdown, reproduce
 from brianff.errors import ConfigurationError
 from brianff.protocols.configuration import load_protocol
 from brianff.protocols.training import prepare

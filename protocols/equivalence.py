@@ -31,7 +31,7 @@ from functools import partial
 
 import numpy as np
 
-from brianff.analysis.layers import ACTIVITY, LayerFunction, simulated_layer
+from brianff.protocols.layers import ACTIVITY, LayerFunction, simulated_layer
 from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas
 
-from brianff.analysis.latents import (
+from brianff.protocols.latents import (
     dead_units,
     hoyer_sparsity,
     latent_embedding,

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from brian2 import Quantity, ms, mV, nA
 
-from brianff.analysis.layers import simulated_layer
+from brianff.protocols.layers import simulated_layer
 from brianff.analysis.style import COLOURS, GREY, save_figure
 from brianff.data.named import load_dataset
 from brianff.data.split import Dataset

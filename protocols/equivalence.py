@@ -31,10 +31,10 @@ from functools import partial
 
 import numpy as np
 
-from brianff.protocols.layers import ACTIVITY, LayerFunction, simulated_layer
 from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
+from brianff.protocols.layers import ACTIVITY, LayerFunction, simulated_layer
 from brianff.protocols.modulators import Modulator
 from brianff.protocols.plasticity import modulated_hebbian
 from brianff.responses import Responses

@@ -16,6 +16,7 @@ from brianff.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from brianff.protocols.configuration import Protocol
+    from brianff.protocols.trainer import Trainer
     from brianff.storage.run_directory import RunDirectory
 
 app = typer.Typer()
@@ -68,23 +69,25 @@ def _train(protocol: Protocol, out: Path, data_dir: Path | None) -> None:
     run = RunDirectory.create(out, protocol.name, protocol.seed)
     with _resumable(run, data_dir):
         summary = training.train(trainer, run)
-    _finish(run, summary, data_dir)
+    _finish(run, trainer, summary)
 
 
 def _resume(path: Path, data_dir: Path | None) -> None:
     from brianff.protocols import training
+    from brianff.protocols.configuration import Protocol
     from brianff.storage.run_directory import RunDirectory
 
     run = RunDirectory.open(path)
     with _resumable(run, data_dir):
-        summary = training.resume(run, data_dir)
-    _finish(run, summary, data_dir)
+        trainer = training.prepare(Protocol(**run.read_config()), data_dir)
+        summary = training.train(trainer, run)
+    _finish(run, trainer, summary)
 
 
-def _finish(run: RunDirectory, summary: dict[str, Any], data_dir: Path | None) -> None:
+def _finish(run: RunDirectory, trainer: Trainer, summary: dict[str, Any]) -> None:
     from brianff.analysis.report import write_figures
 
-    write_figures(run, data_dir)
+    write_figures(trainer, run.path)
     print_table([*results(summary), ("run directory", str(run.path))])
 
 
@@ -141,9 +144,10 @@ def evaluate(
 def plot(run: Run, data_dir: DataDirectory = None) -> None:
     """Write a run's figures."""
     from brianff.analysis.report import write_figures
+    from brianff.protocols.training import open_trainer
     from brianff.storage.run_directory import RunDirectory
 
-    for path in write_figures(RunDirectory.open(run), data_dir):
+    for path in write_figures(open_trainer(RunDirectory.open(run), data_dir), run):
         typer.echo(path)
 
 
@@ -151,9 +155,10 @@ def plot(run: Run, data_dir: DataDirectory = None) -> None:
 def energy(run: Run, data_dir: DataDirectory = None) -> None:
     """Measure where a run's energy goes; write energy.json and a figure into the run directory."""
     from brianff.analysis.energy import ledger_rows, write_ledger
+    from brianff.protocols.training import open_trainer
     from brianff.storage.run_directory import RunDirectory
 
-    entries = write_ledger(RunDirectory.open(run), data_dir)
+    entries = write_ledger(open_trainer(RunDirectory.open(run), data_dir), run)
     print_table(ledger_rows(entries))
     for note in entries["notes"]:
         typer.echo(f"note: {note}")

@@ -14,30 +14,25 @@ With n fixed the error stops at the reset's; with n = sqrt(T) all three fall as 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from brian2 import ms, nA, uvolt
 
-from brianff.protocols.equivalence import compare, hebbian_change
-from brianff.protocols.layers import analog_layer, simulated_layer
-from brianff.analysis.style import COLOURS, GREY, new_axes
 from brianff.data.named import load_dataset
 from brianff.description import LabelCode, Layer, Network, PulseEncoding, RateEncoding
 from brianff.equations.lif import LEAK_085
 from brianff.inputs import PulseInput, SpikeInput
+from brianff.protocols.equivalence import compare, hebbian_change
 from brianff.protocols.goodness import GOODNESS
+from brianff.protocols.layers import analog_layer, simulated_layer
 from brianff.protocols.modulators import Pair
 from brianff.protocols.negatives import wrong_labels
 from brianff.random import RandomStreams
 from brianff.responses import Responses
 from brianff.simulator import Simulator
 
-if TYPE_CHECKING:
-    import pandas
-    from matplotlib.axes import Axes
-
-__all__ = ["fitted_slope", "measure_rate_limit", "plot_rate_limit", "rate_limit_cells"]
+__all__ = ["measure_rate_limit", "rate_limit_points"]
 
 PROBABILITY = 0.5
 """Of an input spike at each step, for an intensity of 1."""
@@ -53,8 +48,8 @@ NEURONS = 100
 SEED = 1
 
 
-def rate_limit_cells(quick: bool) -> list[dict[str, Any]]:
-    """Return the cells: steps of a presentation and rule for the steps per spike."""
+def rate_limit_points(quick: bool) -> list[dict[str, Any]]:
+    """Return the points: steps of a presentation and rule for the steps per spike."""
     steps = (16, 64, 256) if quick else (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
     return [{"steps_per_spike": rule, "steps": count} for rule in ("2", "8", "sqrt(T)") for count in steps]
 
@@ -125,31 +120,3 @@ def _as_analog(inputs: PulseInput | SpikeInput, rates: np.ndarray) -> Responses:
     no_code = np.zeros((1, intensities.shape[1]))
     as_pulses = PulseInput(intensities, no_code, presentations, 0 * presentations, 1, (0,))
     return Responses(as_pulses, rates**2, 2 * rates, GOODNESS["squared-norm"], np.ones(1))
-
-
-def plot_rate_limit(table: pandas.DataFrame, ax: Axes | None = None) -> Axes:
-    """Plot the error of the spiking Hebbian change against the steps of a presentation.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        rate-limit.csv.
-    ax : Axes, optional
-    """
-    ax = new_axes(ax, (4.4, 3.2))
-    for colour, marker, (rule, rows) in zip(COLOURS, "os^", table.groupby("steps_per_spike", sort=False), strict=False):
-        rows = rows.sort_values("steps")
-        ax.loglog(rows["steps"], rows["relative_error"], f"{marker}-", color=colour, ms=4, label=f"n = {rule}")
-    limit = table[table["steps_per_spike"] == "sqrt(T)"].sort_values("steps")
-    reference = limit["relative_error"].iloc[-1] * np.sqrt(limit["steps"].iloc[-1] / limit["steps"])
-    ax.loglog(limit["steps"], reference, ":", color=GREY, label="slope -1/2 (expected)")
-    ax.set(xlabel="steps of a presentation T", ylabel="relative error of the\nspiking Hebbian change")
-    ax.set_title(f"fitted slope of n = sqrt(T): {fitted_slope(table):.2f}", fontsize=9)
-    ax.legend(frameon=False, fontsize=8, title="steps per spike n", title_fontsize=8)
-    return ax
-
-
-def fitted_slope(table: pandas.DataFrame) -> float:
-    """Return the slope of log error over log steps for n = sqrt(T)."""
-    limit = table[table["steps_per_spike"] == "sqrt(T)"]
-    return float(np.polyfit(np.log(limit["steps"]), np.log(limit["relative_error"]), 1)[0])

@@ -7,8 +7,8 @@ import pytest
 
 from brianff import Layer, Network, PulseEncoding, RateEncoding, Simulator, load_dataset
 from brianff.protocols.equivalence import compare, compare_layers, equivalence, numerical_gradient
-from brianff.protocols.layers import analog_layer, simulated_layer
 from brianff.protocols.goodness import GOODNESS
+from brianff.protocols.layers import analog_layer, simulated_layer
 from brianff.protocols.modulators import MODULATORS, Pair
 from brianff.protocols.negatives import wrong_labels
 

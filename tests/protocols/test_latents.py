@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from brianff.errors import ConfigurationError
+from brianff.protocols.configuration import load_protocol
 from brianff.protocols.latents import (
     dead_units,
     hoyer_sparsity,
@@ -13,8 +15,6 @@ from brianff.protocols.latents import (
     without_rest,
 )
 from brianff.protocols.studies.neohebbian import MODELS, PUBLISHED, markdown, reproduce
-from brianff.errors import ConfigurationError
-from brianff.protocols.configuration import load_protocol
 from brianff.protocols.training import prepare
 
 

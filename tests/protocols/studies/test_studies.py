@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from brianff.analysis import equivalence_study, stdp_study
-from brianff.protocols.studies.rate_limit import fitted_slope, measure_rate_limit, plot_rate_limit
 from brianff.errors import ConfigurationError, NumericalError
+from brianff.protocols.studies.rate_limit import fitted_slope, measure_rate_limit, plot_rate_limit
 from brianff.protocols.studies.study import Study
 
 

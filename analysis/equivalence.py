@@ -1,0 +1,91 @@
+"""The figures of the study of equivalence, and the measurements behind it (`brianff.protocols.equivalence`)."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+from brianff.analysis.rate_limit import plot_rate_limit
+from brianff.analysis.style import COLOURS, GREY
+from brianff.protocols.equivalence import (
+    Comparison,
+    compare,
+    compare_layers,
+    equivalence,
+    hebbian_change,
+    numerical_gradient,
+)
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "FIGURES",
+    "Comparison",
+    "compare",
+    "compare_layers",
+    "equivalence",
+    "hebbian_change",
+    "numerical_gradient",
+    "plot_cosines",
+    "summarise",
+]
+
+
+def summarise(table: pandas.DataFrame) -> pandas.DataFrame:
+    """Return the corrected cosine of the neo-Hebbian change: goodness by neuron, mean over stages, forms and sets."""
+    hebbian = table[table["rule"] == "hebbian"]
+    return hebbian.pivot_table("corrected_cosine", "goodness", "neuron", "mean", sort=False)
+
+
+def plot_cosines(table: pandas.DataFrame) -> Figure:
+    """Plot the cosine with the gradient over training, pair form: a row per neuron, a column per data set.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        equivalence.csv.
+
+    Returns
+    -------
+    Figure
+        Solid lines: the neo-Hebbian change; dotted grey: the local rule, mean over goodness functions, with its range.
+    """
+    from matplotlib.figure import Figure
+
+    table = table[table["probability"] == "pair"]
+    neurons, datasets, names = (list(dict.fromkeys(table[key])) for key in ("neuron", "dataset", "goodness"))
+    titles = {"relu": "analog relu", "mif": "MIF", "lif": "LIF"}
+    figure = Figure(figsize=(1.6 + 2.9 * len(datasets), 0.6 + 2.1 * len(neurons)), layout="constrained")
+    panels = figure.subplots(len(neurons), len(datasets), sharex=True, sharey=True, squeeze=False)
+    styles = [(colour, line) for line in ("-", "--") for colour in COLOURS]
+    for (row, neuron), (column, dataset) in product(enumerate(neurons), enumerate(datasets)):
+        ax = panels[row, column]
+        part = table[(table["neuron"] == neuron) & (table["dataset"] == dataset)]
+        if part.empty:  # not measured yet
+            ax.set_axis_off()
+            continue
+        local = part[part["rule"] == "local rule"].groupby("batches")["corrected_cosine"].agg(["min", "mean", "max"])
+        ax.fill_between(local.index, local["min"], local["max"], color=GREY, alpha=0.2, linewidth=0)
+        ax.plot(local.index, local["mean"], ":", color=GREY, label="local rule (mean, range)")
+        for name, (colour, line) in zip(names, styles, strict=False):
+            curve = part[(part["goodness"] == name) & (part["rule"] == "hebbian")]
+            ax.plot(curve["batches"], curve["corrected_cosine"], f"o{line}", ms=3, color=colour, lw=1.2, label=name)
+        ax.axhline(0, color=GREY, linewidth=0.5)
+        ax.set_xscale("symlog", linthresh=10, linscale=0.5)
+        ax.set_xticks(sorted(set(table["batches"])), [str(count) for count in sorted(set(table["batches"]))])
+        ax.minorticks_off()
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.set_title(f"{titles.get(neuron, neuron)}, {dataset}", fontsize=9)
+        if column == 0:
+            ax.set_ylabel("cosine with the gradient", fontsize=9)
+        if row == len(neurons) - 1:
+            ax.set_xlabel("training batches", fontsize=9)
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8, title="goodness")
+    return figure
+
+
+FIGURES = {"cosine": ("equivalence", plot_cosines), "rate-limit": ("rate-limit", plot_rate_limit)}
+"""Figures of the study: name to table and function that draws it."""

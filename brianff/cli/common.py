@@ -45,12 +45,12 @@ def whole_numbers(option: str, text: str) -> list[int]:
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """Say how to go on when several runs are stopped by Ctrl-C or SIGTERM."""
+    """Say how to resume when several runs are stopped by Ctrl-C or SIGTERM."""
     before = signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     except KeyboardInterrupt as stop:
-        typer.echo("brianff: stopped; the same command goes on with what is missing", err=True)
+        typer.echo("brianff: stopped; the same command resumes with what is missing", err=True)
         raise typer.Exit(143 if isinstance(stop, Terminated) else 130) from None
     finally:
         signal.signal(signal.SIGTERM, before)

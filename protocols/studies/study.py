@@ -102,8 +102,10 @@ class Study:
         import pandas
 
         path = self.path(name)
-        try:
-            return pandas.read_csv(path) if path.exists() else pandas.DataFrame()
+        if not path.exists():
+            return pandas.DataFrame()
+        try:  # a text such as "NA" is one, and numbers come back to the last bit
+            return pandas.read_csv(path, keep_default_na=False, na_values=[""], float_precision="round_trip")
         except (OSError, ValueError) as error:  # those of pandas and of decoding are ValueErrors
             raise CheckpointError(_damaged(path, str(error).splitlines()[0])) from None
 
@@ -157,7 +159,7 @@ def _damaged(path: Path, reason: str) -> str:
 
 def _identity(values: Iterable[Any]) -> tuple[str, ...]:
     """Return values as they compare after being written and read: numbers by value, all else as text."""
-    return tuple(_text("" if value is None else str(value)) for value in values)
+    return tuple(_text("" if value is None or value != value else str(value)) for value in values)
 
 
 def _text(value: str) -> str:

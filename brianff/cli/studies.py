@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from brianff.cli.common import DataDirectory, Quick, Seeds, StudyOut, names, repeatable, whole_numbers
+from brianff.cli.common import DataDirectory, Quick, Seeds, StudyOut, names, repeatable, some_names, whole_numbers
 
 study_app = typer.Typer(help="Run a study: many small runs, one table and one figure.", rich_markup_mode=None)
 reproduce_app = typer.Typer(help="Make the runs behind a table of results, and the table.", rich_markup_mode=None)
@@ -63,7 +63,8 @@ def msnn(
 
     with repeatable():
         numbers = whole_numbers("--seeds", seeds)
-        paths = reproduce_msnn(names(datasets), names(devices), numbers, quick, out, data_dir)
+        chosen = some_names("--datasets", datasets), some_names("--devices", devices)
+        paths = reproduce_msnn(*chosen, numbers, quick, out, data_dir)
     typer.echo(paths[-1].read_text(encoding="utf-8"))
     for path in paths:
         typer.echo(path)

@@ -104,8 +104,8 @@ class Study:
         path = self.path(name)
         if not path.exists():
             return pandas.DataFrame()
-        try:  # a text such as "NA" is one, and numbers come back to the last bit
-            return pandas.read_csv(path, keep_default_na=False, na_values=[""], float_precision="round_trip")
+        try:
+            return pandas.read_csv(path, keep_default_na=False, na_values=[""])  # a text such as "NA" stays one
         except (OSError, ValueError) as error:  # those of pandas and of decoding are ValueErrors
             raise CheckpointError(_damaged(path, str(error).splitlines()[0])) from None
 

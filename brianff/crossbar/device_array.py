@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from brianff.equations.devices import pulse_responses
+from brianff.description.device import Device
 
 __all__ = ["DeviceArray"]
 
@@ -22,8 +22,8 @@ class DeviceArray:
 
     Parameters
     ----------
-    physics : dict of str to float
-        Parameters in SI units.
+    device : Device
+        Its stuck shares are not looked at: see `stick`.
     pairs : int
     generator : numpy.random.Generator
         Draws what differs from device to device.
@@ -40,11 +40,10 @@ class DeviceArray:
         Lower and upper end of each device's range; None: 0 and 1. A stuck device has a range of zero width.
     """
 
-    def __init__(self, physics: dict[str, float], pairs: int, generator: np.random.Generator):
-        self.physics = physics
-        responses = pulse_responses(physics)
-        self.continuous = responses is None
-        self.responses = responses or ()
+    def __init__(self, device: Device, pairs: int, generator: np.random.Generator):
+        self.physics = physics = device.physics
+        self.responses = device.responses
+        self.continuous = not self.responses
         shape = (2, pairs)
         # Single precision: a device's noise is far above it, and programming is bound by memory.
         self._type = np.float64 if self.continuous else np.float32

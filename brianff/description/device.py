@@ -1,22 +1,47 @@
-"""Description of synaptic devices: a preset, what differs from it, faults, and how devices are programmed."""
+"""Description of synaptic devices: a preset or law, what differs from it, faults, and how devices are programmed."""
 
 from __future__ import annotations
 
-import math
+import inspect
+import tomllib
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, field_validator, model_validator
 
 from brianff.description.base import Description
-from brianff.description.quantities import parse_like
-from brianff.equations.devices import DEVICES
+from brianff.description.parts import part
+from brianff.description.pulse_table import read_pulses
+from brianff.description.quantities import as_text, parse_like
+from brianff.equations.devices import DEVICES as _DEVICES
+from brianff.equations.devices import IDEAL, DeviceLaw, DevicePreset
+from brianff.equations.devices import LAWS as _LAWS
+from brianff.equations.pulse_response import PulseResponse
+from brianff.errors import ConfigurationError
+from brianff.registry import Registry
 
-__all__ = ["Device"]
+__all__ = ["DEVICES", "LAWS", "Device"]
+
+LAWS = Registry("law", DeviceLaw, _LAWS)
+DEVICES = Registry("device", DevicePreset, _DEVICES)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
-_OF_EITHER_SIGN = ("nonlinearity_up", "nonlinearity_down", "programming_error_linear", "programming_error_square")
+
+def _law(value: Any) -> DeviceLaw | None:
+    found = None if value is None else LAWS.find(value)
+    try:
+        return LAWS.make(found)
+    except TypeError as error:
+        raise ValueError(
+            f"law {LAWS.name_of(found)!r} is more than its name; a table is read by `file`: {error}"
+        ) from None
+
+
+def _described(law: DeviceLaw | None) -> Any:
+    return None if law is None else LAWS.describe(law)
 
 
 class Device(Description):
@@ -24,10 +49,13 @@ class Device(Description):
 
     Parameters
     ----------
-    preset : str
-        Name of a device in `brianff.equations.devices`: "ideal", "linear", "ecram", "reram-es", "ag-a-si", "pcm".
-    parameters : dict of str to str or float
-        Single parameters that replace those of the preset, with units as text: {"G_on": "10 uS", "cycle_spread": 0.1}.
+    preset : DevicePreset or str
+        A device, or the name of one: see `brianff devices`.
+    law : DeviceLaw, str or None
+        A law of pulses, or the name of one, in place of a preset: all parameters start from the law's defaults.
+    parameters : dict of str to quantity or float
+        Single parameters that replace those of the preset: {"G_on": 10 * uS, "cycle_spread": 0.1}, in TOML as text,
+        "10 uS".
     programming : {"open-loop", "program-and-verify"}
         `open-loop`: pulses in proportion to the wanted change, their number rounded at random. `program-and-verify`:
         after that each weight is read and corrected, up to `verify_rounds` times.
@@ -37,46 +65,110 @@ class Device(Description):
         `nonlinearity`: each device is read first, and the number of pulses allows for the mean law's step there.
     stuck_on, stuck_off, stuck_anywhere : float
         Share of devices that are stuck at the upper end, the lower end, or at a random state of their range.
+    file : str or Path, optional
+        A file that is read once, in place of a preset and a law: measured pulse trains (see `from_table`), or TOML
+        (`*.toml`) with keys of a device. What was read becomes part of the description.
     """
 
-    preset: str = "ideal"
-    parameters: dict[str, str | float] = Field(default_factory=dict)
+    preset: Annotated[Any, *part(DEVICES)] = IDEAL
+    law: Annotated[Any, PlainValidator(_law), PlainSerializer(_described)] = None
+    parameters: Annotated[dict[str, Any], PlainSerializer(as_text)] = Field(default_factory=dict)
     programming: Literal["open-loop", "program-and-verify"] = "open-loop"
-    verify_rounds: int = Field(5, ge=1)
+    verify_rounds: int = Field(default=5, ge=1)
     compensation: Literal["none", "nonlinearity"] = "none"
     stuck_on: Share = 0.0
     stuck_off: Share = 0.0
     stuck_anywhere: Share = 0.0
 
+    @classmethod
+    def from_table(cls, pulses: str | Path | Mapping[str, Any], **fields: Any) -> Self:
+        """Return devices that follow measured pulse trains, without a formula.
+
+        Parameters
+        ----------
+        pulses : str, Path, pandas.DataFrame or mapping of str to array
+            Path of a CSV file, or its columns: `direction` ("up" or "down"), `pulse` (number of pulses so far) and
+            `conductance_S` (or another unit: `conductance_uS`). All rows of a direction and pulse are averaged, so
+            that further columns such as `device` and `cycle` are not needed; spreads and noise are not taken from the
+            table, give them as parameters.
+        **fields
+            Other fields of the description.
+
+        Raises
+        ------
+        ConfigurationError
+            If a column is missing, a value is no number or negative, or a train has no course to follow.
+        """
+        law, ends = read_pulses(pulses)
+        return cls(law=law, parameters=ends | fields.pop("parameters", {}), **fields)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_file(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("file") is None:
+            return values
+        path, given = Path(values["file"]), {key: value for key, value in values.items() if key != "file"}
+        try:
+            if path.suffix == ".toml":
+                content = tomllib.loads(path.read_text(encoding="utf-8"))
+            else:
+                law, ends = read_pulses(path)
+                content = {"law": law, "parameters": ends}
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigurationError(f"device.file {str(path)!r} cannot be read: {error}") from None
+        parameters = {**content.get("parameters", {}), **given.get("parameters", {})}
+        return {**given, "preset": IDEAL, "law": None, **content, "parameters": parameters}
+
+    @field_validator("preset")
+    @classmethod
+    def _object(cls, preset: Any) -> Any:
+        if inspect.isclass(preset):
+            raise ValueError(f"{preset.__name__} is a class; give a device that a law's `preset` made")
+        return preset
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.preset not in DEVICES:
-            raise ValueError(f"preset is {self.preset!r}; known: {', '.join(DEVICES)}")
-        physics = self.physics
-        for name, value in physics.items():
-            if not math.isfinite(value) or (value < 0 and name not in _OF_EITHER_SIGN):
-                raise ValueError(f"parameters.{name} is {value:g}; it must be finite and not negative")
-            if name.startswith(("levels", "decay")) and value <= 0:
-                raise ValueError(f"parameters.{name} is {value:g}; it must be positive")
-            if name.startswith("nonlinearity") and abs(value) > 9.5:
-                raise ValueError(f"parameters.{name} is {value:g}; it must lie between -9.5 and 9.5")
-            if name.startswith(("slope", "step")) and value > 1:
-                raise ValueError(f"parameters.{name} is {value:g}; it must lie between 0 and 1")
-        if physics["G_on"] <= physics["G_off"]:
+        defaults = self.base.parameters
+        for name, value in self.parameters.items():
+            if name not in defaults:
+                raise ValueError(f"device {self.name!r} has no parameter {name!r}; known: {', '.join(defaults)}")
+            try:
+                self.parameters[name] = parse_like(value, defaults[name].value)
+            except ValueError as error:
+                raise ValueError(f"parameters.{name}: {error}") from None
+        for name, value in self.physics.items():
+            if value not in defaults[name].range:
+                raise ValueError(f"parameters.{name} is {value:g}; it must {defaults[name].range.rule}")
+        if self.physics["G_on"] <= self.physics["G_off"]:
             raise ValueError("parameters.G_on must be larger than G_off")
+        if len(self.responses) not in (0, 2):
+            raise ValueError(f"law {self.base.law.name!r} must return responses to pulses up and down, or none")
         if self.stuck_on + self.stuck_off + self.stuck_anywhere > 1:
             raise ValueError("stuck_on, stuck_off and stuck_anywhere together exceed 1")
         return self
 
+    @property
+    def base(self) -> DevicePreset:
+        """The preset; that of a law has the law's default parameters."""
+        return self.preset if self.law is None else self.law.preset(self.law.name, "parameters of one's own")
+
+    @property
+    def name(self) -> str:
+        """Name of the preset or law."""
+        return self.base.name
+
     @cached_property
     def physics(self) -> dict[str, float]:
-        """Parameters of the device in SI units: the preset with the description's own values."""
-        values = DEVICES[self.preset].namespace()
-        for name, value in self.parameters.items():
-            if name not in values:
-                raise ValueError(f"device {self.preset!r} has no parameter {name!r}; known: {', '.join(values)}")
-            try:
-                values[name] = parse_like(str(value), values[name])
-            except ValueError as error:
-                raise ValueError(f"parameters.{name}: {error}") from None
-        return {name: float(value) for name, value in values.items()}
+        """Parameters of the device in SI units: those of the preset with the description's own values."""
+        return {name: float(value) for name, value in (self.base.namespace() | self.parameters).items()}
+
+    @cached_property
+    def responses(self) -> tuple[PulseResponse, ...]:
+        """Responses of the mean device to pulses up and down; none: any change in one pulse."""
+        return self.base.law.responses(self.physics)
+
+    def pulse_energy(self, direction: Literal["up", "down"], conductance: float | None = None) -> float:
+        """Return the energy (joule) of a pulse into a conductance (siemens; None: the middle of the range)."""
+        p = self.physics
+        middle = 0.5 * (p["G_on"] + p["G_off"]) if conductance is None else conductance
+        return p["write_energy"] or p[f"write_voltage_{direction}"] ** 2 * p[f"write_time_{direction}"] * middle

@@ -222,7 +222,7 @@ def test_the_simulator_reads_devices_with_their_noise(numpy_target):
 @pytest.mark.parametrize(
     ("device", "message"),
     [
-        ({"preset": "memtransistor"}, "preset is 'memtransistor'; known: ideal, linear, ecram"),
+        ({"preset": "memtransistor"}, "no device 'memtransistor'; known: ideal, linear, ecram"),
         ({"parameters": {"cycle": 1.0}}, "device 'ideal' has no parameter 'cycle'; known: G_on, G_off"),
         ({"parameters": {"G_on": "1 mV"}}, "G_on: 1. mV has the dimensions"),
         ({"parameters": {"read_noise": "high"}}, "read_noise: 'high' is not a number"),
@@ -232,7 +232,7 @@ def test_the_simulator_reads_devices_with_their_noise(numpy_target):
         ({"parameters": {"G_off": "6 uS"}}, "G_on must be larger than G_off"),
         ({"stuck_on": 0.6, "stuck_off": 0.6}, "together exceed 1"),
         ({"programming": "closed-loop"}, "programming: .*'open-loop' or 'program-and-verify'"),
-        ({"verify": 3}, "unknown key 'verify'; known: preset, parameters, programming"),
+        ({"verify": 3}, "unknown key 'verify'; known: preset, law, parameters, programming"),
     ],
 )
 def test_wrong_devices_are_named_in_one_line(device, message):

@@ -64,7 +64,7 @@ def test_points_vary_one_property_of_a_linear_device():
     base = {"levels_up": 256.0, "levels_down": 256.0}
     for point in imperfections():
         changed = {name: value for name, value in point.device.parameters.items() if base.get(name) != value}
-        assert point.device.preset == "linear"
+        assert point.device.name == "linear"
         if point.property == "levels" and point.value != 256:
             assert changed == {"levels_up": point.value, "levels_down": point.value}
         if point.property == "nonlinearity":

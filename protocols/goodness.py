@@ -2,7 +2,7 @@
 
 Terms are time averages over the presentation: z is the activity of a neuron, g a term. The derivative of the goodness
 with respect to a neuron's drive is the pooling's share of the term times its postsynaptic factor. For the squared
-norm this is 2 z; how far other goodness functions are from z, `brianff.analysis.equivalence` measures.
+norm this is 2 z; how far other goodness functions are from z, `brianff.protocols.equivalence` measures.
 """
 
 from brianff.goodness import Goodness, LargestTerms, LogOfSum, Negentropy

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
 from brianff.data.split import Split
 from brianff.errors import ConfigurationError
+from brianff.protocols.configuration import Protocol
 from brianff.protocols.negatives import wrong_labels
 from brianff.protocols.trainer import Trainer
 from brianff.random import RandomStreams
@@ -24,7 +26,7 @@ _BATCH = 50
 
 
 def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wrong"] = "true") -> np.ndarray:
-    """Return the latents of the last layer: spike counts, or the activity of a neuron that does not spike.
+    """Return the latents of the last layer: spike counts, or the mean activity of a neuron that does not spike.
 
     Where membranes are carried over, the first images are shown once beforehand: no latent starts from a membrane at
     rest.
@@ -40,8 +42,12 @@ def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wron
     -------
     ndarray, shape (images, neurons)
     """
+    spiking = trainer.protocol.network.layers[-1].neuron.threshold != "False"
+    if not spiking:
+        activity = {"name": "activity", "density": "activity", "slope": "1", "counts_spikes": False}
+        learning = trainer.protocol.learning.replace(goodness=replace(trainer.simulator.goodness, **activity))
+        trainer = _in_same_state(trainer, trainer.protocol.replace(learning=learning))
     simulator = trainer.simulator
-    spiking = bool(trainer.protocol.network.layers[-1].neuron.threshold != "False")
     generator = RandomStreams(trainer.protocol.seed)["latents"]
     labels = wrong_labels(split.labels, generator, trainer.dataset.classes) if label == "wrong" else split.labels
     codes = simulator.codes.copy()
@@ -57,8 +63,7 @@ def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wron
                 rows = slice(start, start + _BATCH)
                 responses = simulator.present(split.intensities(rows), labels[rows], spikes=spiking)
                 counts = responses.spike_counts
-                # The goodness of an analog layer is the square of its activity: its derivative is twice the activity.
-                parts.append(responses.postsynaptic / 2 if counts is None else counts)
+                parts.append(responses.goodness_terms if counts is None else counts)
     finally:
         simulator.codes[:] = codes
     return np.concatenate(parts)
@@ -75,9 +80,14 @@ def without_rest(trainer: Trainer) -> Trainer:
         return trainer
     encoding = protocol.network.encoding.model_copy(update={"rest_steps": 0})
     network = protocol.network.model_copy(update={"encoding": encoding})
-    restless = type(trainer)(protocol.model_copy(update={"network": network}), trainer.dataset)
-    restless.restore(*trainer.state())
-    return restless
+    return _in_same_state(trainer, protocol.model_copy(update={"network": network}))
+
+
+def _in_same_state(trainer: Trainer, protocol: Protocol) -> Trainer:
+    """Return a trainer of another protocol, to measure with, in the state of a trainer."""
+    other = type(trainer)(protocol.model_copy(update={"callbacks": ()}), trainer.dataset)
+    other.restore(*trainer.state())
+    return other
 
 
 def hoyer_sparsity(latents: np.ndarray, offset: float = 1e-3) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -44,7 +44,7 @@ def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wron
     """
     spiking = trainer.protocol.network.layers[-1].neuron.threshold != "False"
     if not spiking:
-        activity = {"name": "activity", "density": "activity", "slope": "1", "counts_spikes": False}
+        activity: dict[str, Any] = {"name": "activity", "density": "activity", "slope": "1", "counts_spikes": False}
         learning = trainer.protocol.learning.replace(goodness=replace(trainer.simulator.goodness, **activity))
         trainer = _in_same_state(trainer, trainer.protocol.replace(learning=learning))
     simulator = trainer.simulator

@@ -1,5 +1,6 @@
 from .callbacks import Callback as Callback
 from .callbacks import EarlyStop as EarlyStop
+from .callbacks import HeldOutAccuracy as HeldOutAccuracy
 from .callbacks import RecordSpikes as RecordSpikes
 from .callbacks import WeightAverage as WeightAverage
 from .configuration import Data as Data
@@ -35,5 +36,6 @@ from .optimisers import cosine as cosine
 from .plasticity import ModulatedHebbian as ModulatedHebbian
 from .plasticity import modulated_hebbian as modulated_hebbian
 from .samplers import Sampler as Sampler
+from .studies.study import Study as Study
 from .sweep import run_sweep as run_sweep
 from .trainer import Trainer as Trainer

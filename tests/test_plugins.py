@@ -185,7 +185,9 @@ workers = 2
 
 
 def command(*arguments, cwd):
-    done = subprocess.run([sys.executable, "-m", "brianff", *map(str, arguments)], cwd=cwd, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "brianff", *map(str, arguments)], cwd=cwd, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -240,9 +242,10 @@ def test_one_of_every_kind_trains_resumes_evaluates_and_draws(package):
     )
     subprocess.run([sys.executable, "-c", script], cwd=package, check=True)
     assert "12.5" in command("train", "--resume", "stopped", *imported, cwd=package)
-    assert before.split("weights_digest")[1][:70] == (package / "stopped" / "summary.json").read_text().split(
-        "weights_digest"
-    )[1][:70]
+    assert (
+        before.split("weights_digest")[1][:70]
+        == (package / "stopped" / "summary.json").read_text().split("weights_digest")[1][:70]
+    )
 
 
 @pytest.mark.slow

@@ -157,7 +157,11 @@ def run_study(directory: Path, quick: bool = False, data_dir: Path | None = None
 
 
 class _Layer:
-    """One layer that learns: its inputs are drawn by a simulator, which presents nothing, and so are its weights."""
+    """One layer that learns, as a function of inputs and weights, which a simulator draws but does not present.
+
+    A Trainer does not fit here: the same presentations are measured by two goodness functions, at shifted weights, and
+    by analog units that have no time.
+    """
 
     def __init__(self, neuron: str):
         self.make = analog_layer if neuron == "relu" else partial(simulated_layer, NETWORKS[neuron])

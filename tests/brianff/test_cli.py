@@ -315,9 +315,11 @@ def test_study(brianff, monkeypatch, name):
         study.fill(name, [{"goodness": "max"}], lambda goodness: [{"cosine": 0.5}], progress=False)
         return study
 
-    studied, analysed = (import_module(f"brianff.{floor}.{name}") for floor in ("protocols.studies", "analysis"))
+    studied = types.ModuleType(f"brianff.protocols.studies.{name}")
+    studied.run_study = run_study
+    monkeypatch.setitem(sys.modules, studied.__name__, studied)
+    analysed = import_module(f"brianff.analysis.{name}")
     assert all(callable(draw) for _, draw in analysed.FIGURES.values())
-    monkeypatch.setattr(studied, "run_study", run_study)
     monkeypatch.setattr(analysed, "summarise", lambda table: table.set_index("goodness"))
     monkeypatch.setattr(analysed, "FIGURES", {"figure": (name, drawn.append)})
     monkeypatch.setattr(style, "save_figure", lambda axes, path: path)

@@ -5,6 +5,7 @@ import pytest
 
 from brianff.analysis.latents import draw_latents, latent_embedding, latent_raster
 from brianff.errors import ConfigurationError
+from brianff.goodness import Goodness
 from brianff.protocols.configuration import load_protocol
 from brianff.protocols.latents import (
     dead_units,
@@ -40,9 +41,12 @@ def test_dead_units():
     assert dead_units(np.array([[0, 1, 0, 0], [0, 2, 3, 0]])) == 0.5
 
 
-def test_latents_show_the_wanted_label_and_leave_the_codes_alone(numpy_target):
+@pytest.mark.parametrize("power", [2, 4])
+def test_latents_show_the_wanted_label_whatever_the_goodness(power, numpy_target):
     settings = ["data.dataset=digits", "network.pixels=64", "network.layers.0.neurons=12"]
-    trainer = prepare(load_protocol("neohebbian-analog-symmetric", settings))
+    protocol = load_protocol("neohebbian-analog-symmetric", settings)
+    goodness = Goodness("power", f"activity**{power}", f"{power}*activity**{power - 1}", "sum", "final")
+    trainer = prepare(protocol.replace(learning=protocol.learning.replace(goodness=goodness)))
     split, codes = trainer.held_out.first(60), trainer.simulator.codes.copy()
     pixels = split.intensities(slice(None))
     weights = trainer.simulator.layers[0].crossbar.weights

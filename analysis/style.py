@@ -45,13 +45,13 @@ def require(condition: bool, message: str) -> None:
         raise ConfigurationError(message)
 
 
-def save_figure(drawn: Any, path: Path) -> Path:
+def save_figure(drawn: Any, path: str | Path) -> Path:
     """Save the figure that holds some axes, at 200 dots per inch.
 
     Parameters
     ----------
     drawn : Figure, Axes or array of Axes
-    path : Path
+    path : str or Path
         File name; its ending gives the format. Missing directories are made.
 
     Returns

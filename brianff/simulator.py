@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from brianff.acceleration.memory import DEFAULT_MEMORY, peak_memory
 from brianff.crossbar.crossbar import Crossbar, make_crossbar
+from brianff.describing import Described, layer_table
 from brianff.description import Network, PulseEncoding
 from brianff.encoding import code_matrix, encode_spikes, image_part
 from brianff.engines import ENGINES, LanesEngine
@@ -21,6 +22,9 @@ from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SparseSpikes, SpikeAverages, SpikeInput
 from brianff.random import RandomStreams
 from brianff.responses import Recording, Responses
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = ["SimulatedLayer", "Simulator"]
 
@@ -53,7 +57,7 @@ class SimulatedLayer:
         self.crossbar.program(change)
 
 
-class Simulator:
+class Simulator(Described):
     """A network, built and ready to run.
 
     Parameters
@@ -138,6 +142,20 @@ class Simulator:
         self._evaluation_generator: np.random.Generator | None = None
         self.presentations = 0
         self.neuron_steps = 0
+
+    def summary(self) -> pandas.DataFrame:
+        """Return a table of the layers; state_bytes are those of the neurons for each presentation side by side."""
+        return layer_table(self.network).assign(
+            weight_bytes=[layer.crossbar.weights.nbytes for layer in self.layers],
+            state_bytes=[population.lane_bytes for population in self._engine.populations],
+        )
+
+    def _facts(self) -> dict[str, Any]:
+        engine = next(name for name, kind in ENGINES.items() if isinstance(self._engine, kind))
+        own = {"goodness": self.goodness.name, "engine": engine, "dtype": self.dtype.__name__, "workers": self.workers}
+        return self.network._facts() | own | {"seed": self.streams.seed, "presentations": self.presentations}
+
+    _table = summary
 
     @property
     def populations(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -47,6 +48,16 @@ class Description(BaseModel):
         warnings.warn(f"{old} is now {new}; the old name goes with version 0.3", DeprecationWarning, stacklevel=3)
         return new
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Show what differs from the defaults, and parts by their names."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if value != field.get_default(call_default_factory=True):
+                yield name, value if isinstance(value, BaseModel) else getattr(value, "name", value)
+
+    def __str__(self) -> str:
+        return repr(self)
+
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, validated again."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
@@ -64,6 +75,7 @@ def describe_errors(error: ValidationError, model: type[BaseModel]) -> str:
             lines.append(f"{field} is missing")
         else:
             message = item["msg"].removeprefix("Value error, ")
-            given = "" if isinstance(item["input"], dict) else f" (given: {item['input']!r})"
+            told = isinstance(item["input"], dict) or isinstance(item.get("ctx", {}).get("error"), ConfigurationError)
+            given = "" if told else f" (given: {item['input']!r})"
             lines.append(f"{field}: {message}{given}")
     return "; ".join(lines)

@@ -65,7 +65,7 @@ class Device(Description):
     law: Annotated[Any, PlainValidator(_law), PlainSerializer(lambda law: law and LAWS.describe(law))] = None
     parameters: Annotated[dict[str, Any], PlainSerializer(as_text)] = Field(default_factory=dict)
     programming: Literal["open-loop", "program-and-verify"] = "open-loop"
-    verify_rounds: int = Field(5, ge=1)
+    verify_rounds: int = Field(default=5, ge=1)
     compensation: Literal["none", "nonlinearity"] = "none"
     stuck_on: Share = 0.0
     stuck_off: Share = 0.0

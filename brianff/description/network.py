@@ -8,6 +8,7 @@ import brian2
 from brian2 import StateUpdateMethod
 from pydantic import Field, PlainSerializer, field_validator, model_validator
 
+from brianff.describing import Described, layer_table
 from brianff.description.base import Description
 from brianff.description.device import Device
 from brianff.description.encodings import Encoding, PulseEncoding
@@ -39,8 +40,8 @@ class LabelCode(Description):
     """
 
     placement: Literal["append", "pixels", "code"] = "append"
-    strength: float = Field(1.0, ge=0)
-    bits: int = Field(100, ge=1)
+    strength: float = Field(default=1.0, ge=0)
+    bits: int = Field(default=100, ge=1)
     density: Probability = 0.3
 
 
@@ -83,7 +84,7 @@ class Layer(Description):
     """
 
     renamed: ClassVar[dict[str, str]] = {"current": "current_scale"}
-    neurons: int = Field(512, ge=1)
+    neurons: int = Field(default=512, ge=1)
     neuron: Neuron = MIF
     preset: str | None = None
     parameters: Annotated[dict[str, Any], PlainSerializer(as_text)] = Field(default_factory=dict)
@@ -95,7 +96,7 @@ class Layer(Description):
     weight_bound: Positive | None = None
     device: Device | None = None
     membrane: Literal["reset", "carried"] = "reset"
-    winners: int | None = Field(None, ge=1)
+    winners: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _few_winners(self) -> Self:
@@ -120,7 +121,7 @@ class Layer(Description):
         return self
 
 
-class Network(Description):
+class Network(Described, Description):
     """A feedforward network: encoding of images and labels, and one or more layers.
 
     Parameters
@@ -141,8 +142,8 @@ class Network(Description):
         time steps only.
     """
 
-    pixels: int = Field(784, ge=1)
-    classes: int = Field(10, ge=2)
+    pixels: int = Field(default=784, ge=1)
+    classes: int = Field(default=10, ge=2)
     encoding: Encoding = PulseEncoding()
     label: LabelCode = LabelCode()
     layers: tuple[Layer, ...] = (Layer(),)
@@ -182,3 +183,10 @@ class Network(Description):
     def rest_steps(self) -> int:
         """Steps of silence before each presentation."""
         return getattr(self.encoding, "rest_steps", 0)
+
+    def _facts(self) -> dict[str, Any]:
+        layers = " -> ".join(f"{layer.neurons} {layer.neuron.name}" for layer in self.layers)
+        encoding = f"{self.encoding.name}, {self.encoding.steps} steps of {self.time_step}"
+        return {"inputs": self.inputs, "classes": self.classes, "layers": layers, "encoding": encoding}
+
+    _table = layer_table

@@ -196,6 +196,127 @@ def test_devices(brianff):
     assert "dy = step (1 - slope y)" in output
 
 
+@pytest.mark.parametrize(
+    ("kind", "named", "said"),
+    [
+        (
+            "neurons",
+            ["mif", "lif", "relu"],
+            ["dv/dt = (R*I - v)/tau : volt", "activity: mV", "Kang et al., IEEE TCAS-I"],
+        ),
+        ("goodness", ["mean-square", "l4-norm"], ["activity**4"]),
+        ("modulators", ["pair", "sigmoid"], ["P = s(a (G - theta))", "arXiv 2406.16479"]),
+    ],
+)
+def test_parts_are_listed_with_formula_unit_and_source(brianff, kind, named, said):
+    status, output, errors = brianff(kind)
+    assert (status, errors) == (0, "")
+    assert set(named) <= {line.split()[0] for line in output.splitlines() if not line.startswith(" ")}
+    assert [text for text in said if text not in output] == []
+
+
+def test_version(brianff):
+    from importlib.metadata import version
+
+    expected = (0, f"brianff {version('brianff')}\n", "")
+    assert brianff("--version") == brianff("--version train missing") == expected
+
+
+@pytest.fixture
+def parts(tmp_path, monkeypatch):
+    """Write a module that registers a neuron; what it leaves in this process is removed afterwards."""
+    from brianff.description.parts import NEURONS
+
+    monkeypatch.setattr(NEURONS, "_parts", dict(NEURONS._parts))
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    path = tmp_path / "my_parts.py"
+    path.write_text(
+        "from dataclasses import replace\nimport brianff\nfrom brianff.equations import MIF\n"
+        "brianff.register.neuron(replace(MIF, name='mine'))\n"
+    )
+    yield path
+    sys.modules.pop("my_parts", None)
+
+
+@pytest.fixture
+def remembering(monkeypatch):
+    """Let protocols remember what was imported."""
+    from brianff.protocols import configuration
+
+    class Protocol(configuration.Protocol):
+        imports: dict[str, str] = {}  # noqa: RUF012
+
+    monkeypatch.setattr(configuration, "Protocol", Protocol)
+
+
+@pytest.mark.usefixtures("remembering")
+@pytest.mark.parametrize("name", ["my_parts.py", "my_parts"])
+def test_a_run_remembers_what_was_imported(brianff, protocol, calls, parts, name):
+    from hashlib import sha256
+
+    line = f"train {protocol} --set network.layers.0.neurons=5 --set network.layers.0.neuron=mine"
+    protocol.write_text("[[network.layers]]\nneurons = 4\n")
+    status, _, errors = brianff(line)
+    assert status == 2
+    assert "no neuron 'mine'" in errors
+    assert "--import" in errors
+    assert brianff(f"{line} --import {name}")[0] == 0
+    trained = calls[0][1]
+    assert trained.network.layers[0].neuron.name == "mine"
+    assert trained.imports == {name: sha256(parts.read_bytes()).hexdigest()}
+
+
+@pytest.mark.parametrize("command", ["train --resume", "evaluate", "plot", "energy"])
+def test_a_run_asks_for_the_same_imports(brianff, run, calls, parts, command):
+    from brianff.imports import import_parts
+
+    run.write_config({"imports": import_parts([str(parts)])})
+    error = f"brianff: error: this run was made with --import {parts}; give it again\n"
+    assert brianff(f"{command} {run.path}") == (2, "", error)
+    assert brianff(f"{command} {run.path} --import my_parts.py")[0] == 0  # the same file, from another directory
+    made = len(calls)
+    parts.write_text("# changed\n")
+    status, _, errors = brianff(f"{command} {run.path} --import my_parts.py")
+    assert status == 2
+    assert f"{parts} has changed since this run was made" in errors
+    assert len(calls) == made
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fault"),
+    [
+        ("missing.py", None, "No module named 'missing'"),
+        ("no.such.module", None, "No module named 'no'"),
+        ("colorsys.py", "", "there is another module 'colorsys'"),
+        ("json.py", "", "there is another module 'json'"),
+        ("broken.py", "import brianff\n1 / 0", "ZeroDivisionError: division by zero"),
+        ("broken.py", "import brianff\n1 / 0", "broken.py, line 2"),
+        ("needs.py", "import not_installed", "No module named 'not_installed' ({tmp_path}/needs.py, line 1)"),
+        ("needs_too", "import not_installed", "No module named 'not_installed'"),
+        ("sys", None, "--import sys"),
+    ],
+)
+def test_what_cannot_be_imported_is_an_error_of_one_line(brianff, tmp_path, name, content, fault, parts):
+    if content is not None:
+        (tmp_path / name).with_suffix(".py").write_text(content)
+    status, output, errors = brianff(f"neurons --import {name}")
+    assert (status, output) == (2, "")
+    assert errors.startswith("brianff: error: --import ")
+    assert errors.count("\n") == 1
+    assert fault.format(tmp_path=tmp_path) in errors
+
+
+def test_parts_of_an_imported_file_are_listed_and_pickled_by_value(brianff, parts):
+    import pickle
+
+    import cloudpickle
+
+    parts.write_text(parts.read_text() + "class Mine:\n    answer = 42\n")
+    assert "mine  " in brianff("neurons --import my_parts.py")[1]
+    module = sys.modules.pop("my_parts")
+    assert pickle.loads(cloudpickle.dumps(module.Mine)).answer == 42
+
+
 def test_doctor(brianff, monkeypatch):
     from brianff import doctor
 
@@ -231,7 +352,8 @@ def test_study(brianff, monkeypatch, tmp_path, name):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fake, "run_study", stop)
-    assert brianff(f"study {name}") == (130, "", "brianff: stopped; the same command goes on with what is missing\n")
+    message = "brianff: stopped; the same command resumes, with what is missing\n"
+    assert brianff(f"study {name}") == (130, "", message)
 
 
 @pytest.mark.parametrize(
@@ -356,10 +478,13 @@ def test_a_stopped_run_says_how_to_resume(protocol, tmp_path, signal_number, sta
     assert errors == f"brianff: stopped; resume with: brianff train --resume '{path}' --data-dir 'my images'\n"
 
 
-def test_stopped_while_resumed(run):
-    status, path, errors = stop(signal.SIGTERM, ["train", "--resume", run.path])
+def test_stopped_while_resumed(run, tmp_path):
+    (tmp_path / "mine.py").touch()
+    imports = ["--import", tmp_path / "mine.py", "--import", "colorsys"]
+    status, path, errors = stop(signal.SIGTERM, ["train", "--resume", run.path, *imports])
     assert status == 143
-    assert errors == f"brianff: stopped; resume with: brianff train --resume {path}\n"
+    resumed = shlex.join(map(str, ["brianff", "train", "--resume", path, *imports]))
+    assert errors == f"brianff: stopped; resume with: {resumed}\n"
 
 
 def test_stopped_before_the_first_checkpoint(protocol, tmp_path):

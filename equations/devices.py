@@ -261,7 +261,7 @@ RERAM_ES = EXPONENTIAL_STEP.preset(
     "aihwkit's ReRamESPreset (dw_min .00135, up_down .259359, gamma 5, A -1.18445/-.081404, a = b = -.5), a fit to "
     "HfO2 ReRAM of Gong et al., Nature Communications 9:2102 (2018)",
     {"G_on": _SIEMENS, "G_off": _SIEMENS},
-    step_up=0.000675 * (1 + 0.259359),
+    step_up=0.000675,  # aihwkit's up_down takes from the smaller step only
     boost_up=1.18445,
     step_down=0.000675 * (1 - 0.259359),
     boost_down=0.081404 * 148.4131591,  # exp(5): written from the upper end

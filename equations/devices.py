@@ -59,7 +59,10 @@ _COMMON = _parameters(
     read_noise_exponent=(0.0, "the relative deviation grows with (G / G_on) to the power of minus this"),
     drift_exponent=(0.0, "G falls with ((t + drift_start) / drift_start)^-nu: mean of nu at G_on"),
     drift_slope=(0.0, "growth of nu with -log(G / G_on)"),
-    drift_spread=(0.0, "device to device: standard deviation of nu"),
+    drift_spread=(0.0, "device to device: standard deviation of nu at G_on, before its least value", ANY),
+    drift_spread_slope=(0.0, "growth of that deviation with -log(G / G_on)", ANY),
+    drift_spread_least=(0.0, "its least value"),
+    drift_spread_most=(1.0, "its largest value"),
     drift_least=(0.0, "least mean of nu"),
     drift_most=(1.0, "largest mean of nu"),
     drift_start=(20 * second, "time after programming from which drift is counted", POSITIVE),
@@ -297,7 +300,10 @@ PCM = EXPONENTIAL.preset(
     drift_slope=0.0155,
     drift_least=0.049,
     drift_most=0.1,
-    drift_spread=0.008,
+    drift_spread=-0.0059,
+    drift_spread_slope=0.0125,
+    drift_spread_least=0.008,
+    drift_spread_most=0.045,
     drift_start=20 * second,
 )
 

@@ -202,10 +202,12 @@ class DeviceArray:
         """
         p = self.physics
         relative = np.clip(self.conductances / p["G_on"], 1e-7, None)
-        exponent = p["drift_exponent"] - p["drift_slope"] * np.log(relative)
-        exponent = np.clip(exponent, p["drift_least"], p["drift_most"])
-        exponent += p["drift_spread"] * generator.standard_normal(exponent.shape)
-        kept = (1 + seconds / p["drift_start"]) ** -np.maximum(exponent, 0)
+        distance = -np.log(relative)
+        mean = np.clip(p["drift_exponent"] + p["drift_slope"] * distance, p["drift_least"], p["drift_most"])
+        spread = p["drift_spread"] + p["drift_spread_slope"] * distance
+        spread = np.clip(spread, p["drift_spread_least"], p["drift_spread_most"])
+        exponent = np.abs(mean + spread * generator.standard_normal(mean.shape))
+        kept = (1 + seconds / p["drift_start"]) ** -exponent
         drifted = (relative * p["G_on"] * kept - p["G_off"]) / self.span
         if self.bounds is not None:
             drifted = np.where(self.bounds[0] < self.bounds[1], drifted, self.state)

@@ -31,7 +31,9 @@ def device_sheet() -> np.ndarray:
     for ax, device in zip(axes, pulsed, strict=False):
         potentiation_depression(device, ax=ax)
     hysteresis(ax=axes[len(pulsed)])
-    return axes
+    for spare in axes[len(pulsed) + 1 :]:
+        spare.remove()
+    return axes[: len(pulsed) + 1]
 
 
 def potentiation_depression(

@@ -54,7 +54,8 @@ _COMMON = _parameters(
     write_noise=(0.0, "standard deviation of the visible about the hidden state, drawn at each programming"),
     device_spread=(0.0, "device to device: relative standard deviation of the step"),
     asymmetry_spread=(0.0, "device to device: relative standard deviation of the up-down difference of the step"),
-    bound_spread=(0.0, "device to device: standard deviation of each end of the range"),
+    bound_spread=(0.0, "device to device: standard deviation of each end of the range, the mean of both"),
+    bound_spread_difference=(0.0, "by how much that of the upper end exceeds that of the lower end", ANY),
     read_noise=(0.0, "relative standard deviation of a read conductance, at G_on"),
     read_noise_exponent=(0.0, "the relative deviation grows with (G / G_on) to the power of minus this"),
     drift_exponent=(0.0, "G falls with ((t + drift_start) / drift_start)^-nu: mean of nu at G_on"),
@@ -230,9 +231,26 @@ AG_A_SI = EXPONENTIAL.preset(
     write_time_down=300 * us,
 )
 
-# aihwkit's weights run over a range of 2: its steps and bounds are halved here. Its ECRAM steps, dw (1 - gamma w /
-# bound), are written from the end of the range that a pulse starts from: w = -0.8276 + 2 x. The spread of gamma from
-# device to device (.05) is left out.
+
+def _linear_steps(dw_min: float, w_max: float, w_min: float, gamma_up: float, gamma_down: float) -> dict[str, float]:
+    """Return parameters of aihwkit's linear steps, dw_min (1 - gamma w / w_bound), with bounds that spread by 5 %.
+
+    aihwkit's weights run over a range of 2: its steps and bounds are halved here, and steps are written from the end of
+    the range that a pulse starts from. The spread of gamma from device to device (.05) is left out.
+    """
+    start_up, start_down = 1 - gamma_up * w_min / w_max, 1 - gamma_down * w_max / w_min
+    return {
+        "step_up": dw_min / 2 * start_up,
+        "slope_up": 2 * gamma_up / (w_max * start_up),
+        "step_down": dw_min / 2 * start_down,
+        "slope_down": 2 * gamma_down / (-w_min * start_down),
+        "bound_spread": 0.05 * (w_max - w_min) / 4,
+        "bound_spread_difference": 0.05 * (w_max + w_min) / 2,
+        "device_spread": 0.1,
+        "asymmetry_spread": 0.01,
+    }
+
+
 ECRAM = LINEAR_STEP.preset(
     "ecram",
     "aihwkit's EcRamPreset (dw_min .002, bounds 1.1724/-.8276, gamma .1153/.5085), a fit to lithium ECRAM of Tang et "
@@ -244,17 +262,22 @@ ECRAM = LINEAR_STEP.preset(
         "write_time_up": "Tang et al., abstract: the shortest pulse shown",
         "write_time_down": "Tang et al., abstract: the shortest pulse shown",
     },
-    step_up=0.001 * (1 + 0.1153 * 0.8276 / 1.1724),
-    slope_up=2 * 0.1153 / (1.1724 + 0.1153 * 0.8276),
-    step_down=0.001 * (1 + 0.5085 * 1.1724 / 0.8276),
-    slope_down=2 * 0.5085 / (0.8276 + 0.5085 * 1.1724),
+    **_linear_steps(0.002, 1.1724, -0.8276, 0.1153, 0.5085),
     cycle_spread=0.3,
-    device_spread=0.1,
-    asymmetry_spread=0.01,
-    bound_spread=0.025,
     write_energy=1e-15 * joule,
     write_time_up=0.005 * us,
     write_time_down=0.005 * us,
+    G_on=5 * uS,
+    G_off=0.1 * uS,
+)
+
+ECRAM_MO = LINEAR_STEP.preset(
+    "ecram-mo",
+    "aihwkit's EcRamMOPreset (dw_min .00028214, bounds 1.1714/-.8286, gamma .4152/.7342), from metal-oxide ECRAM of "
+    "Kim et al., IEDM 2019",
+    {"G_on": _SIEMENS, "G_off": _SIEMENS},
+    **_linear_steps(2.8214e-4, 1.1714, -0.8286, 0.4152, 0.7342),
+    cycle_spread=2.0,
     G_on=5 * uS,
     G_off=0.1 * uS,
 )
@@ -307,7 +330,9 @@ PCM = EXPONENTIAL.preset(
     drift_start=20 * second,
 )
 
-DEVICES: dict[str, DevicePreset] = {preset.name: preset for preset in (IDEAL, LINEAR, ECRAM, RERAM_ES, AG_A_SI, PCM)}
+DEVICES: dict[str, DevicePreset] = {
+    preset.name: preset for preset in (IDEAL, LINEAR, ECRAM, ECRAM_MO, RERAM_ES, AG_A_SI, PCM)
+}
 """Device presets by name."""
 
 LAWS: dict[str, DeviceLaw | type[DeviceLaw]] = {

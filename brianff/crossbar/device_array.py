@@ -64,7 +64,8 @@ class DeviceArray:
             common, difference = 1 + normal(p["device_spread"]), normal(p["asymmetry_spread"])
             self._factors = [np.maximum(common + difference, 0), np.maximum(common - difference, 0)]
         if p["bound_spread"]:
-            ends = normal(p["bound_spread"]), 1 + normal(p["bound_spread"])
+            half = 0.5 * p["bound_spread_difference"]
+            ends = normal(p["bound_spread"] - half), 1 + normal(p["bound_spread"] + half)
             self._set_bounds(np.maximum(np.minimum(*ends), -p["G_off"] / self.span), np.maximum(*ends))
 
     def _set_bounds(self, lower: np.ndarray, upper: np.ndarray) -> None:

@@ -170,7 +170,7 @@ def test_drift_is_the_power_law():
     ("relative", "mean", "spread"), [(0.02, 0.0850, 0.0430), (0.1, 0.0601, 0.0229), (1, 0.049, 0.008)]
 )
 def test_drift_exponents_of_pcm_are_those_of_the_source(relative, mean, spread):
-    """aihwkit, PCMLikeNoiseModel: nu = |clip(-.0155 ln g + .0244, .049, .1) + clip(-.0125 ln g - .0059, .008, .045) N|."""
+    """PCMLikeNoiseModel: nu = |clip(-.0155 ln g + .0244, .049, .1) + clip(-.0125 ln g - .0059, .008, .045) N|."""
     crossbar = make("pcm")
     crossbar.devices.state[:] = relative
     crossbar.drift(20 * (np.e - 1))
@@ -190,7 +190,7 @@ def test_programming_error_of_pcm_is_that_of_the_source():
         assert deviation == pytest.approx(0.26348 + 1.965 * g - 1.1731 * g**2, rel=0.02)
 
 
-@pytest.mark.parametrize("preset", ["ideal", "linear", "ecram", "reram-es", "ag-a-si", "pcm"])
+@pytest.mark.parametrize("preset", ["ideal", "linear", "ecram", "ecram-mo", "reram-es", "ag-a-si", "pcm"])
 def test_a_restored_crossbar_continues_bit_for_bit(preset):
     changes = np.random.default_rng(1).normal(0, 0.02, (4, *SHAPE))
     streams, others = RandomStreams(1), RandomStreams(1)

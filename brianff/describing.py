@@ -44,7 +44,7 @@ def layer_table(network: Network) -> pandas.DataFrame:
         "neurons": neurons,
         "neuron": [layer.neuron.name for layer in layers],
         "synapse": [layer.synapse.name for layer in layers],
-        "device": [layer.device.preset if layer.device else "none" for layer in layers],
+        "device": [layer.device.name if layer.device else "none" for layer in layers],
     }
     table = pandas.DataFrame(columns).rename_axis("layer")
     return table.assign(synapses=table["inputs"] * table["neurons"])

@@ -112,7 +112,8 @@ class Registry(Mapping[str, Any]):
         if not (callable(part) if self.base is None else issubclass(of_kind, self.base)):
             wanted = "something that can be called" if self.base is None else f"a {self.base.__name__}"
             given = f"the class {part.__name__}" if part is of_kind else f"{reprlib.repr(part)} ({of_kind.__name__})"
-            raise ConfigurationError(f"a {self.kind} is {wanted}, or a name: {', '.join(self)}; not {given}")
+            article = "an" if self.kind[0] in "aeiou" else "a"
+            raise ConfigurationError(f"{article} {self.kind} is {wanted}, or a name: {', '.join(self)}; not {given}")
         return part
 
     def make(self, part: Any, **offered: Any) -> Any:

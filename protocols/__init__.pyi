@@ -1,3 +1,7 @@
+from .callbacks import Callback as Callback
+from .callbacks import EarlyStop as EarlyStop
+from .callbacks import RecordSpikes as RecordSpikes
+from .callbacks import WeightAverage as WeightAverage
 from .configuration import Data as Data
 from .configuration import Eligibility as Eligibility
 from .configuration import Engine as Engine
@@ -6,6 +10,9 @@ from .configuration import Learning as Learning
 from .configuration import Protocol as Protocol
 from .configuration import load_protocol as load_protocol
 from .configuration import named_protocols as named_protocols
+from .contrast import Contrast as Contrast
+from .contrast import Mixed as Mixed
+from .contrast import Pairs as Pairs
 from .goodness import GOODNESS as GOODNESS
 from .goodness import LargestTerms as LargestTerms
 from .goodness import LogOfSum as LogOfSum
@@ -17,12 +24,16 @@ from .modulators import Modulator as Modulator
 from .modulators import Pair as Pair
 from .modulators import Sigmoid as Sigmoid
 from .modulators import Symmetric as Symmetric
+from .negatives import Negatives as Negatives
 from .negatives import hybrid_images as hybrid_images
 from .negatives import wrong_labels as wrong_labels
 from .optimisers import Adam as Adam
 from .optimisers import Momentum as Momentum
+from .optimisers import Optimiser as Optimiser
 from .optimisers import Plain as Plain
 from .optimisers import cosine as cosine
+from .plasticity import ModulatedHebbian as ModulatedHebbian
 from .plasticity import modulated_hebbian as modulated_hebbian
+from .samplers import Sampler as Sampler
 from .sweep import run_sweep as run_sweep
 from .trainer import Trainer as Trainer

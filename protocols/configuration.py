@@ -45,9 +45,9 @@ class Data(Description):
     """
 
     dataset: str = "digits"
-    training_images: int | None = Field(None, ge=1)
-    validation_images: int = Field(0, ge=0)
-    shift: int = Field(0, ge=0)
+    training_images: int | None = Field(default=None, ge=1)
+    validation_images: int = Field(default=0, ge=0)
+    shift: int = Field(default=0, ge=0)
 
 
 class Eligibility(Description):
@@ -67,9 +67,9 @@ class Eligibility(Description):
         Size of the change of the weights.
     """
 
-    first_step: int = Field(16, ge=0)
-    last_step: int = Field(22, ge=0)
-    rate: float = Field(0.1, gt=0, le=0.9)
+    first_step: int = Field(default=16, ge=0)
+    last_step: int = Field(default=22, ge=0)
+    rate: float = Field(default=0.1, gt=0, le=0.9)
     gain: Positive = 1.0
 
     @model_validator(mode="after")
@@ -138,17 +138,17 @@ class Learning(Description):
     sharpness: Positive = 0.1
     threshold: float = 1.0
     plasticity: Annotated[Any, *part(PLASTICITY)] = ModulatedHebbian
-    collaboration: float = Field(0.0, ge=0)
+    collaboration: float = Field(default=0.0, ge=0)
     polarity: Annotated[Any, *part(SAMPLERS)] = BothPolarities
-    clip: float | None = Field(None, gt=0, lt=0.5)
+    clip: float | None = Field(default=None, gt=0, lt=0.5)
     eligibility: Eligibility | None = None
     negatives: Annotated[Any, *part(NEGATIVES)] = Hardest
-    candidates: int = Field(4, ge=1)
+    candidates: int = Field(default=4, ge=1)
     optimiser: Annotated[Any, *part(OPTIMISERS)] = Adam
     learning_rate: Positive = 2e-3
     schedule: Annotated[Any, *part(SCHEDULES)] = cosine
-    epochs: int = Field(10, ge=1)
-    batch: int = Field(128, ge=1)
+    epochs: int = Field(default=10, ge=1)
+    batch: int = Field(default=128, ge=1)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -224,10 +224,10 @@ class Evaluation(Description):
     layers: tuple[int, ...] | None = None
     readout: Annotated[Any, *part(READOUTS)] = GoodnessReadout
     decision: Literal["log-odds", "probability"] = "log-odds"
-    batch: int = Field(100, ge=1)
-    training_images: int = Field(10_000, ge=1)
-    epoch_images: int = Field(1_000, ge=1)
-    readout_images: int = Field(10_000, ge=1)
+    batch: int = Field(default=100, ge=1)
+    training_images: int = Field(default=10_000, ge=1)
+    epoch_images: int = Field(default=1_000, ge=1)
+    readout_images: int = Field(default=10_000, ge=1)
 
 
 class Engine(Description):
@@ -256,9 +256,9 @@ class Engine(Description):
     """
 
     name: Literal["lanes", "reference"] = "lanes"
-    lanes: int | None = Field(None, ge=1)
+    lanes: int | None = Field(default=None, ge=1)
     memory: Annotated[int, BeforeValidator(parse_bytes)] = DEFAULT_MEMORY
-    workers: int | None = Field(None, ge=1)
+    workers: int | None = Field(default=None, ge=1)
     kept_spikes: Annotated[int, BeforeValidator(parse_bytes)] = DEFAULT_KEPT_SPIKES
     precision: Literal["double", "single"] = "double"
     online: Literal["fastest", "steps"] = "fastest"
@@ -285,7 +285,7 @@ class Protocol(Description):
 
     name: str = "protocol"
     description: str = ""
-    seed: int = Field(1, ge=0)
+    seed: int = Field(default=1, ge=0)
     data: Data = Data()
     network: Network = Network()
     learning: Learning = Learning()

@@ -13,6 +13,7 @@ from brianff.acceleration.matrix_products import one_blas_thread
 from brianff.acceleration.threads import Ahead
 from brianff.data import load_dataset
 from brianff.data.split import Dataset, Split
+from brianff.describing import Described
 from brianff.engines.lanes.workers import processors
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.matching import choose
@@ -39,7 +40,7 @@ __all__ = ["Trainer"]
 Report = Callable[[int, dict[str, float]], None]
 
 
-class Trainer:
+class Trainer(Described):
     """Trains a protocol's network layer by layer.
 
     Parameters
@@ -353,9 +354,9 @@ class Trainer:
         self.simulator.presentations = values["presentations"]
         self.simulator.neuron_steps = values["neuron_steps"]
 
-    def __repr__(self) -> str:
-        position = "finished" if self.finished else f"layer {self.layer}, {self.epoch} epochs done"
-        return f"<Trainer of {self.protocol.name!r} on {self.dataset.name!r}: {position}>"
+    def _facts(self) -> dict[str, Any]:
+        position = {"protocol": self.protocol.name, "layer": self.layer, "epoch": self.epoch}
+        return position | self.simulator._facts()
 
 
 def _check_fit(protocol: Protocol, dataset: Dataset) -> None:

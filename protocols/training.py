@@ -177,7 +177,7 @@ def _run(trainer: Trainer, run: RunDirectory | None, progress: bool, seconds: di
     summary = _identity(trainer) | {
         **accuracies,
         "neurons": [layer.neurons for layer in protocol.network.layers],
-        "devices": [layer.device.preset if layer.device else "none" for layer in protocol.network.layers],
+        "devices": [layer.device.name if layer.device else "none" for layer in protocol.network.layers],
         "epochs": protocol.learning.epochs,
         "presentations": trainer.simulator.presentations,
         "neuron_steps": trainer.simulator.neuron_steps,

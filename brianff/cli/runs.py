@@ -66,8 +66,8 @@ def _protocol(name: str, settings: list[str], imports: list[str] | None) -> Prot
 
     imported = import_parts(imports or ())
     protocol = load_protocol(name, settings)
-    check(getattr(protocol, "imports", {}), imported)
-    return protocol.replace(imports=imported) if imported else protocol
+    check(protocol.imports, imported)
+    return protocol.replace(imports=imported)
 
 
 def _open(path: Path, imports: list[str] | None) -> RunDirectory:

@@ -37,10 +37,11 @@ class Description(BaseModel):
     @classmethod
     def _understand_old_names(cls, values: Any) -> Any:
         old = cls.renamed.keys() & values.keys() if isinstance(values, dict) else ()
+        if not old:
+            return values
         # Where both names are given, the old one was set on top of a file.
-        return {key: value for key, value in values.items() if key not in old} | {
-            cls._new_name(name): values[name] for name in old
-        }
+        kept = {key: value for key, value in values.items() if key not in old}
+        return kept | {cls._new_name(name): values[name] for name in old}
 
     @classmethod
     def _new_name(cls, old: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import brian2
 from brian2 import StateUpdateMethod
-from pydantic import Field, PlainSerializer, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from brianff.describing import Described, layer_table
 from brianff.description.base import Description
@@ -15,12 +16,18 @@ from brianff.description.encodings import Encoding, PulseEncoding
 from brianff.description.parts import Neuron, Synapse
 from brianff.description.quantities import Current, Time, as_text, parse_like
 from brianff.equations import MIF
+from brianff.equations.devices import DevicePreset
 from brianff.equations.synapse import ALPHA
 
 __all__ = ["LabelCode", "Layer", "Network"]
 
 Positive = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+def _device(value: Any) -> Any:
+    """Let a preset, or the name of one, stand for a device of it."""
+    return {"preset": value} if isinstance(value, str | DevicePreset) else value
 
 
 class LabelCode(Description):
@@ -74,7 +81,7 @@ class Layer(Description):
         Standard deviation of the initial normal weights.
     weight_bound : float or None
         Weights are kept in [-weight_bound, weight_bound]; None: unbounded, or 1 with devices.
-    device : Device or None
+    device : Device, DevicePreset, str or None
         What the synapses are made of: each weight is the difference of two such devices, weight_bound at their full
         range. None: ideal weights, plain numbers without devices.
     membrane : {"reset", "carried"}
@@ -94,7 +101,7 @@ class Layer(Description):
     synapse_time_constant: Time = 4 * brian2.us
     initial_weight_deviation: Positive = 0.02
     weight_bound: Positive | None = None
-    device: Device | None = None
+    device: Annotated[Device | None, BeforeValidator(_device)] = None
     membrane: Literal["reset", "carried"] = "reset"
     winners: int | None = Field(default=None, ge=1)
 
@@ -146,7 +153,7 @@ class Network(Described, Description):
     classes: int = Field(default=10, ge=2)
     encoding: Encoding = PulseEncoding()
     label: LabelCode = LabelCode()
-    layers: tuple[Layer, ...] = (Layer(),)
+    layers: Annotated[Sequence[Layer], AfterValidator(tuple)] = (Layer(),)
     time_step: Time = 1 * brian2.us
     method: str = "semi_implicit"
 
@@ -160,10 +167,10 @@ class Network(Described, Description):
 
     @field_validator("layers")
     @classmethod
-    def _at_least_one(cls, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    def _at_least_one(cls, layers: Sequence[Layer]) -> Sequence[Layer]:
         if not layers:
             raise ValueError("a network has at least one layer")
-        if layers[0].synapse == "normalised-voltage":
+        if layers[0].synapse.analog:
             raise ValueError("synapse 'normalised-voltage' is for hidden layers; use 'alpha' in the first")
         return layers
 

@@ -238,18 +238,6 @@ def parts(tmp_path, monkeypatch):
     sys.modules.pop("my_parts", None)
 
 
-@pytest.fixture
-def remembering(monkeypatch):
-    """Let protocols remember what was imported."""
-    from brianff.protocols import configuration
-
-    class Protocol(configuration.Protocol):
-        imports: dict[str, str] = {}  # noqa: RUF012
-
-    monkeypatch.setattr(configuration, "Protocol", Protocol)
-
-
-@pytest.mark.usefixtures("remembering")
 @pytest.mark.parametrize("name", ["my_parts.py", "my_parts"])
 def test_a_run_remembers_what_was_imported(brianff, protocol, calls, parts, name):
     from hashlib import sha256

@@ -9,7 +9,8 @@ import numpy as np
 
 from brianff.analysis.style import COLOURS, GREY, new_axes, require
 from brianff.crossbar.device_array import DOWN, UP, DeviceArray
-from brianff.description.device import DEVICES, Device
+from brianff.description.device import Device
+from brianff.description.parts import DEVICES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

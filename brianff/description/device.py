@@ -11,19 +11,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
 from brianff.description.base import Description
-from brianff.description.parts import part
+from brianff.description.parts import DEVICES, LAWS, part
 from brianff.description.pulse_table import read_pulses
 from brianff.description.quantities import as_text, parse_like
-from brianff.equations import devices
 from brianff.equations.devices import IDEAL, DeviceLaw, DevicePreset
 from brianff.equations.pulse_response import PulseResponse
 from brianff.errors import ConfigurationError
-from brianff.registry import Registry
 
 __all__ = ["DEVICES", "LAWS", "Device"]
-
-LAWS = Registry("law", DeviceLaw, devices.LAWS)
-DEVICES = Registry("device", DevicePreset, devices.DEVICES)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

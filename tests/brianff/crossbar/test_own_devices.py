@@ -10,9 +10,9 @@ import pytest
 import tomli_w
 from brian2 import joule, uS
 
-from brianff import Device, Layer
+from brianff import Device, Layer, register
 from brianff.crossbar.crossbar import make_crossbar
-from brianff.description.device import DEVICES, LAWS
+from brianff.description.parts import DEVICES, LAWS
 from brianff.equations.devices import ECRAM, DeviceLaw
 from brianff.equations.parameters import SHARE, Parameter
 from brianff.equations.pulse_response import PulseResponse, SampledCurve
@@ -165,8 +165,8 @@ def test_an_own_law_and_an_own_preset_take_the_place_of_names(registries):
     mine = POWER.preset("mine", "our lab", step=0.1, G_on=8 * uS)
     device = Device(preset=mine)
     assert (device.name, device.physics["step"], device.physics["G_on"]) == ("mine", 0.1, pytest.approx(8e-6))
-    DEVICES.register(mine)
-    LAWS.register(POWER)
+    register.device(mine)
+    register.law(POWER)
     assert Device(preset="mine") == device
     assert Device(**device.model_dump(mode="json")) == device
     by_law = Device(law="power", parameters={"step": 0.1, "G_on": 8 * uS})

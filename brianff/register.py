@@ -34,8 +34,8 @@ class Kind:
 
 neuron = Kind("description.parts:NEURONS")
 synapse = Kind("description.parts:SYNAPSES")
-device = Kind("description.parts:DEVICES")
-law = Kind("description.parts:LAWS")
+device = Kind("description.device:DEVICES")
+law = Kind("description.device:LAWS")
 encoding = Kind("description.encodings:ENCODINGS")
 dataset = Kind("data:DATASETS")
 pooling = Kind("goodness:POOLINGS")

@@ -44,7 +44,7 @@ def weights(neuron, goodness, modulator, device, engine, layers=1):
     network = Network(
         pixels=9,
         classes=3,
-        encoding=PulseEncoding(steps=1 if neuron == "relu" else 8),
+        encoding=PulseEncoding(steps=8),
         label=LabelCode(strength=1.0),
         layers=kinds,
         time_step=1 * (us if neuron == "mif" else ms),

@@ -18,7 +18,7 @@ from brianff.equations.devices import IDEAL, DeviceLaw, DevicePreset
 from brianff.equations.pulse_response import PulseResponse
 from brianff.errors import ConfigurationError
 
-__all__ = ["DEVICES", "LAWS", "Device"]
+__all__ = ["Device"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -120,6 +120,7 @@ class Device(Description):
                 raise ValueError(f"parameters.{name} is {value:g}; it must {defaults[name].range.rule}")
         if self.physics["G_on"] <= self.physics["G_off"]:
             raise ValueError("parameters.G_on must be larger than G_off")
+        _ = self.responses  # a law that does not work is told now
         if self.stuck_on + self.stuck_off + self.stuck_anywhere > 1:
             raise ValueError("stuck_on, stuck_off and stuck_anywhere together exceed 1")
         return self
@@ -142,10 +143,14 @@ class Device(Description):
     @cached_property
     def responses(self) -> tuple[PulseResponse, ...]:
         """Responses of the mean device to pulses up and down; none: any change in one pulse."""
-        return self.base.law.responses(self.physics)
+        law = self.base.law
+        try:
+            return law.responses(self.physics)
+        except TypeError as error:
+            raise ValueError(f"law {law.name!r}: its parameters are no arguments of its response: {error}") from None
 
-    def pulse_energy(self, direction: Literal["up", "down"], conductance: float | None = None) -> float:
-        """Return the energy (joule) of a pulse into a conductance (siemens; None: the middle of the range)."""
+    def pulse_energy(self, direction: Literal["up", "down"]) -> float:
+        """Return the energy (joule) of a pulse in the middle of the range."""
         p = self.physics
-        middle = 0.5 * (p["G_on"] + p["G_off"]) if conductance is None else conductance
-        return p["write_energy"] or p[f"write_voltage_{direction}"] ** 2 * p[f"write_time_{direction}"] * middle
+        heat = p[f"write_voltage_{direction}"] ** 2 * p[f"write_time_{direction}"] * (p["G_on"] + p["G_off"]) / 2
+        return p["write_energy"] or heat

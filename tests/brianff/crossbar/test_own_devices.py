@@ -265,6 +265,10 @@ def test_wrong_laws_are_named_in_one_line(tmp_path):
     path.write_text("law = ")
     for fields, message in [
         ({"law": "table"}, "law 'table' is more than its name"),
+        (
+            {"law": DeviceLaw("odd", "", {"strength": Parameter(1.0, "")}, PowerStep)},
+            "law 'odd': its parameters are no arg",
+        ),
         ({"law": "cubic"}, "no law 'cubic'; known: continuous, exponential, linear-step"),
         ({"preset": POWER}, "a device is a DevicePreset, or a name"),
         ({"file": path}, "device.toml' cannot be read: Invalid"),

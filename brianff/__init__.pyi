@@ -22,6 +22,7 @@ from .errors import MissingDependencyError as MissingDependencyError
 from .errors import NumericalError as NumericalError
 from .goodness import Goodness as Goodness
 from .goodness import Pooling as Pooling
+from .gradient_check import check_gradient as check_gradient
 from .responses import Recording as Recording
 from .responses import Responses as Responses
 from .simulator import Simulator as Simulator

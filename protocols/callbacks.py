@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from brianff.protocols.contrast import Contrast
     from brianff.protocols.trainer import Trainer
 
-__all__ = ["CALLBACKS", "Callback", "EarlyStop", "RecordSpikes", "WeightAverage"]
+__all__ = ["CALLBACKS", "Callback", "EarlyStop", "HeldOutAccuracy", "RecordSpikes", "WeightAverage"]
 
 
 class Callback:
@@ -84,6 +84,36 @@ class EarlyStop(Callback):
             best = epoch if value > values[best] + self.least_gain else best
         if len(values) - 1 - best >= self.patience:
             trainer.stop_layer()
+
+
+@dataclass
+class HeldOutAccuracy(Callback):
+    """Notes the accuracy on held-out images after each epoch, by probability and by log-odds, and the share of ties.
+
+    Parameters
+    ----------
+    images : int or None
+        So many of the first held-out images; None: all.
+    """
+
+    images: int | None = None
+
+    def on_epoch(self, trainer):
+        from brianff.protocols.inference import label_scores
+
+        split = trainer.held_out if self.images is None else trainer.held_out.first(self.images)
+        correct, tied = np.zeros(2), 0
+        scores, batch = [trainer.modulator.probability, trainer.modulator.log_odds], trainer.protocol.evaluation.batch
+        with trainer.simulator.evaluation():
+            for start in range(0, len(split), batch):
+                rows = slice(start, start + batch)
+                found = label_scores(trainer.simulator, split.intensities(rows), None, scores)
+                correct += [(score.argmax(axis=1) == split.labels[rows]).sum() for score in found]
+                highest = found[0].max(axis=1, keepdims=True)
+                tied += int(((found[0] == highest).sum(axis=1) > 1).sum())
+        for quantity, count in zip(("test_accuracy", "test_accuracy_by_log_odds"), correct, strict=True):
+            trainer.note(quantity, count / len(split))
+        trainer.note("tied_images", tied / len(split))
 
 
 @dataclass
@@ -155,7 +185,14 @@ class RecordSpikes(Callback):
 
 
 CALLBACKS = Registry(
-    "callback", Callback, {"early-stop": EarlyStop, "weight-average": WeightAverage, "record-spikes": RecordSpikes}
+    "callback",
+    Callback,
+    {
+        "early-stop": EarlyStop,
+        "held-out-accuracy": HeldOutAccuracy,
+        "record-spikes": RecordSpikes,
+        "weight-average": WeightAverage,
+    },
 )
 """Callbacks by name."""
 

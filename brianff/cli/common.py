@@ -44,6 +44,12 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def some_names(option: str, text: str) -> list[str]:
+    if not names(text):
+        raise ConfigurationError(f"{option} is {text!r}; it takes one name or several, separated by commas")
+    return names(text)
+
+
 def whole_numbers(option: str, text: str) -> list[int]:
     given = names(text)
     if not given or not all(name.isdecimal() for name in given):

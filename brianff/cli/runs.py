@@ -17,6 +17,7 @@ from brianff.imports import check, import_parts
 
 if TYPE_CHECKING:
     from brianff.protocols.configuration import Protocol
+    from brianff.protocols.trainer import Trainer
     from brianff.storage.run_directory import RunDirectory
 
 app = typer.Typer()
@@ -87,22 +88,24 @@ def _train(protocol: Protocol, out: Path, data_dir: Path | None, imports: list[s
     run = RunDirectory.create(out, protocol.name, protocol.seed)
     with _resumable(run, data_dir, imports):
         summary = training.train(trainer, run)
-    _finish(run, summary, data_dir)
+    _finish(run, trainer, summary)
 
 
 def _resume(path: Path, data_dir: Path | None, imports: list[str] | None) -> None:
     from brianff.protocols import training
+    from brianff.protocols.configuration import Protocol
 
     run = _open(path, imports)
     with _resumable(run, data_dir, imports):
-        summary = training.resume(run, data_dir)
-    _finish(run, summary, data_dir)
+        trainer = training.prepare(Protocol(**run.read_config()), data_dir)
+        summary = training.train(trainer, run)
+    _finish(run, trainer, summary)
 
 
-def _finish(run: RunDirectory, summary: dict[str, Any], data_dir: Path | None) -> None:
+def _finish(run: RunDirectory, trainer: Trainer, summary: dict[str, Any]) -> None:
     from brianff.analysis.report import write_figures
 
-    write_figures(run, data_dir)
+    write_figures(trainer, run.path)
     print_table([*results(summary), ("run directory", str(run.path))])
 
 
@@ -160,8 +163,9 @@ def evaluate(
 def plot(run: Run, data_dir: DataDirectory = None, imports: Imports = None) -> None:
     """Write a run's figures."""
     from brianff.analysis.report import write_figures
+    from brianff.protocols.training import open_trainer
 
-    for path in write_figures(_open(run, imports), data_dir):
+    for path in write_figures(open_trainer(_open(run, imports), data_dir), run):
         typer.echo(path)
 
 
@@ -169,8 +173,9 @@ def plot(run: Run, data_dir: DataDirectory = None, imports: Imports = None) -> N
 def energy(run: Run, data_dir: DataDirectory = None, imports: Imports = None) -> None:
     """Measure where a run's energy goes; write energy.json and a figure into the run directory."""
     from brianff.analysis.energy import ledger_rows, write_ledger
+    from brianff.protocols.training import open_trainer
 
-    entries = write_ledger(_open(run, imports), data_dir)
+    entries = write_ledger(open_trainer(_open(run, imports), data_dir), run)
     print_table(ledger_rows(entries))
     for note in entries["notes"]:
         typer.echo(f"note: {note}")

@@ -28,7 +28,7 @@ def calls(monkeypatch):
     made = []
 
     def record(name, result):
-        def call(*arguments):
+        def call(*arguments, **options):
             made.append((name, *arguments))
             return result
 
@@ -47,15 +47,17 @@ def calls(monkeypatch):
     import brianff.protocols.studies  # noqa: F401
 
     module(
-        "brianff.protocols.training", prepare="trainer", train=SUMMARY, resume=SUMMARY, evaluate={"test_accuracy": 0.5}
+        "brianff.protocols.training",
+        prepare="trainer",
+        train=SUMMARY,
+        open_trainer="opened",
+        evaluate={"test_accuracy": 0.5},
     )
     module("brianff.protocols.foreign", evaluate_weights=(RunDirectory(Path("made")), {"test_accuracy": 0.25}))
-    module("brianff.analysis.neohebbian", reproduce="table", markdown="| model |")
-    sys.modules["brianff.analysis.neohebbian"].MODELS = ("analog", "online")
+    module("brianff.protocols.studies.neohebbian", reproduce="table", markdown="| model |")
+    sys.modules["brianff.protocols.studies.neohebbian"].MODELS = ("analog", "online")
     module("brianff.analysis.report", write_figures=[Path("a.png"), Path("b.png")])
     module("brianff.analysis.energy", write_ledger={"notes": ["n"]}, ledger_rows=[("neurons", "3 nJ")])
-    module("brianff.protocols.studies.robustness", run=Path("out/robustness.csv"))
-    module("brianff.analysis.figures", robustness="axes", save_figure=Path("out/robustness.png"))
     module(
         "brianff.data.named", available_datasets={"digits": Path("/here"), "mnist": None}, fetch_dataset=Path("/cache")
     )
@@ -102,7 +104,7 @@ def test_train(brianff, protocol, calls):
     assert data_dir == Path("images")
     assert run.path.parent == Path("o")
     assert run.path.name.startswith("small-seed5-")
-    assert figures == ("write_figures", run, data_dir)
+    assert figures == ("write_figures", "trainer", run.path)
     assert output.splitlines() == [
         "test accuracy   96.54%",
         "train accuracy  100.00%",
@@ -132,14 +134,16 @@ def test_demo_trains_the_digits(brianff, calls, monkeypatch, protocol):
 
 def test_resume(brianff, run, calls):
     assert brianff(f"train --resume {run.path} --data-dir images")[0] == 0
-    assert [call[0] for call in calls] == ["resume", "write_figures"]
-    assert calls[0][1].path == run.path
-    assert calls[0][2] == Path("images")
+    assert [call[0] for call in calls] == ["prepare", "train", "write_figures"]
+    assert (calls[0][1].name, calls[0][2]) == ("small", Path("images"))
+    assert calls[1][2].path == run.path
+    assert calls[2] == ("write_figures", "trainer", run.path)
 
 
-def test_evaluate_and_plot(brianff, run):
+def test_evaluate_and_plot(brianff, run, calls):
     assert brianff(f"evaluate {run.path}") == (0, "test accuracy  50.00%\n", "")
     assert brianff(f"plot {run.path}") == (0, "a.png\nb.png\n", "")
+    assert calls[-1] == ("write_figures", "opened", run.path)
 
 
 def test_evaluate_foreign_weights(brianff, protocol, calls):
@@ -168,22 +172,6 @@ def test_data(brianff, calls):
 
 def test_energy(brianff, run):
     assert brianff(f"energy {run.path}") == (0, "neurons  3 nJ\nnote: n\n", "")
-
-
-def test_study_robustness(brianff, calls, monkeypatch):
-    import pandas
-
-    monkeypatch.setattr(pandas, "read_csv", lambda path: f"table {path}")
-    for size in ("QUICK", "FULL"):
-        monkeypatch.setattr(sys.modules["brianff.protocols.studies.robustness"], size, size.lower(), raising=False)
-    assert brianff("study robustness --quick --out out --data-dir images")[:2] == (
-        0,
-        "out/robustness.csv\nout/robustness.png\n",
-    )
-    assert calls[0] == ("run", "quick", Path("out"), Path("images"))
-    assert calls[1] == ("robustness", "table out/robustness.csv")
-    assert brianff("study robustness")[0] == 0
-    assert calls[3] == ("run", "full", Path("runs/study-robustness"), None)
 
 
 def test_devices(brianff):
@@ -312,34 +300,40 @@ def test_doctor(brianff, monkeypatch):
     assert brianff("doctor") == (0, "python    3\nSIMD exp  yes\n", "")
 
 
-@pytest.mark.parametrize("name", ["equivalence", "stdp"])
-def test_study(brianff, monkeypatch, tmp_path, name):
-    import pandas
+@pytest.mark.parametrize("name", ["equivalence", "robustness", "stdp"])
+def test_study(brianff, monkeypatch, name):
+    from importlib import import_module
 
-    from brianff import analysis
+    from brianff.analysis import style
+    from brianff.protocols.studies.study import Study
 
-    asked = []
+    asked, drawn = [], []
 
-    def run_study(*arguments):
-        asked.append(arguments)
-        pandas.DataFrame({"goodness": ["max"], "cosine": [0.5]}).to_csv("table.csv", index=False)
-        return [Path("table.csv"), Path("figure.png")]
+    def run_study(directory, *arguments):
+        asked.append((directory, *arguments))
+        study = Study(directory, {})
+        study.fill(name, [{"goodness": "max"}], lambda goodness: [{"cosine": 0.5}], progress=False)
+        return study
 
-    fake = types.ModuleType(f"{name}_study")
-    fake.run_study, fake.summarise = run_study, lambda table: table.set_index("goodness")
-    monkeypatch.setitem(sys.modules, f"brianff.analysis.{name}_study", fake)
-    monkeypatch.setattr(analysis, f"{name}_study", fake, raising=False)
+    studied, analysed = (import_module(f"brianff.{floor}.{name}") for floor in ("protocols.studies", "analysis"))
+    assert all(callable(draw) for _, draw in analysed.FIGURES.values())
+    monkeypatch.setattr(studied, "run_study", run_study)
+    monkeypatch.setattr(analysed, "summarise", lambda table: table.set_index("goodness"))
+    monkeypatch.setattr(analysed, "FIGURES", {"figure": (name, drawn.append)})
+    monkeypatch.setattr(style, "save_figure", lambda axes, path: path)
     status, output, errors = brianff(f"study {name} --quick --data-dir images")
     assert (status, errors) == (0, "")
     assert "0.500" in output
-    assert output.splitlines()[-2:] == ["table.csv", "figure.png"]
+    directory = Path("runs", f"study-{name}-quick")
+    assert output.splitlines()[-2:] == [str(directory / f"{name}.csv"), str(directory / "figure.png")]
+    assert drawn[0].to_dict("list") == {"goodness": ["max"], "cosine": [0.5]}
     assert brianff(f"study {name} --out o")[0] == 0
-    assert asked == [(Path("runs", f"study-{name}-quick"), True, Path("images")), (Path("o"), False, None)]
+    assert asked == [(directory, True, Path("images")), (Path("o"), False, None)]
 
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fake, "run_study", stop)
+    monkeypatch.setattr(studied, "run_study", stop)
     message = "brianff: stopped; the same command resumes, with what is missing\n"
     assert brianff(f"study {name}") == (130, "", message)
 

@@ -1,20 +1,19 @@
-"""Measures of latents against vectors whose values are known, and the figures of the study."""
+"""Measures of latents against vectors whose values are known, and their figures."""
 
 import numpy as np
 import pytest
 
-from brianff.analysis.latents import (
+from brianff.analysis.latents import draw_latents, latent_embedding, latent_raster
+from brianff.errors import ConfigurationError
+from brianff.protocols.configuration import load_protocol
+from brianff.protocols.latents import (
     dead_units,
     hoyer_sparsity,
-    latent_embedding,
-    latent_raster,
     latents,
     separability,
     without_rest,
 )
-from brianff.analysis.neohebbian import MODELS, PUBLISHED, markdown, reproduce
-from brianff.errors import ConfigurationError
-from brianff.protocols.configuration import load_protocol
+from brianff.protocols.studies.neohebbian import MODELS
 from brianff.protocols.training import prepare
 
 
@@ -87,38 +86,6 @@ def test_figures_have_one_panel_for_each_model():
         latent_raster(some[:3], MODELS[:3])
 
 
-def test_wrong_models_are_refused_before_anything_is_trained(tmp_path):
-    with pytest.raises(ConfigurationError, match="no model 'digital'; known: analog-sigmoid"):
-        reproduce(tmp_path, models=["digital"])
-    with pytest.raises(ConfigurationError, match="at least one"):
-        reproduce(tmp_path, seeds=[])
+def test_latents_of_an_odd_number_of_models_are_not_drawn(tmp_path):
+    draw_latents([np.ones((8, 200))], np.arange(8), MODELS[:1], tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.slow
-@pytest.mark.data
-def test_the_study_is_trained_once_and_tabulated(data_directory, tmp_path, monkeypatch):
-    from brianff.analysis import neohebbian
-
-    few = (
-        "data.training_images=200",
-        "learning.epochs=2",
-        "evaluation.epoch_images=50",
-        "evaluation.training_images=50",
-    )
-    monkeypatch.setattr(neohebbian, "QUICK", few)
-    monkeypatch.setattr(neohebbian, "QUICK_TEST_IMAGES", 60)
-    models = ["analog-sigmoid", "analog-symmetric"]
-    table = reproduce(tmp_path, data_directory, seeds=[1, 2], models=models, quick=True, progress=False)
-    assert list(table.index) == models
-    assert table.loc["analog-symmetric", "published_final"] == PUBLISHED.loc["analog-symmetric", "final"] == 94.87
-    assert (table["final_lowest"] <= table["final"]).all()
-    runs = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/checkpoint.npz")}
-    assert len(runs) == 4
-    again = reproduce(tmp_path, data_directory, seeds=[1, 2], models=models, quick=True, progress=False)
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/checkpoint.npz")} == runs
-    np.testing.assert_array_equal(again["final"], table["final"])
-    text = (tmp_path / "neohebbian-quick.md").read_text()
-    assert text == markdown(again, 2, quick=True)
-    assert "not a result" in text
-    assert len(list((tmp_path / "figures").glob("latent-*.png"))) == 2

@@ -40,18 +40,12 @@ sensitivity = 1 : 1
     traces=("v", "trace"),
 )
 synapse = SynapseModel("own-synapse", "dI/dt = -I/tau_s : amp", target="I")
-
-
-class OwnLaw(DeviceLaw):
-    name = "own-law"
-    formula = "steps of 1/20"
-    parameters = {"share": Parameter(0.05, "step")}
-
-    def responses(self, parameters):
-        return SoftBound(parameters["share"]), SoftBound(parameters["share"], 0.5)
-
-
-law = OwnLaw()
+law = DeviceLaw(
+    "own-law",
+    "steps of 1/20",
+    {"step": Parameter(0.05, "step"), "slope_up": Parameter(0.0, "up"), "slope_down": Parameter(0.5, "down")},
+    SoftBound,
+)
 device = law.preset("own-device", "made up", G_on=4 * uS, G_off=0.2 * uS)
 
 

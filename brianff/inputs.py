@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from brianff.acceleration.matrix_products import product
+from brianff.errors import DataError
 
 __all__ = [
     "Events",
@@ -29,9 +30,19 @@ class Input:
     """Base of the inputs of a layer, each for a number of presentations."""
 
     threads: int = 1
+    steps: int
 
     def __len__(self) -> int:
         raise NotImplementedError
+
+    @property
+    def width(self) -> int:
+        """Number of units."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Raise a DataError unless the arrays fit together."""
+        raise DataError(f"{type(self).__name__} cannot be presented")
 
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
         """Return the presynaptic factor, shape (presentations, inputs): what a unit drives a synapse with.
@@ -75,6 +86,20 @@ class PulseInput(Input):
 
     def __len__(self) -> int:
         return len(self.image)
+
+    @property
+    def width(self) -> int:
+        """Number of units."""
+        return self.codes.shape[1]
+
+    def check(self) -> None:
+        """Raise a DataError unless images and codes have as many units, and image and label number their rows."""
+        if self.image_part.shape[1:] != self.codes.shape[1:] or self.image.shape != self.label.shape:
+            shapes = [array.shape for array in (self.image_part, self.codes, self.image, self.label)]
+            raise DataError(f"image_part, codes, image and label do not fit together: their shapes are {shapes}")
+        for name, numbers, table in (("image", self.image, self.image_part), ("label", self.label, self.codes)):
+            if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(table):
+                raise DataError(f"{name} numbers lie between {numbers.min()} and {numbers.max()}; it has {len(table)} rows")
 
     def select(self, presentations) -> PulseInput:
         """Return the input of some presentations."""
@@ -143,6 +168,16 @@ class SpikeInput(Input):
         return self.raster.shape[1]
 
     @property
+    def width(self) -> int:
+        """Number of units."""
+        return self.raster.shape[2]
+
+    def check(self) -> None:
+        """Raise a DataError unless the raster has the shape (steps, presentations, units)."""
+        if self.raster.ndim != 3:
+            raise DataError(f"the raster has the shape {self.raster.shape}; it needs (steps, presentations, units)")
+
+    @property
     def steps(self) -> int:
         """Length of a presentation in time steps."""
         return self.raster.shape[0]
@@ -206,6 +241,20 @@ class SparseSpikes(SpikeInput):
 
     def __len__(self) -> int:
         return self.matrix.shape[0] // self.steps
+
+    @property
+    def width(self) -> int:
+        """Number of units."""
+        return self.matrix.shape[1]
+
+    def check(self) -> None:
+        """Raise a DataError unless the matrix has rows for whole presentations, and units within its width."""
+        units, (rows, width) = self.matrix.indices, self.matrix.shape
+        if rows % self.steps or (units.size and not 0 <= units.min() <= units.max() < width):
+            raise DataError(
+                f"the matrix of spikes has the shape {self.matrix.shape}, for {self.steps} steps of each presentation, "
+                f"and units from {units.min(initial=0)} to {units.max(initial=0)}"
+            )
 
     @property
     def steps(self) -> int:

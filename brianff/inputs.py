@@ -99,7 +99,7 @@ class PulseInput(Input):
             raise DataError(f"image_part, codes, image and label do not fit together: their shapes are {shapes}")
         for name, numbers, table in (("image", self.image, self.image_part), ("label", self.label, self.codes)):
             if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(table):
-                raise DataError(f"{name} numbers lie between {numbers.min()} and {numbers.max()}; it has {len(table)} rows")
+                raise DataError(f"{name} holds {numbers.min()} to {numbers.max()}; there are rows 0 to {len(table) - 1}")
 
     def select(self, presentations) -> PulseInput:
         """Return the input of some presentations."""

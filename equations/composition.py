@@ -10,6 +10,7 @@ from brianff.equations.synapse import (
     GIVEN_DRIVE,
     SEPARABLE,
     UNIT_CURRENT,
+    WEIGHT,
     WINNING_VOLTAGE,
     SynapseModel,
 )
@@ -36,7 +37,7 @@ def compose(neuron: NeuronModel, current: str, measurement: str, time_course: st
 def reserved_names(neuron: NeuronModel, synapse: SynapseModel, measurement: str) -> set[str]:
     """Return the names of the variables that are put beside those of a neuron: it may not have them itself."""
     parts = (synapse.equations, synapse.common(synapse.equations), measurement, neuron.energy, UNIT_CURRENT)
-    forms = (SEPARABLE, GIVEN_DRIVE, COMMON_TIME_COURSE, WINNING_VOLTAGE, EVENT_AMPLITUDE)
+    forms = (SEPARABLE, GIVEN_DRIVE, COMMON_TIME_COURSE, WINNING_VOLTAGE, EVENT_AMPLITUDE, WEIGHT)
     return set().union(*(Equations(part).names for part in parts + forms if part))
 
 

@@ -110,7 +110,7 @@ class NeuronModel:
         try:
             variables = self.variables
         except Exception as error:
-            raise ValueError(f"neuron {self.name!r} has equations that Brian2 cannot read: {one_line(error)}") from None
+            raise ValueError(f"neuron {self.name!r} has equations that are not Brian2's: {one_line(error)}") from None
         for name, unit, meaning in _DEFINED:
             if name not in variables:
                 raise ValueError(f"the equations of neuron {self.name!r} must define {name} ({unit}), {meaning}")

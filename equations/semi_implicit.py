@@ -75,7 +75,10 @@ def unsolvable(equations: Equations) -> list[str]:
 semi_implicit = SemiImplicitStateUpdater()
 StateUpdateMethod.register("semi_implicit", semi_implicit)
 
-METHODS = {"semi_implicit": semi_implicit, "exponential_euler": exponential_euler, "euler": euler} | {
+METHODS = {
+    "semi_implicit": semi_implicit,
+    "exponential_euler": exponential_euler,
+    "euler": euler,
     "rk2": rk2,
     "rk4": rk4,
     "heun": heun,

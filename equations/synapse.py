@@ -40,6 +40,7 @@ __all__ = [
     "SEPARABLE",
     "SYNAPSES",
     "UNIT_CURRENT",
+    "WEIGHT",
     "WINNING_VOLTAGE",
     "SynapseModel",
 ]
@@ -83,7 +84,7 @@ class SynapseModel:
         try:
             own = set(Equations(self.equations).names)
         except Exception as error:
-            raise ValueError(f"synapse {self.name!r} has equations that Brian2 cannot read: {one_line(error)}") from None
+            raise ValueError(f"synapse {self.name!r} has equations that are not Brian2's: {one_line(error)}") from None
         target = self.analog or ("v" if self.immediate else self.target) == self.target
         if "I" not in own or not target or not (self.analog or self.immediate or self.target in own):
             raise ValueError(
@@ -100,10 +101,10 @@ class SynapseModel:
 
     @property
     def on_pre(self) -> str:
-        """What a presynaptic event does, as a Brian2 statement; it reads `w` and `amplitude_pre`."""
+        """What a presynaptic event does, as a Brian2 statement; it reads `weight` and `amplitude_pre`."""
         if self.analog:
             return ""
-        return f"{self.target}_post += {self.gain}*w*amplitude_pre"
+        return f"{self.target}_post += {self.gain}*weight*amplitude_pre"
 
     def common(self, text: str) -> str:
         """Return equations or statements of the current with `common_` before the names of their variables."""
@@ -157,7 +158,7 @@ square_sum : 1
 """,
     analog=True,
     summed="""
-weighted_sum_post = w*v_pre/mV : 1 (summed)
+weighted_sum_post = weight*v_pre/mV : 1 (summed)
 plain_sum_post = v_pre/mV/N_pre : 1 (summed)
 square_sum_post = (v_pre/mV)**2/N_pre : 1 (summed)
 """,
@@ -197,6 +198,9 @@ divided: it is known at the end only."""
 
 WINNING_VOLTAGE = "winning_voltage : volt"
 """What a neuron must reach to spike where only few may."""
+
+WEIGHT = "weight : 1"
+"""What a synapse has; neurons must not have a variable of that name."""
 
 EVENT_AMPLITUDE = "amplitude = 1 : 1"
 """Amplitude of the events that neurons send to the next layer."""

@@ -15,6 +15,7 @@ from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.devices.device import runtime_device
 from brian2.stateupdaters.base import UnsupportedEquationsException
 from brian2.units.fundamentalunits import get_dimensions
+from brian2.utils.logger import catch_logs
 from brian2.utils.stringtools import get_identifiers
 from scipy.linalg import toeplitz
 
@@ -146,24 +147,34 @@ class Population:
         events = f"{neuron.threshold}\n{neuron.reset}\n{neuron.refractory}\n{self.synapse.update}"
         if (equations.identifiers | get_identifiers(events)) & {"t", "t_in_timesteps"}:
             raise ConfigurationError(
-                f"neuron {neuron.name!r}, its synapse or its goodness names the time t, which engines count in different "
-                "ways: let a variable follow it, dclock/dt = 1 : second"
+                f"neuron {neuron.name!r}, its synapse or its goodness names the time t, which engines count from "
+                "different beginnings: give the neuron a variable for it, dclock/dt = 1 : second"
             )
-        if brian2.get_device() is not runtime_device:  # a standalone program would take the group for a part of it
-            return
+        if brian2.get_device() is runtime_device:  # a standalone program would take the group for a part of it
+            with catch_logs():  # the group that runs gives the same warnings
+                if problem := self._problem(equations):
+                    raise ConfigurationError(problem)
+
+    def _problem(self, equations: Equations) -> str:
+        """Return what Brian2 says against the equations; empty if nothing."""
+        name, clock = self.neuron.name, brian2.Clock(self.network.time_step, name="checked_clock")
         try:
-            clock = brian2.Clock(self.network.time_step, name="checked_clock")
             group = self.group(self.layer.neurons, equations, True, "checked", clock, NumpyCodeObject)
-            for item in brian2.Network(group).sorted_objects:
+            network = brian2.Network(group)
+            if self.network.method == "exponential_euler" and unsolvable(equations):
+                raise UnsupportedEquationsException  # Brian2 lets some of them pass
+            group._network = network.id  # as `network.run` would, or Brian2 takes the group for a forgotten one
+            for item in network.sorted_objects:
                 item.before_run({})
         except UnsupportedEquationsException as error:
-            named = "".join(f"; d{name}/dt is not linear in {name}" for name in unsolvable(equations))
-            raise ConfigurationError(
-                f"method {self.network.method!r} cannot integrate neuron {neuron.name!r}{named} ({one_line(error)}): "
-                "use network.method = 'euler', 'rk4' or 'heun', with a smaller network.time_step"
-            ) from None
+            reasons = [f"d{variable}/dt is not linear in {variable}" for variable in unsolvable(equations)]
+            return (
+                f"method {self.network.method!r} cannot integrate neuron {name!r}: "
+                f"{', '.join(reasons) or one_line(error)}; use network.method = 'euler', 'rk4' or 'heun'"
+            )
         except Exception as error:
-            raise ConfigurationError(f"neuron {neuron.name!r} does not work in Brian2: {one_line(error)}") from None
+            return f"neuron {name!r} does not work in Brian2: {one_line(error)}"
+        return ""
 
     @property
     def neuron(self) -> NeuronModel:
@@ -243,6 +254,7 @@ class Population:
             "functions": tuple(sorted(functions)),
             "operators": tuple(sorted(set(re.findall("%|//", str(equations))))),
             "random numbers": equations.is_stochastic,
+            "constants over a step": any("constant over dt" in equation.flags for equation in equations.values()),
             "events": spiking or self.neuron.acts_at_spikes or self.layer.winners is not None,
         }
 
@@ -408,11 +420,11 @@ class Population:
             if self.network.method != "semi_implicit":
                 advice = [] if unsolvable(self.neuron.variables) else ["network.method = 'semi_implicit'"]
             step = self.neuron.largest_explicit_step
-            below = f"below {brian2.Quantity(eval(step, {}, dict(self.parameters)))}" if step else "that is smaller"
+            largest = f"network.time_step below {brian2.Quantity(eval(step, {}, dict(self.parameters)))}" if step else ""
             raise NumericalError(
                 f"the membrane voltage of a {self.neuron.name!r} neuron left +-{self.neuron.largest_voltage} with "
                 f"method {self.network.method!r} at a time step of {self.network.time_step}: use "
-                + ", or ".join([*advice, f"network.time_step {below}"])
+                + ", or ".join([*advice, largest or "a smaller network.time_step"])
             )
 
 

@@ -16,7 +16,7 @@ from brianff.acceleration.compiler import configure
 from brianff.description import Network
 from brianff.engines.population import LONG_AGO, LayerResult, Population, check_batch, populations
 from brianff.equations.composition import presentation_start
-from brianff.equations.synapse import COMMON_TIME_COURSE, EVENT_AMPLITUDE
+from brianff.equations.synapse import COMMON_TIME_COURSE, EVENT_AMPLITUDE, WEIGHT
 from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
@@ -203,7 +203,7 @@ class ReferenceEngine:
         synapses = brian2.Synapses(
             source,
             target,
-            "w : 1" + population.synapse.summed,
+            WEIGHT + population.synapse.summed,
             on_pre="\n".join(on_pre).strip() or None,
             namespace=population.namespace,
             clock=clock,
@@ -211,7 +211,7 @@ class ReferenceEngine:
         )
         pre, post = np.indices(matrix.shape).reshape(2, -1)
         synapses.connect(i=pre, j=post)
-        synapses.w = matrix.ravel()
+        synapses.weight = matrix.ravel()
         return synapses
 
     def _start_after_rest(self, group, population: Population, equations, clock):

@@ -32,7 +32,7 @@ KNOWN_COURSE = FastPath("known time course", {"method": {"semi_implicit", "expon
 """Currents that are computed beforehand: for methods that take one value of the current in each step."""
 
 CROSSINGS = FastPath("crossings", {})
-"""Spikes that are seen from outside as upward crossings: Brian2's refractoriness is a branch for each neuron and step."""
+"""Spikes seen from outside, as upward crossings: Brian2's refractoriness is a branch for each neuron and step."""
 
 
 class LaneGroup:
@@ -282,4 +282,4 @@ class LaneGroup:
         self._above = np.zeros((self._lanes, self.population.layer.neurons), dtype=bool)
         self._network.rewind()
         for name, value in self._start.items():
-            self.read(name)[:] = value
+            self._state(name)[:] = value

@@ -96,16 +96,17 @@ def test_divergence_on_a_thread_reaches_the_user_and_the_next_batch_works(compil
 @pytest.mark.parametrize(
     ("activity", "possible"),
     [
-        ("v/mV", True),
-        ("v/mV*cos(v/mV)", True),
-        ("clip(v/mV, 0, inf)", False),
-        ("v/mV*rand()", False),
-        ("(v/mV) % 2", False),
+        ("v/mV : 1", True),
+        ("v/mV*cos(v/mV) : 1", True),
+        ("clip(v/mV, 0, inf) : 1", False),
+        ("v/mV*rand() : 1 (constant over dt)", False),
+        ("v/mV : 1 (constant over dt)", False),
+        ("(v/mV) % 2 : 1", False),
     ],
 )
 def test_only_what_needs_nothing_else_is_fused(activity, possible, numpy_target):
     mif = MIF
-    equations = mif.equations.replace("activity = v/mV", f"activity = {activity}")
+    equations = mif.equations.replace("activity = v/mV : 1", f"activity = {activity}")
     changed = dataclasses.replace(mif, name="changed", equations=equations)
     description = Network(encoding=PulseEncoding(steps=5), layers=[Layer(neurons=3, neuron=changed)], time_step=1 * us)
     population = LanesEngine(description, Goodness()).populations[0]

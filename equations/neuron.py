@@ -27,7 +27,8 @@ def one_line(error: BaseException) -> str:
     """Return the reason of an error of Brian2, the innermost one, in one line."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return " ".join(str(error).split()) or type(error).__name__
+    reason = error.args[0] if isinstance(error, KeyError) and error.args else error  # its text would be in quotes
+    return " ".join(str(reason).split()) or type(error).__name__
 
 
 @dataclass(frozen=True)

@@ -202,5 +202,5 @@ WINNING_VOLTAGE = "winning_voltage : volt"
 WEIGHT = "weight : 1"
 """What a synapse has; neurons must not have a variable of that name."""
 
-EVENT_AMPLITUDE = "amplitude = 1 : 1"
+EVENT_AMPLITUDE = "amplitude : 1 (constant)"
 """Amplitude of the events that neurons send to the next layer."""

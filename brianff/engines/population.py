@@ -438,6 +438,7 @@ def populations(
     network: Network, goodness: Goodness, seed: int, energy: bool = False, precision: str = "double"
 ) -> list[Population]:
     """Return the populations of a network's layers; see `Population`."""
+    whole_number("seed", seed, 0)
     return [
         Population(network, layer, goodness, number, seed, energy, precision)
         for number, layer in enumerate(network.layers)

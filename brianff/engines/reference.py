@@ -141,6 +141,7 @@ class ReferenceEngine:
                 equations = population.equations(current, "time_course = 1 : 1")
             # Hidden layers send events of amplitude 1, as the input group sends events with amplitudes of its own.
             group = population.group(matrix.shape[1], equations + EVENT_AMPLITUDE, True, f"layer_{number}", clock)
+            group.amplitude = 1
             if separable:
                 response = np.tile(population.pulse_train_response, len(inputs))  # pulses have no rest
                 group.namespace["pulse_train_response"] = brian2.TimedArray(
@@ -150,11 +151,12 @@ class ReferenceEngine:
                 update = synapse.update + synapse.common(synapse.update) * common
                 objects.network.add(group.run_regularly(update, when="start"))
             start = presentation_start(population.neuron, equations)
-            if "lastspike" in group.variables:
-                start += f"\nlastspike = {LONG_AGO}*second\nnot_refractory = True"
+            if "lastspike" in group.variables:  # beforehand: a refractory neuron may keep its voltage
+                awake = f"lastspike = {LONG_AGO}*second\nnot_refractory = True"
+                objects.network.add(group.run_regularly(awake, clock=presentation_clock, when="start", order=-2))
             objects.network.add(group.run_regularly(start, clock=presentation_clock, when="start", order=-1))
             if self.network.rest_steps:
-                objects.network.add(self._start_after_rest(group, population, equations, clock))
+                objects.network.add(*self._start_after_rest(group, population, equations, clock))
             membrane = membranes[number - 1] if number <= len(membranes) else None
             if membrane is not None:
                 objects.network.add(_carry_over(group, membrane, presentation_clock))
@@ -224,10 +226,13 @@ class ReferenceEngine:
             for name, value in assignments
             if not (name == "v" and population.carries)
         )
-        if "lastspike" in group.variables:
-            code += f"\nlastspike += {rest_ends}*({LONG_AGO}*second - lastspike)"
-            code += f"\nnot_refractory = not_refractory or {rest_ends} > 0"
-        return group.run_regularly(code, clock=clock, when="start", order=1)
+        awake = f"lastspike += {rest_ends}*({LONG_AGO}*second - lastspike)\n"
+        awake += f"not_refractory = not_refractory or {rest_ends} > 0"
+        refractory = "lastspike" in group.variables
+        return [
+            group.run_regularly(statements, clock=clock, when="start", order=1)
+            for statements in [awake] * refractory + [code]
+        ]
 
     def _result(self, objects: BrianObjects, number: int, inputs: PulseInput | SpikeInput, first: int) -> LayerResult:
         group, monitor, result = objects.layers[number], objects.spikes[number], objects.results[number]

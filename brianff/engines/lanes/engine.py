@@ -60,8 +60,7 @@ class LanesEngine:
         energy: bool = False,
         precision: str = "double",
     ):
-        for name, value, least in (("workers", workers, 1), ("memory", memory, 1), ("seed", seed, 0)):
-            whole_number(name, value, least)
+        workers, memory = whole_number("workers", workers, 1), whole_number("memory", memory, 1)
         configure()
         self.populations = populations(network, goodness, seed, energy, precision)
         self._dtype = PRECISIONS[precision]

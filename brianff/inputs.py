@@ -20,6 +20,7 @@ __all__ = [
     "SpikeAverages",
     "SpikeInput",
     "average_after",
+    "checked_units",
 ]
 
 Events = np.ndarray
@@ -30,19 +31,9 @@ class Input:
     """Base of the inputs of a layer, each for a number of presentations."""
 
     threads: int = 1
-    steps: int
 
     def __len__(self) -> int:
         raise NotImplementedError
-
-    @property
-    def width(self) -> int:
-        """Number of units."""
-        raise NotImplementedError
-
-    def check(self) -> None:
-        """Raise a DataError unless the arrays fit together."""
-        raise DataError(f"{type(self).__name__} cannot be presented")
 
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
         """Return the presynaptic factor, shape (presentations, inputs): what a unit drives a synapse with.
@@ -86,20 +77,6 @@ class PulseInput(Input):
 
     def __len__(self) -> int:
         return len(self.image)
-
-    @property
-    def width(self) -> int:
-        """Number of units."""
-        return self.codes.shape[1]
-
-    def check(self) -> None:
-        """Raise a DataError unless images and codes have as many units, and image and label number their rows."""
-        if self.image_part.shape[1:] != self.codes.shape[1:] or self.image.shape != self.label.shape:
-            shapes = [array.shape for array in (self.image_part, self.codes, self.image, self.label)]
-            raise DataError(f"image_part, codes, image and label do not fit together: their shapes are {shapes}")
-        for name, numbers, table in (("image", self.image, self.image_part), ("label", self.label, self.codes)):
-            if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(table):
-                raise DataError(f"{name} holds {numbers.min()} to {numbers.max()}; there are rows 0 to {len(table) - 1}")
 
     def select(self, presentations) -> PulseInput:
         """Return the input of some presentations."""
@@ -168,16 +145,6 @@ class SpikeInput(Input):
         return self.raster.shape[1]
 
     @property
-    def width(self) -> int:
-        """Number of units."""
-        return self.raster.shape[2]
-
-    def check(self) -> None:
-        """Raise a DataError unless the raster has the shape (steps, presentations, units)."""
-        if self.raster.ndim != 3:
-            raise DataError(f"the raster has the shape {self.raster.shape}; it needs (steps, presentations, units)")
-
-    @property
     def steps(self) -> int:
         """Length of a presentation in time steps."""
         return self.raster.shape[0]
@@ -243,20 +210,6 @@ class SparseSpikes(SpikeInput):
         return self.matrix.shape[0] // self.steps
 
     @property
-    def width(self) -> int:
-        """Number of units."""
-        return self.matrix.shape[1]
-
-    def check(self) -> None:
-        """Raise a DataError unless the matrix has rows for whole presentations, and units within its width."""
-        units, (rows, width) = self.matrix.indices, self.matrix.shape
-        if rows % self.steps or (units.size and not 0 <= units.min() <= units.max() < width):
-            raise DataError(
-                f"the matrix of spikes has the shape {self.matrix.shape}, for {self.steps} steps of each presentation, "
-                f"and units from {units.min(initial=0)} to {units.max(initial=0)}"
-            )
-
-    @property
     def steps(self) -> int:
         """Length of a presentation in time steps."""
         return self._steps
@@ -309,3 +262,25 @@ class SpikeAverages(Input):
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
         """Return the presynaptic factor (presentations, inputs): the time averages."""
         return self.currents
+
+
+def checked_units(inputs: PulseInput | SpikeInput) -> int:
+    """Return the number of units of an input; a DataError if its arrays do not fit together.
+
+    Compiled code and sparse products do not look: they would read memory beyond an array that is too small.
+    """
+    if isinstance(inputs, PulseInput):
+        shapes = [array.shape for array in (inputs.image_part, inputs.codes, inputs.image, inputs.label)]
+        numbers = [("images", inputs.image, shapes[0][0]), ("labels", inputs.label, shapes[1][0])]
+        fits, units = shapes[0][1:] == shapes[1][1:] and shapes[2] == shapes[3], shapes[1][-1]
+    else:
+        shapes = [inputs.matrix.shape if isinstance(inputs, SparseSpikes) else inputs.raster.shape]
+        units = shapes[0][-1]
+        fits = shapes[0][0] % inputs.steps == 0 if isinstance(inputs, SparseSpikes) else len(shapes[0]) == 3
+        numbers = [("units", inputs.matrix.indices, units)] if fits else []
+    if not fits:
+        raise DataError(f"the arrays of a {type(inputs).__name__} do not fit together: their shapes are {shapes}")
+    for name, values, count in numbers:
+        if values.size and not 0 <= values.min() <= values.max() < count:
+            raise DataError(f"there are {count} {name}; those shown are {values.min()} to {values.max()}")
+    return units

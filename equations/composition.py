@@ -4,16 +4,7 @@ from brian2 import Equations
 from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER
 
 from brianff.equations.neuron import NeuronModel
-from brianff.equations.synapse import (
-    COMMON_TIME_COURSE,
-    EVENT_AMPLITUDE,
-    GIVEN_DRIVE,
-    SEPARABLE,
-    UNIT_CURRENT,
-    WEIGHT,
-    WINNING_VOLTAGE,
-    SynapseModel,
-)
+from brianff.equations.synapse import FORMS, UNIT_CURRENT, SynapseModel
 
 __all__ = ["compose", "presentation_start", "reserved_names", "state_variables"]
 
@@ -36,9 +27,8 @@ def compose(neuron: NeuronModel, current: str, measurement: str, time_course: st
 
 def reserved_names(neuron: NeuronModel, synapse: SynapseModel, measurement: str) -> set[str]:
     """Return the names of the variables that are put beside those of a neuron: it may not have them itself."""
-    parts = (synapse.equations, synapse.common(synapse.equations), measurement, neuron.energy, UNIT_CURRENT)
-    forms = (SEPARABLE, GIVEN_DRIVE, COMMON_TIME_COURSE, WINNING_VOLTAGE, EVENT_AMPLITUDE, WEIGHT)
-    return set().union(*(Equations(part).names for part in parts + forms if part))
+    parts = (synapse.equations, synapse.common(synapse.equations), measurement, neuron.energy, *FORMS)
+    return set().union(*(Equations(part).names for part in parts if part))
 
 
 def state_variables(equations: Equations) -> tuple[str, ...]:

@@ -7,13 +7,14 @@ from numbers import Real
 from typing import Any
 
 import brian2
+import numpy as np
 from brian2 import Equations, second, volt
 from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER
 from brian2.units.fundamentalunits import Quantity, get_dimensions, have_same_dimensions
 
 from brianff.equations.parameters import Parameter, Preset
 
-__all__ = ["NeuronModel", "one_line"]
+__all__ = ["NeuronModel", "one_line", "parsed"]
 
 
 _DEFINED = (
@@ -29,6 +30,14 @@ def one_line(error: BaseException) -> str:
         error = error.__cause__
     reason = error.args[0] if isinstance(error, KeyError) and error.args else error  # its text would be in quotes
     return " ".join(str(reason).split()) or type(error).__name__
+
+
+def parsed(whose: str, equations: str) -> Equations:
+    """Return parsed equations; a ValueError that says whose they are if Brian2 cannot read them."""
+    try:
+        return Equations(equations)
+    except Exception as error:
+        raise ValueError(f"{whose} has equations that are not Brian2's: {one_line(error)}") from None
 
 
 @dataclass(frozen=True)
@@ -99,28 +108,24 @@ class NeuronModel:
             own = {name: Parameter(value, "") for name, value in self.presets.items()}
             object.__setattr__(self, "presets", {"own": Preset("own", "", own)})
         if isinstance(self.refractory, Quantity):
-            object.__setattr__(self, "refractory", f"{self.refractory / second!r}*second")
+            object.__setattr__(self, "refractory", f"{float(self.refractory / second)!r}*second")
 
     @cached_property
     def variables(self) -> Equations:
         """The parsed equations."""
-        return Equations(self.equations)
+        return parsed(f"neuron {self.name!r}", self.equations)
 
     def check(self) -> None:
         """Raise a ValueError if equations, parameters or initial values are not what they must be."""
-        try:
-            variables = self.variables
-        except Exception as error:
-            raise ValueError(f"neuron {self.name!r} has equations that are not Brian2's: {one_line(error)}") from None
+        variables = self.variables
         for name, unit, meaning in _DEFINED:
             if name not in variables:
                 raise ValueError(f"the equations of neuron {self.name!r} must define {name} ({unit}), {meaning}")
             if variables[name].dim is not get_dimensions(unit):
                 raise ValueError(f"{name} of neuron {self.name!r} must be in {unit}, not in {variables[name].unit}")
-        for preset in self.presets.values():
-            for name, value in preset.namespace().items():
-                if not isinstance(value, (Real, Quantity)) or getattr(value, "ndim", 0):
-                    raise ValueError(f"parameter {name} of neuron {self.name!r} is {value!r}; it must be one number")
+        for name, value in (item for preset in self.presets.values() for item in preset.namespace().items()):
+            if not isinstance(value, (Real, Quantity)) or np.shape(np.asarray(value)):
+                raise ValueError(f"parameter {name} of neuron {self.name!r} is {value!r}; it must be one number")
         states = [key for key, item in variables.items() if item.type in (DIFFERENTIAL_EQUATION, PARAMETER)]
         for name, expression in self.initial.items():
             if name not in states:
@@ -148,10 +153,7 @@ class NeuronModel:
     @property
     def needs_at_spikes(self) -> dict[str, bool]:
         """What its spikes are beyond upward crossings of the threshold, for a `matching.FastPath`."""
-        return {
-            "effects of spikes": self.acts_at_spikes,
-            "refractoriness of its own": self.refractory != self.threshold,
-        }
+        return {"effects of spikes": self.acts_at_spikes, "refractoriness": self.refractory != self.threshold}
 
     @property
     def energy(self) -> str:

@@ -17,7 +17,6 @@ takes longest::
 import sympy
 from brian2 import Equations, StateUpdateMethod
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
-from brian2.stateupdaters import euler, exponential_euler, heun, milstein, rk2, rk4
 from brian2.stateupdaters.base import UnsupportedEquationsException, extract_method_options
 
 __all__ = ["METHODS", "semi_implicit", "unsolvable"]
@@ -75,13 +74,6 @@ def unsolvable(equations: Equations) -> list[str]:
 semi_implicit = SemiImplicitStateUpdater()
 StateUpdateMethod.register("semi_implicit", semi_implicit)
 
-METHODS = {
-    "semi_implicit": semi_implicit,
-    "exponential_euler": exponential_euler,
-    "euler": euler,
-    "rk2": rk2,
-    "rk4": rk4,
-    "heun": heun,
-    "milstein": milstein,
-}
+_NAMES = ("semi_implicit", "exponential_euler", "euler", "rk2", "rk4", "heun", "milstein")
+METHODS = {name: StateUpdateMethod.stateupdaters[name] for name in _NAMES}
 """Integration methods by name; the first two need equations that are linear in their own variable."""

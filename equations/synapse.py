@@ -31,19 +31,9 @@ from dataclasses import dataclass
 from brian2 import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS, DEFAULT_UNITS, Equations
 from brian2.utils.stringtools import get_identifiers
 
-from brianff.equations.neuron import one_line
+from brianff.equations.neuron import parsed
 
-__all__ = [
-    "COMMON_TIME_COURSE",
-    "EVENT_AMPLITUDE",
-    "GIVEN_DRIVE",
-    "SEPARABLE",
-    "SYNAPSES",
-    "UNIT_CURRENT",
-    "WEIGHT",
-    "WINNING_VOLTAGE",
-    "SynapseModel",
-]
+__all__ = ["FORMS", "SYNAPSES", "SynapseModel"]
 
 
 @dataclass(frozen=True)
@@ -81,12 +71,8 @@ class SynapseModel:
 
     def check(self) -> None:
         """Raise a ValueError if the equations are not those of a current that events can move."""
-        try:
-            own = set(Equations(self.equations).names)
-        except Exception as error:
-            raise ValueError(f"synapse {self.name!r} has equations that are not Brian2's: {one_line(error)}") from None
-        target = self.analog or ("v" if self.immediate else self.target) == self.target
-        if "I" not in own or not target or not (self.analog or self.immediate or self.target in own):
+        own = parsed(f"synapse {self.name!r}", self.equations).names
+        if "I" not in own or not (self.analog or self.target in ({"v"} if self.immediate else own)):
             raise ValueError(
                 f"synapse {self.name!r} must define its current I and its target {self.target!r}; target 'v', the "
                 "membrane, goes with immediate = True"
@@ -204,3 +190,6 @@ WEIGHT = "weight : 1"
 
 EVENT_AMPLITUDE = "amplitude : 1 (constant)"
 """Amplitude of the events that neurons send to the next layer."""
+
+FORMS = (SEPARABLE, GIVEN_DRIVE, UNIT_CURRENT, COMMON_TIME_COURSE, WINNING_VOLTAGE, WEIGHT, EVENT_AMPLITUDE)
+"""All that is put beside the equations of neurons in some form of a network: its names are taken."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import brian2
 import numpy as np
-from brian2 import DEFAULT_FUNCTIONS, Equations, Function, StateUpdateMethod
+from brian2 import DEFAULT_FUNCTIONS, Equations, StateUpdateMethod
 from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.devices.device import runtime_device
@@ -28,7 +28,7 @@ from brianff.equations.semi_implicit import METHODS, unsolvable
 from brianff.equations.synapse import WINNING_VOLTAGE
 from brianff.errors import ConfigurationError, DataError, NumericalError
 from brianff.goodness import Goodness
-from brianff.inputs import Input, PulseInput
+from brianff.inputs import PulseInput, SpikeInput, checked_units
 from brianff.random import RandomStreams
 
 __all__ = [
@@ -127,13 +127,7 @@ class Population:
         self._check_equations()
 
     def _check_equations(self) -> None:
-        """Let Brian2 find what is wrong with the equations before anything is compiled.
-
-        Raises
-        ------
-        ConfigurationError
-            If a name is brianff's own, time is named, or units, names or the integration method do not fit.
-        """
+        """Raise a ConfigurationError if a name is brianff's own, time is named, or Brian2 finds something wrong."""
         neuron = self.neuron
         own = {*neuron.variables.names, *self.parameters}
         reserved = reserved_names(neuron, self.synapse, self.goodness.equations) | set(self._constants)
@@ -246,9 +240,7 @@ class Population:
     def needs(self, equations: Equations, spiking: bool) -> dict[str, Any]:
         """Return what the integration of equations needs, for a `matching.FastPath`."""
         names = equations.identifiers
-        functions = {name for name in names if isinstance(self.namespace.get(name), Function)} | (
-            names & DEFAULT_FUNCTIONS.keys()
-        )
+        functions = names & (DEFAULT_FUNCTIONS.keys() | FUNCTIONS.keys())
         return {
             "code": brian2.prefs.codegen.target,
             "functions": tuple(sorted(functions)),
@@ -419,12 +411,12 @@ class Population:
             advice = ["smaller weights or a smaller current"]
             if self.network.method != "semi_implicit":
                 advice = [] if unsolvable(self.neuron.variables) else ["network.method = 'semi_implicit'"]
-            step = self.neuron.largest_explicit_step
-            largest = f"network.time_step below {brian2.Quantity(eval(step, {}, dict(self.parameters)))}" if step else ""
+            largest = eval(self.neuron.largest_explicit_step or "None", {}, dict(self.parameters))
+            step = f"network.time_step below {largest}" if largest is not None else "a smaller network.time_step"
             raise NumericalError(
                 f"the membrane voltage of a {self.neuron.name!r} neuron left +-{self.neuron.largest_voltage} with "
                 f"method {self.network.method!r} at a time step of {self.network.time_step}: use "
-                + ", or ".join([*advice, largest or "a smaller network.time_step"])
+                + ", or ".join([*advice, step])
             )
 
 
@@ -447,24 +439,20 @@ def populations(
 
 def check_batch(
     populations: Sequence[Population],
-    inputs: Input,
+    inputs: PulseInput | SpikeInput,
     weights: Sequence[np.ndarray],
     membranes: Sequence[np.ndarray | None] = (),
 ) -> None:
-    """Raise a DataError unless the arrays of a batch fit each other and the layers that run.
-
-    Compiled code and sparse products do not look: they would read memory beyond an array that is too small.
-    """
+    """Raise a DataError unless the arrays of a batch fit each other and the layers that run."""
     if not 0 < len(weights) <= len(populations):
         raise DataError(f"there are weights of {len(weights)} layers; there are {len(populations)} layers to run")
-    inputs.check()
+    rows = checked_units(inputs)
     if populations[0].synapse.analog:
         raise DataError("the first layer to run takes the voltages of the layer below: present to that layer too")
     encoding = populations[0].network.encoding
     pulses = getattr(encoding, "pulse_steps", None) if isinstance(inputs, PulseInput) else None
     if inputs.steps != encoding.steps or pulses != getattr(inputs, "pulse_steps", None):
         raise DataError(f"the input has {inputs.steps} steps, or pulses, other than the {encoding!r} of the network")
-    rows = inputs.width
     for number, (population, matrix) in enumerate(zip(populations, weights, strict=False)):
         shape = rows, population.layer.neurons
         if matrix.shape != shape:

@@ -152,7 +152,9 @@ def test_recording_leaves_no_trace_and_starts_where_training_stands(images, engi
     recorded = disturbed.record(np.tile(images, (2, 1)), np.tile(labels, 2), neurons=[0])
     assert (disturbed.layers[0].membrane.size, disturbed.presentations) == (0, 0)
     for _ in range(2):
-        np.testing.assert_array_equal(disturbed.present(images, labels).goodness, quiet.present(images, labels).goodness)
+        np.testing.assert_array_equal(
+            disturbed.present(images, labels).goodness, quiet.present(images, labels).goodness
+        )
     later = disturbed.record(images, labels, neurons=range(5))
     assert (later.traces["v"][0, 0] != recorded.traces["v"][0, 0]).any()
     with disturbed.evaluation(membranes=True):

@@ -1,6 +1,6 @@
 """The adaptive exponential neuron with the names and numbers of its paper, as a user would write it."""
 
-from brian2 import mV, ms, nS, pA, pF
+from brian2 import ms, mV, nS, pA, pF
 
 from brianff.equations import NeuronModel
 

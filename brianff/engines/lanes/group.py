@@ -190,7 +190,7 @@ class LaneGroup:
             kick: np.ndarray = np.empty((self._lanes, self.population.layer.neurons), self.population.dtype)
             drive.write(kick)
             kick *= self._gain
-        pulse_steps = self.population.network.encoding.pulse_steps
+        pulse_steps = getattr(self.population.network.encoding, "pulse_steps", ())
         for step, value in enumerate(self.population.pulse_train_response):
             if self._immediate:
                 self._kick = value * kick if value else None

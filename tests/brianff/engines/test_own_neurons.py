@@ -143,7 +143,9 @@ def test_refractoriness_and_starts_are_the_same_on_both_engines(kind, synapse, n
     """A refractory neuron starts each presentation anew, and no event moves what is not to move meanwhile."""
     generator = np.random.default_rng(5)
     network = adex_network(RESTING)
-    network = network.replace(layers=[layer.replace(synapse=synapse, neuron_spread={"tau_m": 0.1}) for layer in network.layers])
+    network = network.replace(
+        layers=[layer.replace(synapse=synapse, neuron_spread={"tau_m": 0.1}) for layer in network.layers]
+    )
     inputs, weights = batch(kind, generator), [abs(matrix) for matrix in make_weights(network, generator)]
     lanes, reference = both(network, inputs, weights)
     assert_same(lanes, reference)
@@ -185,11 +187,17 @@ def parameters(**more):
 WRONG = {
     "missing": (lambda: with_line("activity = (v - E_L)/mV : 1", ""), "'adex' must define activity"),
     "sensitivity": (lambda: with_line("dsensitivity/dt", "dother/dt"), "'adex' must define sensitivity"),
-    "v": (lambda: changed(equations="activity = 1 : 1\nsensitivity = 1 : 1"), "'adex' must define v .*membrane voltage"),
+    "v": (
+        lambda: changed(equations="activity = 1 : 1\nsensitivity = 1 : 1"),
+        "'adex' must define v .*membrane voltage",
+    ),
     "unit": (lambda: with_line("(v - E_L)/mV : 1", "v - E_L : volt"), "activity of neuron 'adex' must be in 1"),
     "text": (lambda: changed(equations="dv/dt = : volt"), "equations that are not Brian2's"),
     "initial": (lambda: changed(initial={"u": "E_L"}), "names 'u'; it may name v, w, sensitivity"),
-    "initial value": (lambda: changed(initial={"v": "E_M"}), "initial 'E_M' of neuron 'adex': name 'E_M' is not defined"),
+    "initial value": (
+        lambda: changed(initial={"v": "E_M"}),
+        "initial 'E_M' of neuron 'adex': name 'E_M' is not defined",
+    ),
     "initial unit": (lambda: changed(initial={"v": "tau_w"}), "initial v = tau_w .* needs V"),
     "no number": (lambda: changed(presets=parameters(b=[1, 2])), r"parameter b .* is \[1, 2\]; it must be one number"),
     "preset": (lambda: changed().replace(preset="old"), "'adex' has no preset 'old'; known: own"),
@@ -206,7 +214,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("make, message", WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(("make", "message"), WRONG.values(), ids=WRONG)
 def test_a_layer_says_what_is_wrong_with_a_part(make, message):
     with pytest.raises(ConfigurationError, match=message) as caught:
         make()
@@ -226,7 +234,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("engine", ["lanes", "reference"])
-@pytest.mark.parametrize("make, message", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("make", "message"), REFUSED.values(), ids=REFUSED)
 def test_a_simulator_says_what_is_wrong_with_equations(make, message, engine):
     network = adex_network(layers=[make()])
     with pytest.raises(ConfigurationError, match=message) as caught:

@@ -49,8 +49,8 @@ def latents(
     """
     counts = simulator.goodness.counts_spikes
     if not counts:  # the same quantity whatever goodness is trained
-        readout = "final" if simulator.network.encoding.steps == 1 else "average"
-        simulator = simulator.measuring(Goodness(readout=readout))
+        one_step = simulator.network.encoding.steps == 1
+        simulator = simulator.measuring(Goodness(readout="final" if one_step else "average"))
     parts = []
     with simulator.evaluation():
         for start in range(0, len(images), batch):

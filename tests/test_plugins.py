@@ -1,4 +1,4 @@
-"""One of every kind of part in a package of a user's own: it trains, resumes, evaluates and draws, and nothing is edited."""
+"""One of every kind of part in a package of a user's own trains, resumes, evaluates and draws; nothing is edited."""
 
 import subprocess
 import sys

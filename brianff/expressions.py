@@ -9,16 +9,16 @@ from brianff.errors import ConfigurationError
 
 __all__ = ["check", "derivative", "evaluate"]
 
-_NUMPY = (
-    "abs arccos arcsin arctan ceil clip cos cosh exp expm1 floor log log10 log1p sign sin sinh sqrt tan tanh".split()
-)
-FUNCTIONS = {name: getattr(np, name) for name in _NUMPY} | {"int": lambda value: np.trunc(np.asarray(value, float))}
+_NUMPY = "abs arccos arcsin arctan ceil clip cos cosh exp expm1 floor log log10 log1p sign sin sinh sqrt tan tanh"
+FUNCTIONS = {name: getattr(np, name) for name in _NUMPY.split()} | {
+    "int": lambda value: np.trunc(np.asarray(value, float))
+}
 """Functions that an expression may name; random ones have no derivative."""
 
 CONSTANTS = {"pi": np.pi, "e": np.e, "inf": np.inf}
 
-_GRAMMAR = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.Call, ast.Compare, ast.Constant)
-_GRAMMAR += (ast.operator, ast.USub, ast.UAdd, ast.cmpop, ast.Load)
+_OPERATORS = (ast.operator, ast.USub, ast.UAdd, ast.cmpop)
+_GRAMMAR = (*_OPERATORS, ast.Expression, ast.BinOp, ast.UnaryOp, ast.Call, ast.Compare, ast.Constant, ast.Load)
 
 
 def check(expression: str, variable: str) -> None:
@@ -85,12 +85,12 @@ def _symbolic() -> dict:
         def _eval_derivative(self, symbol):
             return sympy.S.Zero
 
-    class int_(Step):  # noqa: N801  Brian2 prints this name as int
+    class int_(Step):  # Brian2 prints this name as int
         @classmethod
         def eval(cls, argument):
             return sympy.Integer(bool(argument)) if isinstance(argument, sympy.logic.boolalg.BooleanAtom) else None
 
-    class clip(sympy.Function):  # noqa: N801
+    class clip(sympy.Function):
         def _eval_derivative(self, symbol):
             value, low, high = self.args
             return value.diff(symbol) * int_(value > low) * int_(value < high)

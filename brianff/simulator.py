@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -138,7 +139,8 @@ class Simulator(Described):
         if engine == "lanes":
             options = {"lanes": lanes, "memory": memory, "workers": workers, "precision": precision}
         self.workers = workers if engine == "lanes" else 1
-        self._engine = ENGINES[engine](network, self.goodness, seed=seed, **options)
+        self._make_engine = partial(ENGINES[engine], network, seed=seed, **options)
+        self._engine = self._make_engine(goodness=self.goodness)
         self._evaluation_generator: np.random.Generator | None = None
         self.presentations = 0
         self.neuron_steps = 0
@@ -299,6 +301,17 @@ class Simulator(Described):
         from brianff.recording import record
 
         return record(self, images, labels, np.asarray(neurons, dtype=int), range(len(self.layers))[layer], polarity)
+
+    def measuring(self, goodness: Goodness) -> Simulator:
+        """Return a simulator of the same network, with the same weights, that measures another goodness.
+
+        It shares the layers with this one and so follows what they learn; in its own `evaluation()` it leaves no trace.
+        """
+        other = copy(self)
+        other.goodness, other.codes, other._evaluation_generator = goodness, self.codes.copy(), None
+        other.streams = RandomStreams(self.streams.seed)
+        other._engine = self._make_engine(goodness=goodness)
+        return other
 
     @contextmanager
     def evaluation(self) -> Iterator[None]:

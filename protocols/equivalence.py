@@ -33,6 +33,7 @@ import numpy as np
 
 from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness
+from brianff.gradient_check import loss_slopes
 from brianff.inputs import PulseInput, SpikeInput
 from brianff.protocols.layers import ACTIVITY, LayerFunction, simulated_layer
 from brianff.protocols.modulators import Modulator
@@ -203,7 +204,7 @@ def _gradient_of_pulses(
     respond: LayerFunction, passes: tuple[PulseInput, PulseInput], weights: np.ndarray, modulator: Modulator
 ) -> np.ndarray:
     gradient = np.zeros_like(weights)
-    slopes = _loss_slopes(modulator, *(respond(inputs, weights) for inputs in passes))
+    slopes = loss_slopes(modulator, *(respond(inputs, weights) for inputs in passes))
     for inputs, slope in zip(passes, slopes, strict=True):
         gradient -= inputs.amplitudes.T @ (slope * _drive_derivative(respond, inputs, weights))
     return gradient / max(len(passes[0]), 1)
@@ -219,7 +220,7 @@ def _gradient_of_spikes(
     sampled_weights: int,
 ) -> np.ndarray:
     """Return the sums over the first and over the second half of the pairs, shape (2, inputs, neurons)."""
-    slopes = _loss_slopes(modulator, *(respond(inputs, weights) for inputs in passes))
+    slopes = loss_slopes(modulator, *(respond(inputs, weights) for inputs in passes))
     used = np.flatnonzero(sum(inputs.spike_counts.sum(axis=0) for inputs in passes))
     sampled, neurons = min(sampled_weights, len(used)), np.arange(weights.shape[1])
     rows = np.array([generator.permutation(used)[:sampled] for _ in neurons]).T
@@ -247,26 +248,6 @@ def _drive_derivative(respond: LayerFunction, inputs: PulseInput, weights: np.nd
         for sign in (1, -1)
     )
     return (above - below) / (2 * step)
-
-
-def _loss_slopes(modulator: Modulator, positive: Responses, negative: Responses) -> tuple[np.ndarray, np.ndarray]:
-    """Return dL/d(term) for both passes by central differences, neuron after neuron."""
-    slopes = []
-    for number, responses in enumerate((positive, negative)):
-        terms = responses.goodness_terms
-        step = 1e-4 * np.abs(terms).mean() or 1e-4
-        slope = np.empty_like(terms, dtype=float)
-        for neuron in range(terms.shape[1]):
-            losses = []
-            for sign in (1, -1):
-                shifted = terms.astype(float)
-                shifted[:, neuron] += sign * step
-                passes = [positive, negative]
-                passes[number] = replace(responses, goodness_terms=shifted)
-                losses.append(modulator.loss(*passes))
-            slope[:, neuron] = (losses[0] - losses[1]) / (2 * step)
-        slopes.append(slope)
-    return slopes[0], slopes[1]
 
 
 def equivalence(

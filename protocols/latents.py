@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from brianff.data.split import Split
 from brianff.errors import ConfigurationError
-from brianff.protocols.configuration import Protocol
+from brianff.goodness import Goodness
 from brianff.protocols.negatives import wrong_labels
 from brianff.protocols.trainer import Trainer
 from brianff.random import RandomStreams
@@ -26,8 +25,9 @@ _BATCH = 50
 
 
 def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wrong"] = "true") -> np.ndarray:
-    """Return the latents of the last layer: spike counts, or the mean activity of a neuron that does not spike.
+    """Return the latents of the last layer: spike counts, or root mean square activities where neurons do not spike.
 
+    They are the same quantity whatever goodness is trained, and leave no trace in the trainer.
     Where membranes are carried over, the first images are shown once beforehand: no latent starts from a membrane at
     rest.
 
@@ -42,30 +42,23 @@ def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wron
     -------
     ndarray, shape (images, neurons)
     """
-    spiking = trainer.protocol.network.layers[-1].neuron.threshold != "False"
-    if not spiking:
-        activity: dict[str, Any] = {"name": "activity", "density": "activity", "slope": "1", "counts_spikes": False}
-        learning = trainer.protocol.learning.replace(goodness=replace(trainer.simulator.goodness, **activity))
-        trainer = _in_same_state(trainer, trainer.protocol.replace(learning=learning))
-    simulator = trainer.simulator
+    network = trainer.protocol.network
+    # Of one step, the activity after it; an integral would hold that before its events.
+    simulator = trainer.simulator.measuring(Goodness(readout="final" if network.encoding.steps == 1 else "average"))
+    spiking = network.layers[-1].neuron.threshold != "False"
     generator = RandomStreams(trainer.protocol.seed)["latents"]
     labels = wrong_labels(split.labels, generator, trainer.dataset.classes) if label == "wrong" else split.labels
-    codes = simulator.codes.copy()
-    carried = any(layer.membrane is not None for layer in simulator.layers)
-    parts = [np.empty((0, trainer.protocol.network.layers[-1].neurons))]
-    try:
-        if label == "zero":
-            simulator.codes[:] = 0.0
-        with simulator.evaluation():
-            if carried and len(split):
-                simulator.present(split.intensities(slice(0, _BATCH)), labels[:_BATCH])
-            for start in range(0, len(split), _BATCH):
-                rows = slice(start, start + _BATCH)
-                responses = simulator.present(split.intensities(rows), labels[rows], spikes=spiking)
-                counts = responses.spike_counts
-                parts.append(responses.goodness_terms if counts is None else counts)
-    finally:
-        simulator.codes[:] = codes
+    if label == "zero":
+        simulator.codes[:] = 0.0
+    parts = [np.empty((0, network.layers[-1].neurons))]
+    with simulator.evaluation():
+        if simulator.carries and len(split):
+            simulator.present(split.intensities(slice(0, _BATCH)), labels[:_BATCH])
+        for start in range(0, len(split), _BATCH):
+            rows = slice(start, start + _BATCH)
+            responses = simulator.present(split.intensities(rows), labels[rows], spikes=spiking)
+            counts = responses.spike_counts
+            parts.append(np.sqrt(responses.goodness_terms) if counts is None else counts)
     return np.concatenate(parts)
 
 
@@ -80,14 +73,9 @@ def without_rest(trainer: Trainer) -> Trainer:
         return trainer
     encoding = protocol.network.encoding.model_copy(update={"rest_steps": 0})
     network = protocol.network.model_copy(update={"encoding": encoding})
-    return _in_same_state(trainer, protocol.model_copy(update={"network": network}))
-
-
-def _in_same_state(trainer: Trainer, protocol: Protocol) -> Trainer:
-    """Return a trainer of another protocol, to measure with, in the state of a trainer."""
-    other = type(trainer)(protocol.model_copy(update={"callbacks": ()}), trainer.dataset)
-    other.restore(*trainer.state())
-    return other
+    restless = type(trainer)(protocol.model_copy(update={"network": network}), trainer.dataset)
+    restless.restore(*trainer.state())
+    return restless
 
 
 def hoyer_sparsity(latents: np.ndarray, offset: float = 1e-3) -> float:

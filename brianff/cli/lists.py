@@ -33,7 +33,7 @@ def neurons(imports: Imports = None) -> None:
 def goodness(imports: Imports = None) -> None:
     """List the goodness functions of a layer: formula and source."""
     for name, part in _parts("goodness", imports):
-        _print_part(name, getattr(part, "formula", None) or part.density, getattr(part, "source", ""))
+        _print_part(name, part.formula, part.source)
     typer.echo("z, the activity of a neuron, is in the unit that `brianff neurons` shows.")
 
 
@@ -41,9 +41,7 @@ def goodness(imports: Imports = None) -> None:
 def modulators(imports: Imports = None) -> None:
     """List the modulators: formula and source. They have the unit of 1 / goodness."""
     for name, part in _parts("modulator", imports):
-        first, *more = (inspect.getdoc(part) or "").splitlines() or [""]
-        source = next((line.removeprefix("Source: ") for line in more if line.startswith("Source:")), "")
-        _print_part(name, getattr(part, "formula", None) or first, getattr(part, "source", None) or source)
+        _print_part(name, part.formula or (inspect.getdoc(part) or "").partition("\n")[0], part.source)
 
 
 def _parts(kind: str, imports: list[str] | None) -> ItemsView[str, Any]:

@@ -192,8 +192,8 @@ def test_devices(brianff):
             ["mif", "lif", "relu"],
             ["dv/dt = (R*I - v)/tau : volt", "activity: mV", "Kang et al., IEEE TCAS-I"],
         ),
-        ("goodness", ["mean-square", "l4-norm"], ["activity**4"]),
-        ("modulators", ["pair", "sigmoid"], ["P = s(a (G - theta))", "arXiv 2406.16479"]),
+        ("goodness", ["mean-square", "l4-norm"], ["time average of z**4"]),
+        ("modulators", ["pair", "sigmoid"], ["P = 1 / (1 + exp(-a (G - theta)))", "arXiv 2406.16479"]),
     ],
 )
 def test_parts_are_listed_with_formula_unit_and_source(brianff, kind, named, said):

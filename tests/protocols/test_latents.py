@@ -57,6 +57,28 @@ def test_latents_show_the_wanted_label_whatever_the_goodness(power, numpy_target
     np.testing.assert_array_equal(trainer.simulator.codes, codes)
 
 
+@pytest.mark.parametrize("goodness", ["l1-norm", "l4-norm", "log-sum", "spike-count"])
+@pytest.mark.parametrize("neuron", ["relu", "mif"])
+def test_latents_are_the_same_whatever_goodness_is_trained(goodness, neuron, numpy_target):
+    settings = ["data.dataset=digits", "network.pixels=64", "network.layers.0.neurons=12"]
+    if neuron == "mif":
+        settings += ["network.layers.0.neuron_spread.tau=0.3"]
+    elif goodness == "spike-count":
+        pytest.skip("rectified units do not spike")
+    name = {"relu": "neohebbian-analog-symmetric", "mif": "msnn-digits"}[neuron]
+    found = []
+    for trained in ("squared-norm", goodness):
+        trainer = prepare(load_protocol(name, [*settings, f"learning.goodness={trained}"]))
+        before = trainer.state()
+        found.append(latents(trainer, trainer.held_out.first(20)))
+        for key, value in before[0].items():
+            np.testing.assert_array_equal(trainer.state()[0][key], value)
+        assert trainer.state()[1] == before[1]
+        assert trainer.simulator.goodness.name == trained
+    assert found[0].any()
+    np.testing.assert_array_equal(*found)
+
+
 def test_latents_without_rest_start_from_the_membranes_that_the_last_batch_left(numpy_target):
     """Against v <- 0.85 v + s W, spike and reset at 0.001, for two batches of 50, the first shown beforehand."""
     settings = ["data.dataset=digits", "network.pixels=64", "network.layers.0.neurons=12", "engine.online=steps"]

@@ -264,7 +264,7 @@ def test_wrong_laws_are_named_in_one_line(tmp_path):
     for fields, message in [
         ({"law": "table"}, "law 'table' is more than its name"),
         ({"law": "cubic"}, "no law 'cubic'; known: continuous, exponential, linear-step"),
-        ({"preset": PowerLaw()}, "is no device: give a DevicePreset, or a name"),
+        ({"preset": PowerLaw()}, "a device is a DevicePreset, or a name"),
         ({"file": path}, "device.toml' cannot be read: Invalid"),
         ({"law": {"name": "table", "up": [[0, 0], [1, 1]], "down": [[0, 0]]}}, "down of a table must be pairs"),
     ]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from brianff.analysis.style import COLOURS, GREY, new_axes, require
 from brianff.crossbar.device_array import DOWN, UP, DeviceArray
-from brianff.description.device import DEVICES, Device
+from brianff.description.device import Device
+from brianff.description.parts import DEVICES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +32,9 @@ def device_sheet() -> np.ndarray:
     for ax, device in zip(axes, pulsed, strict=False):
         potentiation_depression(device, ax=ax)
     hysteresis(ax=axes[len(pulsed)])
-    return axes
+    for spare in axes[len(pulsed) + 1 :]:
+        spare.remove()
+    return axes[: len(pulsed) + 1]
 
 
 def potentiation_depression(

@@ -12,6 +12,7 @@ from brianff import Layer
 from brianff import Network as Description
 from brianff.acceleration.compiler import configure
 from brianff.engines.population import Population
+from brianff.equations.synapse import WEIGHT
 from brianff.goodness import Goodness
 
 PAIRS = 3
@@ -33,16 +34,16 @@ class Network:
         synapses = brian2.Synapses(
             self.inputs,
             self.neurons,
-            "w : 1",
+            WEIGHT,
             on_pre=population.synapse.on_pre,
             namespace={"current_scale": 32 * uA},
             clock=clock,
         )
         synapses.connect()
-        synapses.w = "0.02*randn()"
+        synapses.weight = "0.02*randn()"
         self.network = brian2.Network(self.inputs, self.neurons, synapses, brian2.SpikeMonitor(self.neurons))
-        for name, parameter in population.neuron.initial.items():
-            setattr(self.neurons, name, population.parameters[parameter])
+        for name in population.neuron.initial:
+            setattr(self.neurons, name, population.neuron.start(name, population.parameters))
         self.network.store()
         self.generator = np.random.default_rng(1)
 

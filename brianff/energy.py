@@ -144,9 +144,9 @@ def resting_power(network: Network, layer: Layer) -> float:
     alone = network.replace(
         layers=[silent], encoding=PulseEncoding(steps=steps), time_step=time_step, method="semi_implicit"
     )
-    engine = LanesEngine(alone, Goodness(), lanes=1, energy=True)
-    if not engine.populations[0].neuron.energy:
+    if not silent.neuron.energy:
         return float("nan")
+    engine = LanesEngine(alone, Goodness(), lanes=1, energy=True)
     dissipated = np.zeros(steps)
 
     def observe(number, presentations, step, read):

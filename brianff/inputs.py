@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from brianff.acceleration.matrix_products import product
+from brianff.errors import DataError
 
 __all__ = [
     "Events",
@@ -20,6 +21,7 @@ __all__ = [
     "SpikeAverages",
     "SpikeInput",
     "average_after",
+    "checked_units",
 ]
 
 Events = np.ndarray
@@ -289,3 +291,25 @@ class Momentary(Input):
     def presynaptic(self, pulse_response: np.ndarray) -> csr_matrix:
         """Return the presynaptic factor (presentations, inputs), a sparse matrix: the spikes."""
         return self.spikes
+
+
+def checked_units(inputs: PulseInput | SpikeInput) -> int:
+    """Return the number of units of an input; a DataError if its arrays do not fit together.
+
+    Compiled code and sparse products do not look: they would read memory beyond an array that is too small.
+    """
+    if isinstance(inputs, PulseInput):
+        shapes = [array.shape for array in (inputs.image_part, inputs.codes, inputs.image, inputs.label)]
+        numbers = [("images", inputs.image, shapes[0][0]), ("labels", inputs.label, shapes[1][0])]
+        fits, units = shapes[0][1:] == shapes[1][1:] and shapes[2] == shapes[3], shapes[1][-1]
+    else:
+        shapes = [inputs.matrix.shape if isinstance(inputs, SparseSpikes) else inputs.raster.shape]
+        units = shapes[0][-1]
+        fits = shapes[0][0] % inputs.steps == 0 if isinstance(inputs, SparseSpikes) else len(shapes[0]) == 3
+        numbers = [("units", inputs.matrix.indices, units)] if fits else []
+    if not fits:
+        raise DataError(f"the arrays of a {type(inputs).__name__} do not fit together: their shapes are {shapes}")
+    for name, values, count in numbers:
+        if values.size and not 0 <= values.min() <= values.max() < count:
+            raise DataError(f"there are {count} {name}; those shown are {values.min()} to {values.max()}")
+    return units

@@ -32,16 +32,24 @@ def record(
     Raises
     ------
     ConfigurationError
-        If a neuron is not in the layer, or there is not one polarity per image.
+        If a neuron is not in the layer, or there is not one label, or polarity, per image.
     """
     size = simulator.network.layers[layer].neurons
     if neurons.size and not 0 <= neurons.min() <= neurons.max() < size:
         raise ConfigurationError(f"neurons must lie between 0 and {size - 1}, the size of layer {layer}")
+    if np.ndim(labels) != 1:
+        raise ConfigurationError("record takes one label for each image")
     if polarity is not None and len(polarity) != len(images):
         raise ConfigurationError(f"there are {len(polarity)} polarities for {len(images)} presentations")
 
     # A small engine of its own: recording needs the spikes, and training should not pay for them.
-    engine = LanesEngine(simulator.network, simulator.goodness, lanes=len(images), seed=simulator.streams.seed)
+    engine = LanesEngine(
+        simulator.network,
+        simulator.goodness,
+        lanes=max(len(images), 1),
+        seed=simulator.streams.seed,
+        precision=simulator.precision,
+    )
     names = ("I", *engine.populations[layer].neuron.traces)
     steps = simulator.network.encoding.steps
     traces = {name: np.empty((len(images), steps, len(neurons))) for name in names}
@@ -51,9 +59,10 @@ def record(
             for name in names:
                 traces[name][presentations, step] = read(name)[:, neurons]
 
-    inputs = simulator.inputs(images, labels)
-    weights = simulator.read_weights(layer + 1)
-    results = engine.present(inputs, weights, spikes=True, observe=observe)
+    with simulator.evaluation(membranes=True):
+        inputs, weights = simulator.inputs(images, labels), simulator.read_weights(layer + 1)
+        membranes = [one.carried(len(inputs)) for one in simulator.layers[: layer + 1]]
+        results = engine.present(inputs, weights, spikes=True, observe=observe, membranes=membranes)
     time_step = float(simulator.network.time_step)
     rasters = [result.raster for result in results if result.raster is not None]
     table = spike_table(rasters, time_step, np.asarray(labels), polarity)

@@ -17,7 +17,7 @@ from brianff.describing import Described, layer_table
 from brianff.description import Network, PulseEncoding
 from brianff.encoding import code_matrix, encode_spikes, image_part
 from brianff.engines import ENGINES, LanesEngine
-from brianff.engines.population import PRECISIONS, LayerResult
+from brianff.engines.population import PRECISIONS, LayerResult, whole_number
 from brianff.errors import ConfigurationError, DataError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SparseSpikes, SpikeAverages, SpikeInput
@@ -82,7 +82,8 @@ class Simulator(Described):
     Raises
     ------
     ConfigurationError
-        If an engine, a precision or what the network names is not known or does not fit.
+        If an engine, a precision or what the network names is not known or does not fit, equations do not work in
+        Brian2, or a number is less than it can be.
 
     Attributes
     ----------
@@ -92,6 +93,7 @@ class Simulator(Described):
     streams : RandomStreams
     workers : int
         Threads or processes that share the work.
+    precision : str
     dtype : type
         Type of what the engine computes.
     presentations, neuron_steps : int
@@ -124,7 +126,7 @@ class Simulator(Described):
             raise ConfigurationError("the reference engine computes in double precision: use precision = 'double'")
         self.network = network
         self.goodness = goodness or Goodness()
-        self.streams = RandomStreams(seed)
+        self.streams = RandomStreams(whole_number("seed", seed, 0))
         self.codes = code_matrix(network, self.streams["label code"])
         sizes = [network.inputs, *(layer.neurons for layer in network.layers)]
         self.layers = tuple(
@@ -134,7 +136,7 @@ class Simulator(Described):
             )
             for number, (layer, rows, columns) in enumerate(zip(network.layers, sizes, sizes[1:], strict=False))
         )
-        self.dtype = PRECISIONS[precision]
+        self.precision, self.dtype = precision, PRECISIONS[precision]
         options: dict[str, Any] = {}
         if engine == "lanes":
             options = {"lanes": lanes, "memory": memory, "workers": workers, "precision": precision}
@@ -196,10 +198,12 @@ class Simulator(Described):
         ------
         DataError
             If shapes do not fit the network, intensities are not finite, or a label is not a class.
+        ConfigurationError
+            If there is no such layer.
         NumericalError
             If the integration diverged.
         """
-        number = range(len(self.layers))[layer]
+        number = self._number(layer)
         return self.present_layers(images, labels, number + 1, spikes, observe)[number]
 
     def present_layers(
@@ -226,6 +230,8 @@ class Simulator(Described):
         goodness_only: bool = False,
     ) -> list[Responses]:
         """Present what `inputs` returned to the first `count` layers; see `present_layers`."""
+        if count is not None:
+            self._number(whole_number("count", count, 1) - 1)
         weights = self.read_weights(count)
         options: dict[str, Any] = {"goodness_only": goodness_only}
         if observe is not None:
@@ -246,10 +252,12 @@ class Simulator(Described):
         ----------
         spikes : SparseSpikes
         layer : int
-            At least 1. In the lanes engine only.
+            At least 1.
         """
+        layer = self._number(whole_number("layer", layer, 1))
         weights = self.layers[layer].crossbar.read(self._read_noise)
-        (result,) = self._engine.present(spikes, [weights], first=layer)
+        membranes = [self.layers[layer].carried(len(spikes))]
+        (result,) = self._engine.present(spikes, [weights], first=layer, membranes=membranes)
         response = self._engine.populations[layer].pulse_response
         averages = SpikeAverages(spikes.averages(response, self.dtype), self.workers)
         self._count(spikes, [weights])
@@ -259,6 +267,13 @@ class Simulator(Described):
     def read_weights(self, count: int | None = None) -> list[np.ndarray]:
         """Return the weights of the first `count` layers as one read shows them, shape (inputs, neurons) each."""
         return [layer.crossbar.read(self._read_noise) for layer in self.layers[:count]]
+
+    def _number(self, layer: int) -> int:
+        """Return the number of a layer, counted from the end if negative."""
+        try:
+            return range(len(self.layers))[layer]
+        except (IndexError, TypeError):
+            raise ConfigurationError(f"there is no layer {layer!r}: the network has {len(self.layers)}") from None
 
     @property
     def _read_noise(self) -> np.random.Generator:
@@ -285,7 +300,10 @@ class Simulator(Described):
         layer: int = -1,
         polarity: Sequence[str] | None = None,
     ) -> Recording:
-        """Present images with labels and record spikes of all neurons and traces of some.
+        """Present images with labels and record spikes of all neurons and traces of some, without a trace in training.
+
+        Random encodings come from the stream of `evaluation`; membranes that are carried over start from where those of
+        training are. It runs on the lanes engine.
 
         Parameters
         ----------
@@ -300,7 +318,7 @@ class Simulator(Described):
         """
         from brianff.recording import record
 
-        return record(self, images, labels, np.asarray(neurons, dtype=int), range(len(self.layers))[layer], polarity)
+        return record(self, images, labels, np.asarray(neurons, dtype=int), self._number(layer), polarity)
 
     def measuring(self, goodness: Goodness) -> Simulator:
         """Return a simulator of the same network, with the same weights, that measures another goodness.
@@ -314,21 +332,22 @@ class Simulator(Described):
         return other
 
     @contextmanager
-    def evaluation(self) -> Iterator[None]:
+    def evaluation(self, membranes: bool = False) -> Iterator[None]:
         """Present without a trace.
 
         Inside, random encodings come from a stream of their own, the same every time, and membranes that are carried
-        over start at 0; those of training come back afterwards.
+        over start at 0, or with `membranes` from where they are; those of training come back afterwards.
         """
-        membranes = [layer.membrane for layer in self.layers]
+        kept = self._evaluation_generator, [layer.membrane for layer in self.layers]
         self._evaluation_generator = RandomStreams(self.streams.seed)["evaluation"]
         for layer in self.layers:
-            layer.membrane = None if layer.membrane is None else layer.membrane[:0]
+            if layer.membrane is not None:
+                layer.membrane = layer.membrane.copy() if membranes else layer.membrane[:0]
         try:
             yield
         finally:
-            self._evaluation_generator = None
-            for layer, membrane in zip(self.layers, membranes, strict=True):
+            self._evaluation_generator, membranes_before = kept
+            for layer, membrane in zip(self.layers, membranes_before, strict=True):
                 layer.membrane = membrane
 
     def wait_for_workers(self) -> None:

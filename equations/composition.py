@@ -4,9 +4,9 @@ from brian2 import Equations
 from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER
 
 from brianff.equations.neuron import NeuronModel
-from brianff.equations.synapse import UNIT_CURRENT
+from brianff.equations.synapse import FORMS, UNIT_CURRENT, SynapseModel
 
-__all__ = ["compose", "presentation_start", "state_variables"]
+__all__ = ["compose", "presentation_start", "reserved_names", "state_variables"]
 
 
 def compose(neuron: NeuronModel, current: str, measurement: str, time_course: str) -> Equations:
@@ -23,6 +23,12 @@ def compose(neuron: NeuronModel, current: str, measurement: str, time_course: st
         Equation of `time_course` (1), the shape in time of the current of a unit drive.
     """
     return Equations(current + UNIT_CURRENT + neuron.equations + measurement + time_course)
+
+
+def reserved_names(neuron: NeuronModel, synapse: SynapseModel, measurement: str) -> set[str]:
+    """Return the names of the variables that are put beside those of a neuron: it may not have them itself."""
+    parts = (synapse.equations, synapse.common(synapse.equations), measurement, neuron.energy, *FORMS)
+    return set().union(*(Equations(part).names for part in parts if part))
 
 
 def state_variables(equations: Equations) -> tuple[str, ...]:

@@ -48,6 +48,7 @@ sensitivity = 1 : 1
     threshold="v > v_threshold",
     reset="v = v_reset; trace += 1",
     traces=("v", "trace"),
+    largest_explicit_step="tau",
 )
 """The LIF neuron; its activity is the spike trace."""
 
@@ -86,6 +87,7 @@ sensitivity = 1 : 1
         silent_decay=True,
         # The published rule bounds no weight, and a linear membrane cannot diverge by itself.
         largest_voltage=1e9 * volt,
+        largest_explicit_step="tau",
     )
 
 

@@ -2,34 +2,66 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from numbers import Real
+from typing import Any
 
-from brian2 import volt
-from brian2.units.fundamentalunits import Quantity, have_same_dimensions
+import brian2
+import numpy as np
+from brian2 import Equations, second, volt
+from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER
+from brian2.units.fundamentalunits import Quantity, get_dimensions, have_same_dimensions
 
-from brianff.equations.parameters import Preset
+from brianff.equations.parameters import Parameter, Preset
 
-__all__ = ["NeuronModel"]
+__all__ = ["NeuronModel", "one_line", "parsed"]
+
+
+_DEFINED = (
+    ("v", volt, "the membrane voltage"),
+    ("activity", 1, "from which goodness is measured"),
+    ("sensitivity", 1, "the derivative of the activity with respect to the drive"),
+)
+
+
+def one_line(error: BaseException) -> str:
+    """Return the reason of an error of Brian2, the innermost one, in one line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    reason = error.args[0] if isinstance(error, KeyError) and error.args else error  # its text would be in quotes
+    return " ".join(str(reason).split()) or type(error).__name__
+
+
+def parsed(whose: str, equations: str) -> Equations:
+    """Return parsed equations; a ValueError that says whose they are if Brian2 cannot read them."""
+    try:
+        return Equations(equations)
+    except Exception as error:
+        raise ValueError(f"{whose} has equations that are not Brian2's: {one_line(error)}") from None
 
 
 @dataclass(frozen=True)
 class NeuronModel:
-    """A neuron model as Brian2 text.
+    """A neuron model as Brian2 text: a name, equations and parameters, and a threshold and a reset if it spikes.
 
     Parameters
     ----------
     name : str
     equations : str
         Differential equations in the order of integration. They read `I` (ampere), the synaptic current, and
-        `unit_current` (ampere), the current of a unit drive. They define `activity` (1), from which goodness is
-        measured, and `sensitivity` (1), the derivative of the activity with respect to the drive.
-    presets : mapping of str to Preset
-        Parameter presets; the first is the default.
+        `unit_current` (ampere), the current of a unit drive. They define `v` (volt), the membrane voltage, `activity`
+        (1), from which goodness is measured, and `sensitivity` (1), the derivative of the activity with respect to the
+        drive. They may not name the time `t`.
+    presets : mapping of str to Preset, or of str to quantity
+        Parameter presets; the first is the default. Parameters by name are one preset, "own".
     initial : mapping of str to str
-        State at the start of a presentation: variable to the parameter that gives it. All others start at 0.
+        State at the start of a presentation: variable to the parameter that gives it, or to an expression of
+        parameters and units. All others start at 0.
     threshold : str
-        Condition of a spike.
-    refractory : str or None
-        Condition under which a neuron cannot spike again; a neuron without reset spikes at upward crossings only.
+        Condition of a spike; empty: the neuron never spikes.
+    refractory : str, quantity or None
+        Time for which, or condition under which, a neuron cannot spike again; a neuron without reset spikes at upward
+        crossings only.
     reset : str
         Statements carried out at a spike; may be empty.
     activity_unit : str
@@ -48,17 +80,17 @@ class NeuronModel:
     largest_voltage : brian2.Quantity
         A membrane voltage beyond it shows that the integration diverged.
     largest_explicit_step : str
-        Expression of the time step above which explicit integration may diverge.
+        Expression of the time step above which explicit integration may diverge; empty: not known.
     largest_exponent : str
         Expression of the largest size of the exponents (1) that must be told apart; empty: there are none.
     """
 
     name: str
     equations: str
-    presets: Mapping[str, Preset]
+    presets: Mapping[str, Any]
     initial: Mapping[str, str] = field(default_factory=dict)
-    threshold: str = ""
-    refractory: str | None = None
+    threshold: str = "False"
+    refractory: Any = None
     reset: str = ""
     activity_unit: str = ""
     traces: tuple[str, ...] = ("v",)
@@ -67,13 +99,61 @@ class NeuronModel:
     stored_energy: str = ""
     silent_decay: bool = False
     largest_voltage: Quantity = field(default_factory=lambda: 10 * volt)
-    largest_explicit_step: str = "tau"
+    largest_explicit_step: str = ""
     largest_exponent: str = ""
 
+    def __post_init__(self):
+        object.__setattr__(self, "threshold", self.threshold or "False")
+        if not all(isinstance(preset, Preset) for preset in self.presets.values()):
+            own = {name: Parameter(value, "") for name, value in self.presets.items()}
+            object.__setattr__(self, "presets", {"own": Preset("own", "", own)})
+        if isinstance(self.refractory, Quantity):
+            object.__setattr__(self, "refractory", f"{float(self.refractory / second)!r}*second")
+
+    @cached_property
+    def variables(self) -> Equations:
+        """The parsed equations."""
+        return parsed(f"neuron {self.name!r}", self.equations)
+
+    def check(self) -> None:
+        """Raise a ValueError if equations, parameters or initial values are not what they must be."""
+        variables = self.variables
+        for name, unit, meaning in _DEFINED:
+            if name not in variables:
+                raise ValueError(f"the equations of neuron {self.name!r} must define {name} ({unit}), {meaning}")
+            if variables[name].dim is not get_dimensions(unit):
+                raise ValueError(f"{name} of neuron {self.name!r} must be in {unit}, not in {variables[name].unit}")
+        for name, value in (item for preset in self.presets.values() for item in preset.namespace().items()):
+            if not isinstance(value, (Real, Quantity)) or np.shape(np.asarray(value)):
+                raise ValueError(f"parameter {name} of neuron {self.name!r} is {value!r}; it must be one number")
+        states = [key for key, item in variables.items() if item.type in (DIFFERENTIAL_EQUATION, PARAMETER)]
+        for name, expression in self.initial.items():
+            if name not in states:
+                raise ValueError(f"initial of neuron {self.name!r} names {name!r}; it may name {', '.join(states)}")
+            try:
+                value = self.start(name, self.namespace())
+            except Exception as error:
+                raise ValueError(f"initial {expression!r} of neuron {self.name!r}: {one_line(error)}") from None
+            if not have_same_dimensions(value, variables[name].unit):
+                raise ValueError(f"initial {name} = {expression} of neuron {self.name!r} needs {variables[name].unit}")
+
+    def start(self, variable: str, parameters: Mapping[str, Any]) -> Any:
+        """Return a state variable at the start of a presentation, with its unit; `parameters` may be arrays."""
+        expression = self.initial.get(variable)
+        if expression is None:
+            return 0.0 * self.variables[variable].unit
+        return eval(expression, {**vars(brian2), **parameters})
+
     @property
-    def spikes_at_crossings(self) -> bool:
-        """Whether a spike is no more than an upward crossing of the threshold, without effect on the neuron."""
-        return not self.reset and self.refractory == self.threshold
+    def acts_at_spikes(self) -> bool:
+        """Whether a spike changes what the neuron does next."""
+        words = set(self.variables.identifiers).union(*(equation.flags for equation in self.variables.values()))
+        return bool(self.reset) or bool(words & {"unless refractory", "not_refractory", "lastspike"})
+
+    @property
+    def needs_at_spikes(self) -> dict[str, bool]:
+        """What its spikes are beyond upward crossings of the threshold, for a `matching.FastPath`."""
+        return {"effects of spikes": self.acts_at_spikes, "refractoriness": self.refractory != self.threshold}
 
     @property
     def energy(self) -> str:

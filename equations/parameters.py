@@ -10,15 +10,7 @@ __all__ = ["ANY", "NOT_NEGATIVE", "POSITIVE", "SHARE", "Parameter", "Preset", "R
 
 @dataclass(frozen=True)
 class Range:
-    """Which values a parameter may have.
-
-    Parameters
-    ----------
-    rule : str
-        In words, after "must": "be positive".
-    least, most : float
-        Ends of the range, in SI units; both belong to it.
-    """
+    """Which values a parameter may have: the rule in words, after "must", and both ends, in SI units."""
 
     rule: str
     least: float = -sys.float_info.max

@@ -26,7 +26,6 @@ activity = clip(v/mV, 0, inf) : 1
 sensitivity = int(v > 0*volt) : 1
 """,
     presets={UNIT.name: UNIT},
-    threshold="False",
     largest_voltage=1e9 * volt,
 )
 """The rectified unit; it never spikes."""

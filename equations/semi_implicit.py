@@ -15,11 +15,11 @@ takes longest::
 """
 
 import sympy
-from brian2 import StateUpdateMethod
+from brian2 import Equations, StateUpdateMethod
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 from brian2.stateupdaters.base import UnsupportedEquationsException, extract_method_options
 
-__all__ = ["semi_implicit"]
+__all__ = ["METHODS", "semi_implicit", "unsolvable"]
 
 reciprocal = sympy.Function("reciprocal")
 
@@ -60,5 +60,20 @@ def _common_divisor(expression: sympy.Expr) -> sympy.Expr:
     return reciprocals[0].args[0] if len(reciprocals) == 1 else sympy.Integer(1)
 
 
+def unsolvable(equations: Equations) -> list[str]:
+    """Return the variables whose equations are not linear in them, so that no implicit step can be made."""
+    names = []
+    for name, expression in equations.get_substituted_expressions():
+        try:
+            SemiImplicitStateUpdater._update(name, str_to_sympy(expression.code))
+        except UnsupportedEquationsException:
+            names.append(name)
+    return names
+
+
 semi_implicit = SemiImplicitStateUpdater()
 StateUpdateMethod.register("semi_implicit", semi_implicit)
+
+_NAMES = ("semi_implicit", "exponential_euler", "euler", "rk2", "rk4", "heun", "milstein")
+METHODS = {name: StateUpdateMethod.stateupdaters[name] for name in _NAMES}
+"""Integration methods by name; the first two need equations that are linear in their own variable."""

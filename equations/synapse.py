@@ -1,11 +1,11 @@
 """Synaptic currents: alpha-shaped responses to presynaptic events.
 
-True alpha current: a presynaptic event adds `current_scale` x weight to `a`, and::
+True alpha current: a presynaptic event adds `current_scale` x weight to `I_rise`, and::
 
-    tau_s da/dt = -a          tau_s dI/dt = a - I
+    tau_s dI_rise/dt = -I_rise          tau_s dI/dt = I_rise - I
 
 so that one event gives I(t) = current_scale x weight x (t / tau_s) exp(-t / tau_s). All synapses of a neuron share one
-pair (a, I), because the equations are linear.
+pair (I_rise, I), because the equations are linear.
 
 Delta: a presynaptic event moves the membrane at once by R x `current_scale` x weight, before the threshold of the
 same step::
@@ -21,13 +21,19 @@ It is how the public code of the fully memristive network couples hidden layers 
 root of the number of units).
 
 "As published": the public code of the fully memristive network steps a <- -a / tau + input instead of
-a <- a - a / tau + input, which makes I nearly a single exponential. It is kept under that name for comparison.
+a <- a - a / tau + input for a = I_rise, which makes I nearly a single exponential. It is kept under that name for
+comparison.
 """
 
 import re
 from dataclasses import dataclass
 
-__all__ = ["COMMON_TIME_COURSE", "GIVEN_DRIVE", "SEPARABLE", "SYNAPSES", "UNIT_CURRENT", "SynapseModel"]
+from brian2 import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS, DEFAULT_UNITS, Equations
+from brian2.utils.stringtools import get_identifiers
+
+from brianff.equations.neuron import parsed
+
+__all__ = ["FORMS", "SYNAPSES", "SynapseModel"]
 
 
 @dataclass(frozen=True)
@@ -38,11 +44,12 @@ class SynapseModel:
     ----------
     name : str
     equations : str
-        Equations of `a` and `I` (ampere); the time constant is `tau_s`.
+        Equations of the current `I` (ampere), linear in what events add up to; they may read the time constant
+        `tau_s` and `current_scale`.
     update : str
         Statements carried out at the start of each step, for models that are maps; empty for differential equations.
     target : str
-        Variable of the neuron that a presynaptic event moves.
+        Variable that a presynaptic event moves: one of the equations, or the neuron's `v` if `immediate`.
     gain : str
         By how much for a weight and an amplitude of 1.
     immediate : bool
@@ -56,24 +63,41 @@ class SynapseModel:
     name: str
     equations: str
     update: str = ""
-    target: str = "a"
+    target: str = "I_rise"
     gain: str = "current_scale"
     immediate: bool = False
     analog: bool = False
     summed: str = ""
 
+    def check(self) -> None:
+        """Raise a ValueError if the equations are not those of a current that events can move."""
+        own = parsed(f"synapse {self.name!r}", self.equations).names
+        if "I" not in own or not (self.analog or self.target in ({"v"} if self.immediate else own)):
+            raise ValueError(
+                f"synapse {self.name!r} must define its current I and its target {self.target!r}; target 'v', the "
+                "membrane, goes with immediate = True"
+            )
+        known = own | {"tau_s", "current_scale", "dt", *DEFAULT_CONSTANTS, *DEFAULT_FUNCTIONS, *DEFAULT_UNITS}
+        unknown = (Equations(self.equations).identifiers | get_identifiers(self.update)) - known
+        if unknown:
+            raise ValueError(
+                f"synapse {self.name!r} reads {', '.join(sorted(unknown))}: a current may read its own variables, "
+                "tau_s and current_scale"
+            )
+
     @property
     def on_pre(self) -> str:
-        """What a presynaptic event does, as a Brian2 statement; it reads `w` and `amplitude_pre`."""
+        """What a presynaptic event does, as a Brian2 statement; it reads `weight` and `amplitude_pre`."""
         if self.analog:
             return ""
-        return f"{self.target}_post += {self.gain}*w*amplitude_pre"
+        return f"{self.target}_post += {self.gain}*weight*amplitude_pre"
 
     def common(self, text: str) -> str:
         """Return equations or statements of the current with `common_` before the names of their variables."""
         if self.analog:  # its equations tell of the common current themselves
             return ""
-        return re.sub(r"\b(d?)(a|I)(_post)?\b", r"\1common_\2\3", text)
+        own = "|".join(Equations(self.equations).names)
+        return re.sub(rf"\b(d?)({own})(_post)?\b", r"\1common_\2\3", text)
 
     @property
     def on_pre_common(self) -> str:
@@ -89,20 +113,20 @@ class SynapseModel:
 ALPHA = SynapseModel(
     "alpha",
     """
-da/dt = -a/tau_s : amp
-dI/dt = (a - I)/tau_s : amp
+dI_rise/dt = -I_rise/tau_s : amp
+dI/dt = (I_rise - I)/tau_s : amp
 """,
 )
 
 ALPHA_AS_PUBLISHED = SynapseModel(
     "alpha-as-published",
     """
-a : amp
+I_rise : amp
 I : amp
 """,
     update="""
-I += (a - I)*dt/tau_s
-a = -a*dt/tau_s
+I += (I_rise - I)*dt/tau_s
+I_rise = -I_rise*dt/tau_s
 """,
 )
 
@@ -120,7 +144,7 @@ square_sum : 1
 """,
     analog=True,
     summed="""
-weighted_sum_post = w*v_pre/mV : 1 (summed)
+weighted_sum_post = weight*v_pre/mV : 1 (summed)
 plain_sum_post = v_pre/mV/N_pre : 1 (summed)
 square_sum_post = (v_pre/mV)**2/N_pre : 1 (summed)
 """,
@@ -157,3 +181,15 @@ dcommon_mean/dt = time_course/duration : 1
 """
 """Time course of the common current, and its mean over the presentation, by which the sensitivity is still to be
 divided: it is known at the end only."""
+
+WINNING_VOLTAGE = "winning_voltage : volt"
+"""What a neuron must reach to spike where only few may."""
+
+WEIGHT = "weight : 1"
+"""What a synapse has; neurons must not have a variable of that name."""
+
+EVENT_AMPLITUDE = "amplitude : 1 (constant)"
+"""Amplitude of the events that neurons send to the next layer."""
+
+FORMS = (SEPARABLE, GIVEN_DRIVE, UNIT_CURRENT, COMMON_TIME_COURSE, WINNING_VOLTAGE, WEIGHT, EVENT_AMPLITUDE)
+"""All that is put beside the equations of neurons in some form of a network: its names are taken."""

@@ -73,7 +73,7 @@ def without_rest(trainer: Trainer) -> Trainer:
         return trainer
     encoding = protocol.network.encoding.model_copy(update={"rest_steps": 0})
     network = protocol.network.model_copy(update={"encoding": encoding})
-    restless = type(trainer)(protocol.model_copy(update={"network": network}), trainer.dataset)
+    restless = type(trainer)(protocol.model_copy(update={"network": network, "callbacks": ()}), trainer.dataset)
     restless.restore(*trainer.state())
     return restless
 

@@ -50,7 +50,7 @@ def analog_layer(goodness: Goodness) -> LayerFunction:
     return respond
 
 
-def simulated_layer(network: Network, goodness: Goodness, layer: int = 0) -> LayerFunction:
+def simulated_layer(network: Network, goodness: Goodness, layer: int = 0, seed: int = 0) -> LayerFunction:
     """Return one layer of a network on the lanes engine.
 
     Parameters
@@ -58,13 +58,15 @@ def simulated_layer(network: Network, goodness: Goodness, layer: int = 0) -> Lay
     network : Network
     goodness : Goodness
     layer : int
-        Layer above the first take spikes as input.
+        Layers above the first take spikes as input.
+    seed : int
+        That of the simulator whose layer it is: with `neuron_spread`, its neurons differ as theirs do.
     """
-    engine = LanesEngine(network.replace(layers=(network.layers[layer],)), goodness)
-    response = engine.populations[0].pulse_response
+    engine = LanesEngine(network, goodness, seed=seed)
+    response = engine.populations[layer].pulse_response
 
     def respond(inputs: PulseInput | SpikeInput, weights: np.ndarray) -> Responses:
-        (result,) = engine.present(inputs, [weights], spikes=goodness.counts_spikes)
+        (result,) = engine.present(inputs, [weights], spikes=goodness.counts_spikes, first=layer)
         return Responses(inputs, *result.measured(goodness), goodness, response, result.raster)
 
     return respond

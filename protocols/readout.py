@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from brianff.goodness import Goodness
 from brianff.registry import Registry
 from brianff.simulator import Simulator
 
@@ -27,7 +28,7 @@ def latents(
     batch: int = 500,
     report: Callable[[int], None] = lambda images: None,
 ) -> np.ndarray:
-    """Return what a network that sees no label makes of images: the roots of the goodness terms of its layers.
+    """Return what a network that sees no label makes of images: the activity of its neurons.
 
     Parameters
     ----------
@@ -44,15 +45,20 @@ def latents(
     Returns
     -------
     ndarray, shape (images, neurons of all layers)
-        For goodness terms that are mean squares: root mean square activities.
+        Root mean square activities, or spike counts if the goodness counts them.
     """
+    counts = simulator.goodness.counts_spikes
+    if not counts:  # the same quantity whatever goodness is trained
+        one_step = simulator.network.encoding.steps == 1
+        simulator = simulator.measuring(Goodness(readout="final" if one_step else "average"))
     parts = []
     with simulator.evaluation():
         for start in range(0, len(images), batch):
             part = images[start : start + batch]
             responses = simulator.present_layers(part, np.zeros(len(part), dtype=int))
             chosen = responses if layers is None else [responses[layer] for layer in layers]
-            parts.append(np.hstack([np.sqrt(np.abs(response.goodness_terms)) for response in chosen]))
+            terms = np.hstack([response.goodness_terms for response in chosen])
+            parts.append(terms if counts else np.sqrt(terms))
             report(len(part))
     return np.concatenate(parts)
 

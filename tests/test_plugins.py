@@ -1,4 +1,4 @@
-"""One of every kind of part in a package of a user's own: it trains, resumes, evaluates and draws, and nothing is edited."""
+"""One of every kind of part in a package of a user's own trains, resumes, evaluates and draws; nothing is edited."""
 
 import subprocess
 import sys
@@ -40,18 +40,12 @@ sensitivity = 1 : 1
     traces=("v", "trace"),
 )
 synapse = SynapseModel("own-synapse", "dI/dt = -I/tau_s : amp", target="I")
-
-
-class OwnLaw(DeviceLaw):
-    name = "own-law"
-    formula = "steps of 1/20"
-    parameters = {"share": Parameter(0.05, "step")}
-
-    def responses(self, parameters):
-        return SoftBound(parameters["share"]), SoftBound(parameters["share"], 0.5)
-
-
-law = OwnLaw()
+law = DeviceLaw(
+    "own-law",
+    "steps of 1/20",
+    {"step": Parameter(0.05, "step"), "slope_up": Parameter(0.0, "up"), "slope_down": Parameter(0.5, "down")},
+    SoftBound,
+)
 device = law.preset("own-device", "made up", G_on=4 * uS, G_off=0.2 * uS)
 
 
@@ -185,7 +179,9 @@ workers = 2
 
 
 def command(*arguments, cwd):
-    done = subprocess.run([sys.executable, "-m", "brianff", *map(str, arguments)], cwd=cwd, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "brianff", *map(str, arguments)], cwd=cwd, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -240,9 +236,10 @@ def test_one_of_every_kind_trains_resumes_evaluates_and_draws(package):
     )
     subprocess.run([sys.executable, "-c", script], cwd=package, check=True)
     assert "12.5" in command("train", "--resume", "stopped", *imported, cwd=package)
-    assert before.split("weights_digest")[1][:70] == (package / "stopped" / "summary.json").read_text().split(
-        "weights_digest"
-    )[1][:70]
+    assert (
+        before.split("weights_digest")[1][:70]
+        == (package / "stopped" / "summary.json").read_text().split("weights_digest")[1][:70]
+    )
 
 
 @pytest.mark.slow

@@ -69,7 +69,8 @@ def devices(
     imports: Imports = None,
 ) -> None:
     """List the presets of synaptic devices: law, energy of a pulse in the middle of the range, source."""
-    from brianff.description.device import DEVICES, LAWS, Device
+    from brianff.description.device import Device
+    from brianff.description.parts import DEVICES, LAWS
 
     import_parts(imports or ())
     rows = []

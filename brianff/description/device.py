@@ -2,46 +2,32 @@
 
 from __future__ import annotations
 
-import inspect
 import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PlainSerializer, PlainValidator, field_validator, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
 from brianff.description.base import Description
-from brianff.description.parts import part
+from brianff.description.parts import DEVICES, LAWS, part
 from brianff.description.pulse_table import read_pulses
 from brianff.description.quantities import as_text, parse_like
-from brianff.equations.devices import DEVICES as _DEVICES
 from brianff.equations.devices import IDEAL, DeviceLaw, DevicePreset
-from brianff.equations.devices import LAWS as _LAWS
 from brianff.equations.pulse_response import PulseResponse
 from brianff.errors import ConfigurationError
-from brianff.registry import Registry
 
-__all__ = ["DEVICES", "LAWS", "Device"]
-
-LAWS = Registry("law", DeviceLaw, _LAWS)
-DEVICES = Registry("device", DevicePreset, _DEVICES)
+__all__ = ["Device"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def _law(value: Any) -> DeviceLaw | None:
-    found = None if value is None else LAWS.find(value)
     try:
-        return LAWS.make(found)
-    except TypeError as error:
-        raise ValueError(
-            f"law {LAWS.name_of(found)!r} is more than its name; a table is read by `file`: {error}"
-        ) from None
-
-
-def _described(law: DeviceLaw | None) -> Any:
-    return None if law is None else LAWS.describe(law)
+        return None if value is None else LAWS.make(LAWS.find(value))
+    except TypeError:
+        raise ValueError(f"law {value!r} is more than its name: a table of pulses is read by `file`") from None
 
 
 class Device(Description):
@@ -71,7 +57,7 @@ class Device(Description):
     """
 
     preset: Annotated[Any, *part(DEVICES)] = IDEAL
-    law: Annotated[Any, PlainValidator(_law), PlainSerializer(_described)] = None
+    law: Annotated[Any, PlainValidator(_law), PlainSerializer(lambda law: law and LAWS.describe(law))] = None
     parameters: Annotated[dict[str, Any], PlainSerializer(as_text)] = Field(default_factory=dict)
     programming: Literal["open-loop", "program-and-verify"] = "open-loop"
     verify_rounds: int = Field(default=5, ge=1)
@@ -87,10 +73,9 @@ class Device(Description):
         Parameters
         ----------
         pulses : str, Path, pandas.DataFrame or mapping of str to array
-            Path of a CSV file, or its columns: `direction` ("up" or "down"), `pulse` (number of pulses so far) and
-            `conductance_S` (or another unit: `conductance_uS`). All rows of a direction and pulse are averaged, so
-            that further columns such as `device` and `cycle` are not needed; spreads and noise are not taken from the
-            table, give them as parameters.
+            A CSV file, or its columns: `direction` ("up" or "down"), `pulse` (number of pulses so far) and
+            `conductance_S` (or another unit: `conductance_uS`). Rows of the same direction and pulse, of several
+            devices and cycles, are averaged; their spread is not taken over: give it as a parameter.
         **fields
             Other fields of the description.
 
@@ -107,24 +92,18 @@ class Device(Description):
     def _read_file(cls, values: Any) -> Any:
         if not isinstance(values, dict) or values.get("file") is None:
             return values
-        path, given = Path(values["file"]), {key: value for key, value in values.items() if key != "file"}
-        try:
-            if path.suffix == ".toml":
+        values = dict(values)
+        path = Path(values.pop("file"))
+        if path.suffix == ".toml":
+            try:
                 content = tomllib.loads(path.read_text(encoding="utf-8"))
-            else:
-                law, ends = read_pulses(path)
-                content = {"law": law, "parameters": ends}
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigurationError(f"device.file {str(path)!r} cannot be read: {error}") from None
-        parameters = {**content.get("parameters", {}), **given.get("parameters", {})}
-        return {**given, "preset": IDEAL, "law": None, **content, "parameters": parameters}
-
-    @field_validator("preset")
-    @classmethod
-    def _object(cls, preset: Any) -> Any:
-        if inspect.isclass(preset):
-            raise ValueError(f"{preset.__name__} is a class; give a device that a law's `preset` made")
-        return preset
+            except (OSError, ValueError) as error:
+                raise ConfigurationError(f"device.file {str(path)!r} cannot be read: {error}") from None
+        else:
+            law, ends = read_pulses(path)
+            content = {"law": law, "parameters": ends}
+        parameters = {**content.get("parameters", {}), **values.get("parameters", {})}
+        return {**values, "preset": IDEAL, "law": None, **content, "parameters": parameters}
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -141,8 +120,7 @@ class Device(Description):
                 raise ValueError(f"parameters.{name} is {value:g}; it must {defaults[name].range.rule}")
         if self.physics["G_on"] <= self.physics["G_off"]:
             raise ValueError("parameters.G_on must be larger than G_off")
-        if len(self.responses) not in (0, 2):
-            raise ValueError(f"law {self.base.law.name!r} must return responses to pulses up and down, or none")
+        _ = self.responses  # a law that does not work is told now
         if self.stuck_on + self.stuck_off + self.stuck_anywhere > 1:
             raise ValueError("stuck_on, stuck_off and stuck_anywhere together exceed 1")
         return self
@@ -165,10 +143,14 @@ class Device(Description):
     @cached_property
     def responses(self) -> tuple[PulseResponse, ...]:
         """Responses of the mean device to pulses up and down; none: any change in one pulse."""
-        return self.base.law.responses(self.physics)
+        law = self.base.law
+        try:
+            return law.responses(self.physics)
+        except TypeError as error:
+            raise ValueError(f"law {law.name!r}: its parameters are no arguments of its response: {error}") from None
 
-    def pulse_energy(self, direction: Literal["up", "down"], conductance: float | None = None) -> float:
-        """Return the energy (joule) of a pulse into a conductance (siemens; None: the middle of the range)."""
+    def pulse_energy(self, direction: Literal["up", "down"]) -> float:
+        """Return the energy (joule) of a pulse in the middle of the range."""
         p = self.physics
-        middle = 0.5 * (p["G_on"] + p["G_off"]) if conductance is None else conductance
-        return p["write_energy"] or p[f"write_voltage_{direction}"] ** 2 * p[f"write_time_{direction}"] * middle
+        heat = p[f"write_voltage_{direction}"] ** 2 * p[f"write_time_{direction}"] * (p["G_on"] + p["G_off"]) / 2
+        return p["write_energy"] or heat

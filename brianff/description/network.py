@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import brian2
-from brian2 import StateUpdateMethod
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from brianff.describing import Described, layer_table
@@ -17,6 +16,7 @@ from brianff.description.parts import Neuron, Synapse
 from brianff.description.quantities import Current, Time, as_text, parse_like
 from brianff.equations import MIF
 from brianff.equations.devices import DevicePreset
+from brianff.equations.semi_implicit import METHODS
 from brianff.equations.synapse import ALPHA
 
 __all__ = ["LabelCode", "Layer", "Network"]
@@ -113,6 +113,8 @@ class Layer(Description):
 
     @model_validator(mode="after")
     def _known_parameters(self) -> Self:
+        self.neuron.check()
+        self.synapse.check()
         preset = self.neuron.namespace(self.preset)
         for field in ("parameters", "neuron_spread"):
             for name in getattr(self, field):
@@ -143,10 +145,9 @@ class Network(Described, Description):
     layers : tuple of Layer
     time_step : quantity
         Simulation time step.
-    method : str
-        Integration method: "semi_implicit", or one of Brian2's: "exponential_euler", "euler", "rk2", "rk4", "heun", ...
-        The first two need equations that are linear in their own variable; the others (explicit) are stable at small
-        time steps only.
+    method : {"semi_implicit", "exponential_euler", "euler", "rk2", "rk4", "heun"}
+        Integration method. The first two need equations that are linear in their own variable; the others (explicit)
+        are stable at small time steps only.
     """
 
     pixels: int = Field(default=784, ge=1)
@@ -160,9 +161,8 @@ class Network(Described, Description):
     @field_validator("method")
     @classmethod
     def _known_method(cls, method: str) -> str:
-        known = sorted(name for name in StateUpdateMethod.stateupdaters if not name.startswith(("gsl", "exact", "ind")))
-        if method not in known:
-            raise ValueError(f"no integration method; known: {', '.join(known)}")
+        if method not in METHODS:
+            raise ValueError(f"no integration method; known: {', '.join(sorted(METHODS))}")
         return method
 
     @field_validator("layers")
@@ -171,7 +171,7 @@ class Network(Described, Description):
         if not layers:
             raise ValueError("a network has at least one layer")
         if layers[0].synapse.analog:
-            raise ValueError("synapse 'normalised-voltage' is for hidden layers; use 'alpha' in the first")
+            raise ValueError(f"synapse {layers[0].synapse.name!r} is for hidden layers; use 'alpha' in the first")
         return layers
 
     @model_validator(mode="after")

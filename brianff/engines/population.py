@@ -1,28 +1,47 @@
 """What both engines share: how a layer's description becomes the arguments of a Brian2 group."""
 
+import operator
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import brian2
 import numpy as np
-from brian2 import Equations, StateUpdateMethod
+from brian2 import DEFAULT_FUNCTIONS, Equations, StateUpdateMethod
 from brian2.codegen.codeobject import CodeObject
-from brian2.stateupdaters import euler, exponential_euler
+from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
+from brian2.devices.device import runtime_device
+from brian2.stateupdaters.base import UnsupportedEquationsException
 from brian2.units.fundamentalunits import get_dimensions
+from brian2.utils.logger import catch_logs
 from brian2.utils.stringtools import get_identifiers
 from scipy.linalg import toeplitz
 
 from brianff.description import Layer, Network, PulseEncoding
 from brianff.equations import NeuronModel, SynapseModel
-from brianff.equations.composition import compose, state_variables
+from brianff.equations.composition import compose, reserved_names, state_variables
 from brianff.equations.functions import FUNCTIONS, LARGEST_EXPONENT_IN_SINGLE_PRECISION
-from brianff.equations.semi_implicit import semi_implicit
-from brianff.errors import ConfigurationError, NumericalError
+from brianff.equations.neuron import one_line
+from brianff.equations.semi_implicit import METHODS, unsolvable
+from brianff.equations.synapse import WINNING_VOLTAGE
+from brianff.errors import ConfigurationError, DataError, NumericalError
 from brianff.goodness import Goodness
+from brianff.inputs import PulseInput, SpikeInput, checked_units
 from brianff.random import RandomStreams
 
-__all__ = ["PRECISIONS", "LayerResult", "Population", "mean_of_one", "populations"]
+__all__ = [
+    "LONG_AGO",
+    "METHODS",
+    "PRECISIONS",
+    "LayerResult",
+    "Population",
+    "check_batch",
+    "mean_of_one",
+    "populations",
+    "whole_number",
+]
 
 PRECISIONS: dict[str, type[np.floating]] = {"double": np.float64, "single": np.float32}
 """Types of state variables by the name of the precision."""
@@ -30,7 +49,9 @@ PRECISIONS: dict[str, type[np.floating]] = {"double": np.float64, "single": np.f
 SPIKE_BYTES = 8 + 4 + 1
 """Time of the last spike, place in the list of spikes, refractoriness."""
 
-METHODS = {"semi_implicit": semi_implicit, "exponential_euler": exponential_euler, "euler": euler}
+
+LONG_AGO = -1e4
+"""Time (s) of the last spike of a neuron that has not spiked yet."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +124,51 @@ class Population:
                 f"layers: synapse {self.synapse.name!r} acts through the membrane resistance R, which a "
                 f"{self.neuron.name!r} neuron has not; use synapse = 'alpha'"
             )
+        self._check_equations()
+
+    def _check_equations(self) -> None:
+        """Raise a ConfigurationError if a name is brianff's own, time is named, or Brian2 finds something wrong."""
+        neuron = self.neuron
+        own = {*neuron.variables.names, *self.parameters}
+        reserved = reserved_names(neuron, self.synapse, self.goodness.equations) | set(self._constants)
+        reserved |= {*brian2.DEFAULT_CONSTANTS, *DEFAULT_FUNCTIONS, "t", "dt", "i", "N", "t_in_timesteps"}
+        if taken := own & reserved:
+            raise ConfigurationError(
+                f"neuron {neuron.name!r} has names that are brianff's own, {', '.join(sorted(taken))}: rename them; "
+                f"reserved are {', '.join(sorted(reserved))}"
+            )
+        equations = self.equations(self.synapse.equations, "time_course = 1 : 1")
+        events = f"{neuron.threshold}\n{neuron.reset}\n{neuron.refractory}\n{self.synapse.update}"
+        if (equations.identifiers | get_identifiers(events)) & {"t", "t_in_timesteps"}:
+            raise ConfigurationError(
+                f"neuron {neuron.name!r}, its synapse or its goodness names the time t, which engines count from "
+                "different beginnings: give the neuron a variable for it, dclock/dt = 1 : second"
+            )
+        if brian2.get_device() is runtime_device:  # a standalone program would take the group for a part of it
+            with catch_logs():  # the group that runs gives the same warnings
+                if problem := self._problem(equations):
+                    raise ConfigurationError(problem)
+
+    def _problem(self, equations: Equations) -> str:
+        """Return what Brian2 says against the equations; empty if nothing."""
+        name, clock = self.neuron.name, brian2.Clock(self.network.time_step, name="checked_clock")
+        try:
+            group = self.group(self.layer.neurons, equations, True, "checked", clock, NumpyCodeObject)
+            network = brian2.Network(group)
+            if self.network.method == "exponential_euler" and unsolvable(equations):
+                raise UnsupportedEquationsException  # Brian2 lets some of them pass
+            group._network = network.id  # as `network.run` would, or Brian2 takes the group for a forgotten one
+            for item in network.sorted_objects:
+                item.before_run({})
+        except UnsupportedEquationsException as error:
+            reasons = [f"d{variable}/dt is not linear in {variable}" for variable in unsolvable(equations)]
+            return (
+                f"method {self.network.method!r} cannot integrate neuron {name!r}: "
+                f"{', '.join(reasons) or one_line(error)}; use network.method = 'euler', 'rk4' or 'heun'"
+            )
+        except Exception as error:
+            return f"neuron {name!r} does not work in Brian2: {one_line(error)}"
+        return ""
 
     @property
     def neuron(self) -> NeuronModel:
@@ -145,9 +211,13 @@ class Population:
     @cached_property
     def namespace(self) -> dict:
         """Everything that the equations name, for one presentation of the network's encoding."""
+        own = {name: value for name, value in self.parameters.items() if name not in self.layer.neuron_spread}
+        return own | self._constants
+
+    @property
+    def _constants(self) -> dict:
         return {
             **FUNCTIONS,
-            **{name: value for name, value in self.parameters.items() if name not in self.layer.neuron_spread},
             "current_scale": self.layer.current_scale,
             "tau_s": self.layer.synapse_time_constant,
             "duration": self.network.encoding.steps * self.network.time_step,
@@ -165,7 +235,20 @@ class Population:
             equations = Equations(kept)
         equations += "\n".join(f"{name} : {self._unit(name)!r} (constant)" for name in self.spread)
         equations += "\n".join(f"{name} : {self._unit(name)!r} (shared, constant)" for name in self._shared)
-        return equations if self.layer.winners is None else equations + "winning_voltage : volt"
+        return equations if self.layer.winners is None else equations + WINNING_VOLTAGE
+
+    def needs(self, equations: Equations, spiking: bool) -> dict[str, Any]:
+        """Return what the integration of equations needs, for a `matching.FastPath`."""
+        names = equations.identifiers
+        functions = names & (DEFAULT_FUNCTIONS.keys() | FUNCTIONS.keys())
+        return {
+            "code": brian2.prefs.codegen.target,
+            "functions": tuple(sorted(functions)),
+            "operators": tuple(sorted(set(re.findall("%|//", str(equations))))),
+            "random numbers": equations.is_stochastic,
+            "constants over a step": any("constant over dt" in equation.flags for equation in equations.values()),
+            "events": spiking or self.neuron.acts_at_spikes or self.layer.winners is not None,
+        }
 
     def _unit(self, parameter: str) -> Any:
         return brian2.get_unit(get_dimensions(self.parameters[parameter]))
@@ -192,12 +275,12 @@ class Population:
         clock: brian2.Clock,
         code_class: type[CodeObject] | None = None,
     ) -> brian2.NeuronGroup:
-        """Make the Brian2 group of `size` neurons; without `spiking`, and without a reset, it has no threshold.
+        """Make the Brian2 group of `size` neurons; without `spiking`, it has no threshold unless spikes act on them.
 
         Names are part of the generated code: the same names in every session let compiled code be found again.
         """
         events = {}
-        if spiking or self.neuron.reset:  # a reset belongs to the dynamics, whether spikes are wanted or not
+        if spiking or self.neuron.acts_at_spikes:  # a reset belongs to the dynamics, whether spikes are wanted or not
             events = {"threshold": self.threshold, "reset": self.neuron.reset}
             if self.neuron.refractory is not None:
                 events["refractory"] = self.neuron.refractory
@@ -221,8 +304,11 @@ class Population:
 
     def start(self, variable: str) -> float | np.ndarray:
         """Return a state variable (SI units) at the start of a presentation, of each neuron where they differ."""
-        name = self.neuron.initial.get(variable)
-        return 0.0 if name is None else self.spread.get(name, float(self.parameters[name]))
+        if variable not in self.neuron.initial:
+            return 0.0
+        spread = {name: values * self._unit(name) for name, values in self.spread.items()}
+        start = np.asarray(self.neuron.start(variable, self.parameters | spread), dtype=float)
+        return start if start.ndim else float(start)
 
     @property
     def threshold(self) -> str:
@@ -309,11 +395,12 @@ class Population:
         state: dict[str, Any] = dict.fromkeys(equations, 0.0)
         state |= {"exp": np.exp, "reciprocal": np.reciprocal, "dt": float(self.network.time_step)}
         state |= {"tau_s": float(self.layer.synapse_time_constant), "current_scale": float(self.layer.current_scale)}
+        gain = eval(self.synapse.gain, state)
         step_code = compile(f"{self.synapse.update}\n{statements}", "synaptic current", "exec")
         total = np.zeros(self.network.encoding.steps + 1)
         for step in range(self.network.encoding.steps):
             exec(step_code, state)
-            state["a"] += state["current_scale"] * (step in event_steps)
+            state[self.synapse.target] += gain * (step in event_steps)
             total[step + 1] = state["transferred"]
         return np.diff(total)
 
@@ -321,13 +408,15 @@ class Population:
         """Raise a NumericalError if the membrane voltages (volt) show that the integration diverged."""
         limit = float(self.neuron.largest_voltage)
         if voltage.size and not (voltage.min() >= -limit and voltage.max() <= limit):  # NaN is neither
-            largest = brian2.Quantity(eval(self.neuron.largest_explicit_step, {}, dict(self.parameters)))
-            implicit = self.network.method == "semi_implicit"
+            advice = ["smaller weights or a smaller current"]
+            if self.network.method != "semi_implicit":
+                advice = [] if unsolvable(self.neuron.variables) else ["network.method = 'semi_implicit'"]
+            largest = eval(self.neuron.largest_explicit_step or "None", {}, dict(self.parameters))
+            step = f"network.time_step below {largest}" if largest is not None else "a smaller network.time_step"
             raise NumericalError(
                 f"the membrane voltage of a {self.neuron.name!r} neuron left +-{self.neuron.largest_voltage} with "
                 f"method {self.network.method!r} at a time step of {self.network.time_step}: use "
-                + ("smaller weights or a smaller current" if implicit else "network.method = 'semi_implicit'")
-                + f", or network.time_step below {largest}"
+                + ", or ".join([*advice, step])
             )
 
 
@@ -341,7 +430,45 @@ def populations(
     network: Network, goodness: Goodness, seed: int, energy: bool = False, precision: str = "double"
 ) -> list[Population]:
     """Return the populations of a network's layers; see `Population`."""
+    whole_number("seed", seed, 0)
     return [
         Population(network, layer, goodness, number, seed, energy, precision)
         for number, layer in enumerate(network.layers)
     ]
+
+
+def check_batch(
+    populations: Sequence[Population],
+    inputs: PulseInput | SpikeInput,
+    weights: Sequence[np.ndarray],
+    membranes: Sequence[np.ndarray | None] = (),
+) -> None:
+    """Raise a DataError unless the arrays of a batch fit each other and the layers that run."""
+    if not 0 < len(weights) <= len(populations):
+        raise DataError(f"there are weights of {len(weights)} layers; there are {len(populations)} layers to run")
+    rows = checked_units(inputs)
+    if populations[0].synapse.analog:
+        raise DataError("the first layer to run takes the voltages of the layer below: present to that layer too")
+    encoding = populations[0].network.encoding
+    pulses = getattr(encoding, "pulse_steps", None) if isinstance(inputs, PulseInput) else None
+    if inputs.steps != encoding.steps or pulses != getattr(inputs, "pulse_steps", None):
+        raise DataError(f"the input has {inputs.steps} steps, or pulses, other than the {encoding!r} of the network")
+    for number, (population, matrix) in enumerate(zip(populations, weights, strict=False)):
+        shape = rows, population.layer.neurons
+        if matrix.shape != shape:
+            raise DataError(f"weights have the shape {matrix.shape}; {rows} inputs of {shape[1]} neurons need {shape}")
+        membrane = membranes[number] if number < len(membranes) else None
+        if membrane is not None and membrane.shape != (len(inputs), shape[1]):
+            raise DataError(f"membranes have the shape {membrane.shape}; they need {(len(inputs), shape[1])}")
+        rows = shape[1]
+
+
+def whole_number(name: str, value: Any, least: int) -> int:
+    """Return a value as an int; a ConfigurationError if it is no whole number, or less than `least`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise ConfigurationError(f"{name} is {value!r}; it must be a whole number of at least {least}")
+    return number

@@ -7,15 +7,17 @@ C++ standalone included.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import brian2
 import numpy as np
 
 from brianff.acceleration.compiler import configure
 from brianff.description import Network
-from brianff.engines.population import LayerResult, Population, populations
+from brianff.engines.population import LONG_AGO, LayerResult, Population, check_batch, populations
 from brianff.equations.composition import presentation_start
-from brianff.equations.synapse import COMMON_TIME_COURSE
+from brianff.equations.synapse import COMMON_TIME_COURSE, EVENT_AMPLITUDE, WEIGHT
+from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
 
@@ -74,10 +76,12 @@ class ReferenceEngine:
         weights: Sequence[np.ndarray],
         *,
         spikes: bool = True,
+        observe: Any = None,
         membranes: Sequence[np.ndarray | None] = (),
         goodness_only: bool = False,
+        first: int = 0,
     ) -> list[LayerResult]:
-        """Present a batch to the first `len(weights)` layers; spikes are always returned.
+        """Present a batch to `len(weights)` layers; spikes are always returned.
 
         Parameters
         ----------
@@ -86,46 +90,58 @@ class ReferenceEngine:
             Weights (inputs, neurons) of each layer to run.
         spikes : bool
             For the same call as `LanesEngine.present`.
+        observe : None
+            Presentations do not run side by side here: a ConfigurationError refuses observers.
         membranes : sequence of ndarray, shape (presentations, neurons), or None
             Membrane voltages (volt) from which layers that carry them over start; they receive those at the end.
         goodness_only : bool
             For the same call as `LanesEngine.present`; everything is measured all the same.
+        first : int
+            Number of the first layer to run; one above the network's first takes spikes.
         """
-        objects = self.build(inputs, weights, membranes)
+        if observe is not None:
+            raise ConfigurationError(
+                "the reference engine calls no observers: use engine 'lanes', or monitors and `ReferenceEngine.build`"
+            )
+        objects = self.build(inputs, weights, membranes, first)
         objects.network.run(objects.duration, namespace={})
         if self._standalone_directory is not None:
             brian2.get_device().build(directory=self._standalone_directory, compile=True, run=True)
         for membrane, result, group in zip(membranes, objects.results, objects.layers, strict=False):
             if membrane is not None:
                 membrane[:] = _at_end(group, result, "v")
-        return [self._result(objects, number, inputs) for number in range(len(weights))]
+        return [self._result(objects, number, inputs, first) for number in range(len(weights))]
 
     def build(
         self,
         inputs: PulseInput | SpikeInput,
         weights: Sequence[np.ndarray],
         membranes: Sequence[np.ndarray | None] = (),
+        first: int = 0,
     ) -> BrianObjects:
         """Return the Brian2 objects that present a batch, one presentation after the other, each after its rest."""
+        check_batch(self.populations[first:], inputs, weights, membranes)
         duration = (self.network.rest_steps + inputs.steps) * self.network.time_step
         clock = brian2.Clock(self.network.time_step, name="step_clock")
         presentation_clock = brian2.Clock(duration, name="presentation_clock")
         source = self._input_group(inputs, clock)
         emit = source.run_regularly("amplitude = input_events(t, i)", when="start", clock=clock)
         objects = BrianObjects(brian2.Network(source, emit), source, [], [], [], [], len(inputs) * duration)
-        for number, (population, matrix) in enumerate(zip(self.populations, weights, strict=False), 1):
+        for number, (population, matrix) in enumerate(zip(self.populations[first:], weights, strict=False), 1):
             immediate = population.synapse.immediate
             separable = number == 1 and isinstance(inputs, PulseInput) and not immediate
             common = population.follows_common_current and not separable
             current, synapse = population.synapse.equations, population.synapse
             if separable:
-                equations = population.equations(current, "time_course = pulse_train_response(t) : 1")
+                course = "time_course = pulse_train_response(t) : 1 (constant over dt)"
+                equations = population.equations(current, course)
             elif common:
                 equations = population.equations(current + synapse.common(current), COMMON_TIME_COURSE)
             else:
                 equations = population.equations(current, "time_course = 1 : 1")
             # Hidden layers send events of amplitude 1, as the input group sends events with amplitudes of its own.
-            group = population.group(matrix.shape[1], equations + "amplitude = 1 : 1", True, f"layer_{number}", clock)
+            group = population.group(matrix.shape[1], equations + EVENT_AMPLITUDE, True, f"layer_{number}", clock)
+            group.amplitude = 1
             if separable:
                 response = np.tile(population.pulse_train_response, len(inputs))  # pulses have no rest
                 group.namespace["pulse_train_response"] = brian2.TimedArray(
@@ -135,9 +151,12 @@ class ReferenceEngine:
                 update = synapse.update + synapse.common(synapse.update) * common
                 objects.network.add(group.run_regularly(update, when="start"))
             start = presentation_start(population.neuron, equations)
+            if "lastspike" in group.variables:  # beforehand: a refractory neuron may keep its voltage
+                awake = f"lastspike = {LONG_AGO}*second\nnot_refractory = True"
+                objects.network.add(group.run_regularly(awake, clock=presentation_clock, when="start", order=-2))
             objects.network.add(group.run_regularly(start, clock=presentation_clock, when="start", order=-1))
             if self.network.rest_steps:
-                objects.network.add(self._start_after_rest(group, population, equations, clock))
+                objects.network.add(*self._start_after_rest(group, population, equations, clock))
             membrane = membranes[number - 1] if number <= len(membranes) else None
             if membrane is not None:
                 objects.network.add(_carry_over(group, membrane, presentation_clock))
@@ -186,7 +205,7 @@ class ReferenceEngine:
         synapses = brian2.Synapses(
             source,
             target,
-            "w : 1" + population.synapse.summed,
+            WEIGHT + population.synapse.summed,
             on_pre="\n".join(on_pre).strip() or None,
             namespace=population.namespace,
             clock=clock,
@@ -194,7 +213,7 @@ class ReferenceEngine:
         )
         pre, post = np.indices(matrix.shape).reshape(2, -1)
         synapses.connect(i=pre, j=post)
-        synapses.w = matrix.ravel()
+        synapses.weight = matrix.ravel()
         return synapses
 
     def _start_after_rest(self, group, population: Population, equations, clock):
@@ -207,11 +226,17 @@ class ReferenceEngine:
             for name, value in assignments
             if not (name == "v" and population.carries)
         )
-        return group.run_regularly(code, clock=clock, when="start", order=1)
+        awake = f"lastspike += {rest_ends}*({LONG_AGO}*second - lastspike)\n"
+        awake += f"not_refractory = not_refractory or {rest_ends} > 0"
+        refractory = "lastspike" in group.variables
+        return [
+            group.run_regularly(statements, clock=clock, when="start", order=1)
+            for statements in [awake] * refractory + [code]
+        ]
 
-    def _result(self, objects: BrianObjects, number: int, inputs: PulseInput | SpikeInput) -> LayerResult:
+    def _result(self, objects: BrianObjects, number: int, inputs: PulseInput | SpikeInput, first: int) -> LayerResult:
         group, monitor, result = objects.layers[number], objects.spikes[number], objects.results[number]
-        self.populations[number].check(_at_end(group, result, "v"))
+        self.populations[first + number].check(_at_end(group, result, "v"))
         raster = np.zeros((inputs.steps, len(inputs), len(group)), dtype=bool)
         step = np.rint(np.asarray(monitor.t) / float(self.network.time_step)).astype(int)
         presentation, step = np.divmod(step, self.network.rest_steps + inputs.steps)

@@ -4,9 +4,11 @@ import brian2
 import numpy as np
 import pytest
 from brian2 import uA
+from scipy.sparse import csr_matrix
 
 from brianff import LabelCode, Layer, Network, PulseEncoding, RateEncoding, Simulator
 from brianff.errors import ConfigurationError, DataError
+from brianff.inputs import SparseSpikes
 from brianff.protocols.modulators import Sigmoid
 from brianff.protocols.plasticity import modulated_hebbian
 
@@ -139,6 +141,85 @@ def test_recorded_current_is_that_of_the_weights(images):
         response.append(current)
     expected = 32e-6 * drive[:, np.newaxis, :] * np.array(response)[np.newaxis, :, np.newaxis]
     np.testing.assert_allclose(recording.traces["I"], expected, rtol=1e-9, atol=1e-18)
+
+
+@pytest.mark.parametrize("engine", ["lanes", "reference"])
+def test_recording_leaves_no_trace_and_starts_where_training_stands(images, engine):
+    encoding = RateEncoding(steps=15, maximum_probability=0.5)
+    layers = [layer.replace(membrane="carried", neuron_spread={"C": 0.2}) for layer in NETWORK.layers]
+    network, labels = NETWORK.replace(encoding=encoding, layers=layers), np.array([0, 1, 2])
+    disturbed, quiet = (Simulator(network, seed=1, engine=engine) for _ in range(2))
+    recorded = disturbed.record(np.tile(images, (2, 1)), np.tile(labels, 2), neurons=[0])
+    assert (disturbed.layers[0].membrane.size, disturbed.presentations) == (0, 0)
+    for _ in range(2):
+        np.testing.assert_array_equal(
+            disturbed.present(images, labels).goodness, quiet.present(images, labels).goodness
+        )
+    later = disturbed.record(images, labels, neurons=range(5))
+    assert (later.traces["v"][0, 0] != recorded.traces["v"][0, 0]).any()
+    with disturbed.evaluation(membranes=True):
+        shown = disturbed.present(images, labels)
+        with disturbed.evaluation():
+            pass
+        assert disturbed.present(images, labels).goodness.any()  # still outside of training
+    mean_square = ((later.traces["v"] * 1e3) ** 2).mean(axis=1)
+    np.testing.assert_allclose(mean_square, shown.goodness_terms, rtol=1e-10)
+    state = disturbed.streams["encoding"].bit_generator.state
+    assert state == quiet.streams["encoding"].bit_generator.state
+    for one, other in zip(disturbed.layers, quiet.layers, strict=True):
+        np.testing.assert_array_equal(one.membrane, other.membrane)
+
+
+@pytest.mark.parametrize("engine", ["lanes", "reference"])
+def test_spikes_of_the_layer_below_can_be_presented(images, engine):
+    simulator = Simulator(NETWORK, seed=1, engine=engine)
+    below, wanted = simulator.present_layers(images, np.array([0, 1, 2]), spikes=True)
+    matrix = csr_matrix(below.raster.reshape(-1, 8), dtype=float)
+    found = simulator.present_spikes(SparseSpikes(matrix, 15), layer=1)
+    np.testing.assert_allclose(found.goodness_terms, wanted.goodness_terms, rtol=1e-10)
+    np.testing.assert_allclose(found.postsynaptic, wanted.postsynaptic, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"workers": 0}, "workers is 0; it must be a whole number of at least 1"),
+        ({"lanes": 0}, "lanes is 0"),
+        ({"lanes": 2.5}, "lanes is 2.5"),
+        ({"memory": 0}, "memory is 0"),
+        ({"seed": -1}, "seed is -1; it must be a whole number of at least 0"),
+        ({"seed": 1.5}, "seed is 1.5"),
+        ({"seed": "one"}, "seed is 'one'"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(options, message):
+    with pytest.raises(ConfigurationError, match=message):
+        Simulator(NETWORK, **options)
+
+
+def test_layers_that_are_not_there_are_refused(images):
+    simulator, labels = Simulator(NETWORK), np.array([0, 1, 2])
+    spikes = SparseSpikes(csr_matrix((15, 8)), 15)
+    for refused in (
+        lambda: simulator.present(images, labels, layer=3),
+        lambda: simulator.present_layers(images, labels, 3),
+        lambda: simulator.record(images, labels, [0], layer=-3),
+        lambda: simulator.present_spikes(spikes, 2),
+    ):
+        with pytest.raises(ConfigurationError, match=r"there is no layer -?\d: the network has 2"):
+            refused()
+    with pytest.raises(ConfigurationError, match="count is 0"):
+        simulator.present_layers(images, labels, 0)
+    with pytest.raises(ConfigurationError, match="layer is 0"):
+        simulator.present_spikes(spikes, 0)
+    with pytest.raises(ConfigurationError, match="one label for each image"):
+        simulator.record(images, np.array([[0, 1], [1, 2], [2, 3]]), [0])
+
+
+def test_the_reference_engine_says_that_it_has_no_observers(images):
+    simulator = Simulator(NETWORK, engine="reference")
+    with pytest.raises(ConfigurationError, match="calls no observers: use engine 'lanes'"):
+        simulator.present(images, np.array([0, 1, 2]), observe=lambda *arguments: None)
 
 
 @pytest.mark.parametrize(

@@ -64,11 +64,14 @@ def test_ecram_steps_are_equal_where_the_source_puts_weight_zero():
 
 
 def test_reram_follows_the_exponential_step_recurrence():
-    """Steps dw (1 +- up_down) (1 - A exp(+-gamma z)), z = 2 a w / 2 + b, in the source's units; range [-1, 1]."""
+    """Steps dw (1 - A exp(+-gamma z)), z = 2 a w / 2 + b, down dw (1 - up_down), in the source's units; range [-1, 1].
+
+    aihwkit, rpu_pulsed_device.cpp, populate: a positive up_down leaves the step up as it is.
+    """
     up, down = responses("reram-es")
     w, x = -1.0, 0.0
     for _ in range(500):
-        w += 0.00135 * 1.259359 * (1 + 1.18445 * math.exp(5 * (-0.5 * w - 0.5)))
+        w += 0.00135 * (1 + 1.18445 * math.exp(5 * (-0.5 * w - 0.5)))
         x += float(up.advance(x, 1))
     assert x == pytest.approx((w + 1) / 2, rel=2e-3)  # ours solves the differential equation in the pulse number
     w, y = 1.0, 0.0

@@ -14,8 +14,7 @@ from brian2 import ms, nA, uA, us
 from brianff import LabelCode, Layer, Network, PulseEncoding
 from brianff.acceleration.compiler import configure
 from brianff.data.split import Dataset, Split
-from brianff.description.device import DEVICES
-from brianff.description.parts import NEURONS
+from brianff.description.parts import DEVICES, NEURONS
 from brianff.protocols.configuration import Engine, Evaluation, Learning, Protocol
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.modulators import MODULATORS

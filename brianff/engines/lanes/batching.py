@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from brianff.engines.lanes.drive import Drive
+from brianff.engines.lanes.fused import FUSED
 from brianff.engines.lanes.group import LaneGroup, Spikes
 from brianff.engines.population import Population
 from brianff.inputs import average_after
@@ -66,6 +67,15 @@ class Plan:
         """Return the presentations of a block."""
         return slice(block * self.lanes, min((block + 1) * self.lanes, self.presentations))
 
+    def needs(self, layer: int, observed: bool = False) -> dict[str, bool]:
+        """Return what a layer's presentations need, for a `matching.FastPath`."""
+        return {
+            "spikes as input": not self.pulses or layer != self.layers[0],
+            "spikes": self.spikes or layer != self.layers[-1],
+            "carried membranes": layer in self.carried,
+            "observers": observed,
+        }
+
     def results(self, neurons: Sequence[int]) -> dict[str, tuple[tuple[int, ...], type]]:
         """Return name, shape and type of the arrays of results, for layers of so many neurons."""
         arrays: dict[str, tuple[tuple[int, ...], type]] = {}
@@ -96,14 +106,17 @@ class BlockRunner:
         self._populations, self._lanes = populations, lanes
         self._groups: dict[tuple[int, ...], LaneGroup] = {}
 
-    def runs_whole(self, plan: Plan) -> bool:
+    def runs_fused(self, plan: Plan) -> bool:
         """Tell whether each presentation of a plan is one call of generated code, which threads can make side by side.
 
         What these calls need is made here: Brian2 objects are not made on several threads.
         """
-        if not plan.pulses or len(plan.layers) != 1 or plan.spikes or plan.carried:
+        return all(self._fused(plan, layer, False) for layer in plan.layers)
+
+    def _fused(self, plan: Plan, layer: int, observed: bool) -> bool:
+        if FUSED.refused(plan.needs(layer, observed)):
             return False
-        return self._group(plan.layers[0], True, False, plan.goodness_only).runs_whole
+        return self._group(layer, True, False, plan.goodness_only).runs_fused
 
     def run(self, plan: Plan, block: int, given: Arrays, results: Arrays, observe: Observe | None = None) -> None:
         """Run one block.
@@ -134,8 +147,8 @@ class BlockRunner:
                 measured["postsynaptic"] = results[f"postsynaptic {layer}"][rows]
             handed_on = None
             with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported by Population.check
-                if pulses and group.runs_whole and membrane is None and not (spiking or observe):
-                    group.present_whole(_drive(given, rows), measured)
+                if self._fused(plan, layer, observe is not None):
+                    group.present_fused(_drive(given, rows), measured)
                 else:
                     group.begin(rows.stop - rows.start, None if membrane is None else membrane[rows])
                     handed_on = self._handed_on(plan, layer, rows, group, results)

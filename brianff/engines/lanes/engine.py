@@ -16,7 +16,7 @@ from brianff.acceleration.threads import share
 from brianff.description import Network, PulseEncoding
 from brianff.engines.lanes.batching import BlockRunner, Observe, Plan
 from brianff.engines.lanes.workers import RESULTS, Workers
-from brianff.engines.population import PRECISIONS, LayerResult, populations
+from brianff.engines.population import PRECISIONS, LayerResult, check_batch, populations, whole_number
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
 
@@ -39,7 +39,7 @@ class LanesEngine:
         Bytes that the state of the presentations side by side may take, for each worker. More than a processor
         core's cache makes it slower.
     workers : int
-        Threads or processes that share the blocks of a batch, this one included: threads where presentations run whole,
+        Threads or processes that share the blocks of a batch, this one included: threads where presentations are fused,
         processes where there is work for Python at every step. The results do not depend on it.
     seed : int
         Seed of what differs from neuron to neuron.
@@ -60,10 +60,12 @@ class LanesEngine:
         energy: bool = False,
         precision: str = "double",
     ):
+        workers, memory = whole_number("workers", workers, 1), whole_number("memory", memory, 1)
         configure()
         self.populations = populations(network, goodness, seed, energy, precision)
         self._dtype = PRECISIONS[precision]
-        self.lanes = lanes or max(1, memory // max(population.lane_bytes for population in self.populations))
+        largest = max(population.lane_bytes for population in self.populations)
+        self.lanes = max(1, memory // largest) if lanes is None else whole_number("lanes", lanes, 1)
         self._runners = [BlockRunner(self.populations, self.lanes) for _ in range(workers)]
         self._memories = [Memory() for _ in range(RESULTS)]
         self._workers = Workers(self.populations, self.lanes, workers - 1) if workers > 1 else None
@@ -93,14 +95,16 @@ class LanesEngine:
             Called as ``observe(layer, presentations, step, read)`` after each step, where ``read(name)`` gives the
             variable `name` as an array (presentations, neurons). It may change the weights.
         membranes : sequence of ndarray, shape (presentations, neurons), or None
-            Membrane voltages (volt) from which layers that carry them over start; they receive those at the end.
+            Membrane voltages (volt) from which layers that carry them over start; they receive those at the end. The
+            first of them is that of the layer `first`.
         goodness_only : bool
             Leave out what only plasticity needs: the sensitivity and the postsynaptic factor.
         first : int
             Number of the first layer to run; one above the network's first takes spikes.
         """
+        check_batch(self.populations[first:], inputs, weights, membranes)
         presentations, pulses = len(inputs), isinstance(inputs, PulseInput)
-        carried = {layer: membrane for layer, membrane in enumerate(membranes) if membrane is not None}
+        carried = {layer: membrane for layer, membrane in enumerate(membranes, first) if membrane is not None}
         plan = Plan(
             presentations,
             inputs.steps,
@@ -119,7 +123,7 @@ class LanesEngine:
         }
         shapes = plan.results([matrix.shape[1] for matrix in weights])
         runners = self._runners[: len(plan.blocks)] if observe is None else self._runners[:1]
-        if self._workers is not None and len(runners) > 1 and not all(runner.runs_whole(plan) for runner in runners):
+        if self._workers is not None and len(runners) > 1 and not all(runner.runs_fused(plan) for runner in runners):
             results = self._workers.run(plan, given, shapes, runners[0])
         else:
             results, free = self._results(shapes), list(runners)
@@ -149,16 +153,16 @@ class LanesEngine:
 
     def wait_for_workers(self) -> None:
         """Wait until all other processes take part, if the network needs any."""
-        if self._workers is not None and not self._runs_whole:
+        if self._workers is not None and not self._runs_fused:
             self._workers.wait()
 
     @property
-    def _runs_whole(self) -> bool:
-        """Whether training needs no other processes, because all presentations of the network run whole."""
+    def _runs_fused(self) -> bool:
+        """Whether training needs no other processes, because all presentations of the network are fused."""
         encoding, layers = self.populations[0].network.encoding, range(len(self.populations))
         if not isinstance(encoding, PulseEncoding):
             return False
-        return self._runners[0].runs_whole(Plan(1, encoding.steps, 1, layers, pulses=True, spikes=False))
+        return self._runners[0].runs_fused(Plan(1, encoding.steps, 1, layers, pulses=True, spikes=False))
 
     @property
     def workers_peak_memory(self) -> int:
@@ -178,7 +182,7 @@ class LanesEngine:
         given = {f"weights {layer}": matrix for layer, matrix in enumerate(weights, first)}
         if isinstance(inputs, SpikeInput):
             return given | {"event starts": inputs.matrix.indptr, "event units": inputs.matrix.indices}
-        matrix = given.pop("weights 0")
+        matrix = given.pop(f"weights {first}")
         image_drive, label_drive = inputs.drives(matrix)
         drives = {"image drive": self._typed(image_drive), "label drive": self._typed(label_drive)}
         image, label = (numbers.astype(np.int64, copy=False) for numbers in (inputs.image, inputs.label))

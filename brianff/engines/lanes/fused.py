@@ -1,4 +1,4 @@
-"""Whole presentations in one call of the generated code.
+"""Presentations with all their steps fused into one call of the generated code.
 
 Brian2's code advances all neurons by one step. Where nothing but a common time course acts on them during a
 presentation, the same statements can run through all steps for the neurons of one lane, whose state stays in the
@@ -7,21 +7,18 @@ first-level cache meanwhile, and then for the next lane. They do so without Pyth
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import brian2
 import numpy as np
-from brian2 import Equations, Function
 from brian2.codegen.runtime.cython_rt import CythonCodeObject
-from brian2.core.functions import DEFAULT_FUNCTIONS
 
 from brianff.acceleration.compiler import wide_flags
 from brianff.engines.lanes.drive import Drive
 from brianff.equations.functions import FUNCTIONS
+from brianff.matching import FastPath
 
-__all__ = ["WholePresentations", "runs_whole", "whole_code"]
+__all__ = ["FUSED", "FusedPresentations", "fused_code"]
 
 NEURONS_TOGETHER = 512
 """Neurons of a lane whose state is held in the cache: 28 KiB at most."""
@@ -30,21 +27,12 @@ _UNLOCKED = {"exp", "log", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh",
 """Functions that Brian2's code can call without Python's lock."""
 
 
-def runs_whole(equations: Equations, namespace: Mapping[str, Any]) -> bool:
-    """Tell whether generated code is in use, and all that is in the equations can run whole and without a lock."""
-    names = equations.identifiers
-    functions = {name for name in names if name in DEFAULT_FUNCTIONS or isinstance(namespace.get(name), Function)}
-    return (
-        brian2.prefs.codegen.target == "cython"
-        and functions <= _UNLOCKED
-        and not equations.is_stochastic
-        and not names & {"t", "i_t", "t_in_timesteps"}
-        and not re.search("%|//", str(equations))
-    )
+FUSED = FastPath("fused", {"code": {"cython"}, "functions": lambda used: _UNLOCKED.issuperset(used)})
+"""Only what generated code can do without Python's lock, and without anybody who looks or acts in between."""
 
 
-def whole_code(started: Iterable[str]) -> type[CythonCodeObject]:
-    """Return the class for `codeobj_class` of a NeuronGroup without events, for `WholePresentations`.
+def fused_code(started: Iterable[str]) -> type[CythonCodeObject]:
+    """Return the class for `codeobj_class` of a NeuronGroup without events, for `FusedPresentations`.
 
     Parameters
     ----------
@@ -52,7 +40,7 @@ def whole_code(started: Iterable[str]) -> type[CythonCodeObject]:
         Variables that are put to their start.
     """
 
-    class WholeCode(CythonCodeObject):
+    class FusedCode(CythonCodeObject):
         templater = CythonCodeObject.templater.derive(
             "brianff.engines.lanes", env_globals={"started": tuple(started), "neurons_together": NEURONS_TOGETHER}
         )
@@ -61,18 +49,18 @@ def whole_code(started: Iterable[str]) -> type[CythonCodeObject]:
             super().__init__(*arguments, **keywords)
             self.extra_compile_args = [*vars(self)["extra_compile_args"], *wide_flags()]
 
-    return WholeCode
+    return FusedCode
 
 
-class WholePresentations:
-    """What the code of `whole_code` does when it is called.
+class FusedPresentations:
+    """What the code of `fused_code` does when it is called.
 
     Parameters
     ----------
     group : brian2.NeuronGroup
         Lanes of neurons with a shared variable `time_course` and a variable `drive`.
     starts : mapping of str to ndarray, shape (neurons,), or float
-        What each of the variables that `whole_code` was given starts from.
+        What each of the variables that `fused_code` was given starts from.
     time_course : ndarray, shape (steps,)
     neurons : int
         Neurons of a lane.

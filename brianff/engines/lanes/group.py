@@ -15,10 +15,11 @@ from brianff.acceleration.compiler import generating
 from brianff.acceleration.prepared_network import PreparedNetwork
 from brianff.engines.lanes.drive import Drive
 from brianff.engines.lanes.expressions import evaluator
-from brianff.engines.lanes.fused import WholePresentations, runs_whole, whole_code
-from brianff.engines.population import Population, mean_of_one
+from brianff.engines.lanes.fused import FUSED, FusedPresentations, fused_code
+from brianff.engines.population import LONG_AGO, Population, mean_of_one
 from brianff.equations.composition import state_variables
-from brianff.equations.synapse import GIVEN_DRIVE, SEPARABLE
+from brianff.equations.synapse import COMMON_TIME_COURSE, GIVEN_DRIVE, SEPARABLE
+from brianff.matching import FastPath
 
 __all__ = ["LaneGroup", "Spikes"]
 
@@ -26,6 +27,12 @@ Spikes = tuple[np.ndarray, np.ndarray]
 """Spikes of one step as rows of a sparse matrix: where those of each lane start, and the unit of each."""
 
 AfterStep = Callable[[int], None]
+
+KNOWN_COURSE = FastPath("known time course", {"method": {"semi_implicit", "exponential_euler", "euler"}})
+"""Currents that are computed beforehand: for methods that take one value of the current in each step."""
+
+CROSSINGS = FastPath("crossings", {})
+"""Spikes seen from outside, as upward crossings: Brian2's refractoriness is a branch for each neuron and step."""
 
 
 class LaneGroup:
@@ -46,22 +53,29 @@ class LaneGroup:
 
     def __init__(self, population: Population, lanes: int, pulses: bool, spiking: bool, goodness_only: bool = False):
         self.population = population
-        self._immediate = population.synapse.immediate
-        self._separable = pulses and not self._immediate
-        current, time_course = population.synapse.equations, "time_course = 1 : 1"
-        self._follows_common_current = population.follows_common_current and not self._separable and not goodness_only
+        neuron, synapse, winners = population.neuron, population.synapse, population.layer.winners
+        self._immediate = synapse.immediate
+        known_course = synapse.analog or not KNOWN_COURSE.refused({"method": population.network.method})
+        self._separable = pulses and not self._immediate and known_course
+        current, time_course = synapse.equations, "time_course = 1 : 1"
+        follows_common = population.follows_common_current and not pulses and not goodness_only
+        self._follows_common_current = follows_common and known_course
+        self._integrates_common_current = follows_common and not known_course
+        if pulses and not self._immediate:
+            time_course = "time_course : 1 (shared)"
         if self._separable:
-            current, time_course = SEPARABLE, "time_course : 1 (shared)"
-        elif population.synapse.analog:
+            current = SEPARABLE
+        elif synapse.analog:
             current = GIVEN_DRIVE
         if self._follows_common_current:
             time_course = "time_course : 1"
+        elif self._integrates_common_current:
+            current, time_course = current + synapse.common(current), COMMON_TIME_COURSE
         self._equations = population.equations(current, time_course, goodness_only)
-        # Brian2's refractoriness is a branch for each neuron and step; crossings are seen at once from outside.
-        self._crossings = spiking and population.neuron.spikes_at_crossings and population.layer.winners is None
+        self._crossings = spiking and not CROSSINGS.refused(neuron.needs_at_spikes | {"winners": winners})
         spiking = spiking and not self._crossings
-        events = spiking or bool(population.neuron.reset) or population.layer.winners is not None
-        whole = self._separable and not events and runs_whole(self._equations, population.namespace)
+        needs = population.needs(self._equations, spiking) | {"a current of its own": not self._separable}
+        fused = not FUSED.refused(needs)
         self._start = {name: population.start(name) for name in state_variables(self._equations)}
         clock = brian2.Clock(population.network.time_step, name="lanes_clock")
         self._matrix = csr_matrix((0, 0))
@@ -70,23 +84,24 @@ class LaneGroup:
         self._crossed: np.ndarray
         self._lanes = lanes
         with generating(population.dtype):
-            size, code_class = lanes * population.layer.neurons, whole_code(self._start) if whole else None
+            size, code_class = lanes * population.layer.neurons, fused_code(self._start) if fused else None
             self._group = population.group(size, self._equations, spiking, "lanes", clock, code_class)
             self._network = PreparedNetwork(self._group)
-            if not self._separable and population.synapse.update:
-                self._network.add(self._group.run_regularly(population.synapse.update, when="start"))
-            if self._immediate or population.layer.winners is not None:
+            if not self._separable and synapse.update:
+                update = synapse.update + synapse.common(synapse.update) * self._integrates_common_current
+                self._network.add(self._group.run_regularly(update, when="start"))
+            if self._immediate or winners is not None:
                 self._network.add(brian2.NetworkOperation(self._before_threshold, clock=clock, when="after_groups"))
             self._network.prepare()
         self._use = self._network.restrict(self._group)
         gc.collect()
         gc.freeze()  # Brian2's many objects would slow every later garbage collection
-        self._whole: WholePresentations | None = None
-        if whole:
+        self._fused: FusedPresentations | None = None
+        if fused:
             pulses_course = population.pulse_train_response.astype(population.dtype)
-            self._whole = WholePresentations(self._group, self._start, pulses_course, population.layer.neurons)
+            self._fused = FusedPresentations(self._group, self._start, pulses_course, population.layer.neurons)
         if "not_refractory" in self._group.variables:
-            self._start["not_refractory"] = True
+            self._start |= {"not_refractory": True, "lastspike": LONG_AGO}
         self._evaluators: dict[str, Callable] = {}
         self._lanes = 0
 
@@ -100,6 +115,12 @@ class LaneGroup:
         """Return a variable of the lanes in use, shape (lanes, neurons); no copy of state variables."""
         if name == "I" and self._separable:
             return float(self.population.layer.current_scale) * self._variable("time_course")[0] * self.read("drive")
+        if name == "postsynaptic" and self._integrates_common_current:
+            mean = self._state("common_mean")
+            return self._state(name) / np.where(mean > 0, mean, 1.0)
+        return self._state(name)
+
+    def _state(self, name: str) -> np.ndarray:
         if isinstance(self._group.variables[name], Subexpression):
             return self._evaluate(name)
         return self._variable(name).reshape(-1, self.population.layer.neurons)[: self._lanes]
@@ -139,11 +160,11 @@ class LaneGroup:
             voltage[:] = rested
 
     @property
-    def runs_whole(self) -> bool:
-        """Whether `present_whole` can be used."""
-        return self._whole is not None
+    def runs_fused(self) -> bool:
+        """Whether `present_fused` can be used."""
+        return self._fused is not None
 
-    def present_whole(self, drive: Drive, results: Mapping[str, np.ndarray]) -> None:
+    def present_fused(self, drive: Drive, results: Mapping[str, np.ndarray]) -> None:
         """Present a drive from the start, with the time course of the pulses, and keep some variables at its end.
 
         Parameters
@@ -152,10 +173,10 @@ class LaneGroup:
         results : mapping of str to ndarray, shape (presentations, neurons)
             Names of variables, and contiguous arrays for them.
         """
-        assert self._whole is not None
+        assert self._fused is not None
         self._use_lanes(len(drive))
         direct = {name: array for name, array in results.items() if name in self._start}
-        self._whole.present(drive, direct, self._network.step)
+        self._fused.present(drive, direct, self._network.step)
         for name, array in results.items():
             if name not in self._start:
                 array[:] = self.read(name)
@@ -163,21 +184,25 @@ class LaneGroup:
 
     def present_drive(self, drive: Drive, after_step: AfterStep) -> None:
         """Present a drive with the time course of the pulses, step by step."""
-        if self._immediate:
+        if self._separable:
+            drive.write(self.read("drive"))
+        else:
             kick: np.ndarray = np.empty((self._lanes, self.population.layer.neurons), self.population.dtype)
             drive.write(kick)
             kick *= self._gain
-        else:
-            drive.write(self.read("drive"))
+        pulse_steps = getattr(self.population.network.encoding, "pulse_steps", ())
         for step, value in enumerate(self.population.pulse_train_response):
             if self._immediate:
                 self._kick = value * kick if value else None
-            elif self._whole is not None:
-                self._whole.step(step)
+            elif self._fused is not None:
+                self._fused.step(step)
             else:
                 self._variable("time_course")[0] = value
             self._step()
             after_step(step)
+            if not (self._separable or self._immediate) and step in pulse_steps:
+                target = self.read(self.population.synapse.target)
+                target += kick
         self.population.check(self.read("v"))
 
     def present_spikes(self, steps: Iterable[Spikes], weights: np.ndarray, after_step: AfterStep) -> None:
@@ -199,6 +224,9 @@ class LaneGroup:
                 if len(units):
                     target = self.read(self.population.synapse.target)
                     target += self._events(starts, units, len(weights)) @ weights
+                if self._integrates_common_current:
+                    common = self.read(f"common_{self.population.synapse.target}")
+                    common += self._gain * np.diff(starts)[:, np.newaxis] / len(weights)
         self.population.check(self.read("v"))
 
     def present_voltages(self, voltages: np.ndarray, weights: np.ndarray, after_step: AfterStep) -> None:
@@ -240,7 +268,8 @@ class LaneGroup:
         """Let events act that act at once, and hold the competition."""
         voltage, winners = self.read("v"), self.population.layer.winners
         if self._kick is not None:
-            voltage += self._kick
+            frozen = self._group.variables["v"].conditional_write is not None  # "unless refractory"
+            voltage += self._kick * self.read("not_refractory") if frozen else self._kick
         if winners is not None:
             weakest = np.partition(voltage, -winners, axis=1)[:, -winners]
             self.read("winning_voltage")[:] = weakest[:, np.newaxis]
@@ -253,4 +282,4 @@ class LaneGroup:
         self._above = np.zeros((self._lanes, self.population.layer.neurons), dtype=bool)
         self._network.rewind()
         for name, value in self._start.items():
-            self.read(name)[:] = value
+            self._state(name)[:] = value

@@ -34,7 +34,7 @@ from brianff.errors import BrianffError, ConfigurationError
 __all__ = ["RESULTS", "Workers", "processors", "work"]
 
 _NUMBER = struct.Struct("=I")
-PLACES = 1024
+QUEUED = 1024
 """Numbers in the queue, which any pipe has room for; with more blocks, each number stands for several."""
 
 RESULTS = 2
@@ -202,7 +202,7 @@ class _Team:
         arrays = _views(self._memories, layouts)
         for name, array in given.items():
             arrays[name][...] = array
-        self._queue.put(plan.blocks[:PLACES])
+        self._queue.put(plan.blocks[:QUEUED])
         ready = [worker for worker in self.workers if worker.ready]
         for worker in ready:
             worker.send((plan, layouts))
@@ -270,7 +270,7 @@ def _runner(parent: Connection) -> BlockRunner:
 
 def _run_blocks(runner: BlockRunner, queue: _Queue, plan: Plan, arrays: dict[str, np.ndarray]) -> None:
     for first in queue:
-        for block in plan.blocks[first::PLACES]:
+        for block in plan.blocks[first::QUEUED]:
             runner.run(plan, block, arrays, arrays)
 
 

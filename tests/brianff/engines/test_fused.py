@@ -1,4 +1,4 @@
-"""Presentations that run whole: the same bits as step by step, on any number of threads, and only where they can."""
+"""Fused presentations: the same bits as step by step, on any number of threads, and only where they can."""
 
 import dataclasses
 
@@ -10,10 +10,12 @@ from small_networks import make_network, make_pulses, make_weights
 
 from brianff import Goodness, Layer, Network, PulseEncoding
 from brianff.acceleration.compiler import configure
-from brianff.engines import LanesEngine, lane_group
-from brianff.engines.lanes.fused import NEURONS_TOGETHER, runs_whole
+from brianff.engines import LanesEngine
+from brianff.engines.lanes import group as lanes_group
+from brianff.engines.lanes.fused import FUSED, NEURONS_TOGETHER
 from brianff.equations import MIF
 from brianff.errors import BrianffError, NumericalError
+from brianff.matching import FastPath
 
 NEURONS_OF_A_LANE = NEURONS_TOGETHER + 83
 
@@ -40,7 +42,7 @@ def compiled(numpy_target):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["double", "single"])
-def test_whole_presentations_are_those_step_by_step(precision, compiled):
+def test_fused_presentations_are_those_step_by_step(precision, compiled):
     generator = np.random.default_rng(1)
     inputs, weights = make_pulses(generator), make_weights(network(), generator)
     weights = [matrix.astype(np.float32) for matrix in weights]  # an observer gets the weights as they are
@@ -56,7 +58,7 @@ def test_whole_presentations_are_those_step_by_step(precision, compiled):
 
 
 @pytest.mark.slow
-def test_a_step_that_is_watched_after_a_whole_presentation_shows_its_own_state(compiled):
+def test_a_step_that_is_watched_after_a_fused_presentation_shows_its_own_state(compiled):
     generator = np.random.default_rng(2)
     inputs, weights = make_pulses(generator), make_weights(network(), generator)
     engine, seen = LanesEngine(network(), Goodness(), lanes=7), []
@@ -94,24 +96,25 @@ def test_divergence_on_a_thread_reaches_the_user_and_the_next_batch_works(compil
 @pytest.mark.parametrize(
     ("activity", "possible"),
     [
-        ("v/mV", True),
-        ("v/mV*cos(v/mV)", True),
-        ("v/mV*cos(t/ms)", False),
-        ("clip(v/mV, 0, inf)", False),
-        ("v/mV*rand()", False),
-        ("(v/mV) % 2", False),
+        ("v/mV : 1", True),
+        ("v/mV*cos(v/mV) : 1", True),
+        ("clip(v/mV, 0, inf) : 1", False),
+        ("v/mV*rand() : 1 (constant over dt)", False),
+        ("v/mV : 1 (constant over dt)", False),
+        ("(v/mV) % 2 : 1", False),
     ],
 )
-def test_only_what_depends_on_nothing_else_runs_whole(activity, possible, numpy_target):
+def test_only_what_needs_nothing_else_is_fused(activity, possible, numpy_target):
     mif = MIF
-    equations = mif.equations.replace("activity = v/mV", f"activity = {activity}")
+    equations = mif.equations.replace("activity = v/mV : 1", f"activity = {activity}")
     changed = dataclasses.replace(mif, name="changed", equations=equations)
     description = Network(encoding=PulseEncoding(steps=5), layers=[Layer(neurons=3, neuron=changed)], time_step=1 * us)
     population = LanesEngine(description, Goodness()).populations[0]
     made = population.equations("I = current_scale*drive : amp\ndrive : 1\n", "time_course : 1 (shared)")
-    assert not runs_whole(made, population.namespace)  # on the numpy target
+    assert "'numpy'" in FUSED.refused(population.needs(made, False))
     brian2.prefs.codegen.target = "cython"
-    assert runs_whole(made, population.namespace) == possible
+    assert (not FUSED.refused(population.needs(made, False))) == possible
+    assert "events" in FUSED.refused(population.needs(made, True)) or not possible
 
 
 @pytest.mark.slow
@@ -124,6 +127,6 @@ def test_code_that_cannot_be_compiled_is_an_error(compiled, monkeypatch):
     generator = np.random.default_rng(5)
     inputs, weights = make_pulses(generator), make_weights(description, generator)
     assert LanesEngine(description, Goodness()).present(inputs, weights)[0].goodness_terms.any()
-    monkeypatch.setattr(lane_group, "runs_whole", lambda equations, namespace: True)
+    monkeypatch.setattr(lanes_group, "FUSED", FastPath("careless", dict.fromkeys(FUSED.supports, lambda used: True)))
     with pytest.raises(BrianffError, match="'lanes' could not be compiled"):
         LanesEngine(description, Goodness()).present(inputs, weights)

@@ -111,6 +111,55 @@ except KeyboardInterrupt:
 """
 
 
+OWN_PARTS = """
+import sys
+import numpy as np
+import brian2
+from brian2 import mV, ms, nA
+brian2.prefs.codegen.target = "numpy"
+from brianff import Goodness, Layer, Network, RateEncoding, Simulator
+from brianff.engines import LanesEngine
+from brianff.equations import NeuronModel
+from brianff.goodness import Pooling
+
+class Twice(RateEncoding):
+    def spikes(self, intensities, generator):
+        return super().spikes(np.minimum(2 * intensities, 1), generator)
+
+class Largest(Pooling):
+    def total(self, terms):
+        return terms.max(axis=1)
+
+class Named(NeuronModel):
+    pass
+
+LEAKY = Named(
+    "leaky",
+    "dv/dt = (I*R - v)/tau_m : volt\\nactivity = v/mV : 1\\nsensitivity = unit_current/nA : 1",
+    {"R": 1e7 * brian2.ohm, "tau_m": 5 * ms},
+)
+network = Network(pixels=12, layers=[Layer(neurons=5, neuron=LEAKY, current_scale=9 * nA)], encoding=Twice(steps=9),
+                  time_step=1 * ms)
+images, labels = np.random.default_rng(1).random((20, 12)), np.zeros(20, int)
+goodness = []
+for workers in (1, 2):
+    simulator = Simulator(network, Goodness(pooling=Largest()), lanes=4, workers=workers, seed=1)
+    simulator.wait_for_workers()
+    if workers == 2:
+        assert simulator._engine._workers._team.workers[0].ready
+    goodness.append(simulator.present(images, labels).goodness)
+assert goodness[0].all() and (goodness[0] == goodness[1]).all()
+print("same")
+"""
+
+
+def test_parts_of_a_script_reach_the_workers(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(OWN_PARTS)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert done.stdout == "same\n", done.stderr
+
+
 def alive(process_id):
     try:
         return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

@@ -15,7 +15,7 @@
     cdef size_t _neurons = _starts_array.shape[1]
     cdef bool _begin = len(_images_array) > 0
     cdef size_t _lane
-    cdef size_t _place
+    cdef size_t _offset
     cdef size_t _first
     cdef size_t _last
     cdef size_t _step
@@ -23,16 +23,16 @@
     cdef {{real}}* _label_drive
     with _cython.cdivision(True), nogil:
         for _lane in range(N // _neurons):
-            for _place in range(0, _neurons, {{neurons_together}}):
-                _first = _lane * _neurons + _place
-                _last = _first + min({{neurons_together}}, _neurons - _place)
+            for _offset in range(0, _neurons, {{neurons_together}}):
+                _first = _lane * _neurons + _offset
+                _last = _first + min({{neurons_together}}, _neurons - _offset)
                 if _begin:
                     {% for name in started if name in variables %}
                     for _idx in range(_first, _last):
-                        {{get_array_name(variables[name])}}[_idx] = _starts[{{loop.index0}} * _neurons + _place + _idx - _first]
+                        {{get_array_name(variables[name])}}[_idx] = _starts[{{loop.index0}} * _neurons + _offset + _idx - _first]
                     {% endfor %}
-                    _image_drive = _image_drives + _images[_lane] * _neurons + _place
-                    _label_drive = _label_drives + _labels[_lane] * _neurons + _place
+                    _image_drive = _image_drives + _images[_lane] * _neurons + _offset
+                    _label_drive = _label_drives + _labels[_lane] * _neurons + _offset
                     for _idx in range(_first, _last):
                         {{drive}}[_idx] = _image_drive[_idx - _first] + _label_drive[_idx - _first]
                 for _step in range(_steps):

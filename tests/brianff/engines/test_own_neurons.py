@@ -1,0 +1,281 @@
+"""Neurons of a user's own: AdEx with the names of its paper, on both engines, and what is refused."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from adex import ADEX
+from brian2 import Mohm, ms, mV, nA, us
+from scipy.integrate import solve_ivp
+from small_networks import FINAL, assert_same, make_network, make_pulses, make_weights
+
+from brianff import Goodness, LabelCode, Layer, Network, PulseEncoding, Simulator
+from brianff.engines import LanesEngine, ReferenceEngine
+from brianff.equations import LIF_LEAKY_TRACE, NeuronModel, SynapseModel
+from brianff.errors import ConfigurationError, NumericalError
+from brianff.inputs import SpikeInput
+
+STEPS = 300
+PULSES = (0, 90)
+
+
+def adex_network(neuron=ADEX, scales=(2, 1), **changes):
+    layers = [
+        Layer(neurons=size, neuron=neuron, current_scale=scale * nA, synapse_time_constant=5 * ms)
+        for size, scale in zip((9, 6), scales, strict=False)
+    ]
+    encoding = PulseEncoding(steps=STEPS, pulse_steps=PULSES)
+    return make_network("lif", 2, encoding=encoding).replace(
+        **{"layers": layers, "time_step": 0.1 * ms, "method": "euler"} | changes
+    )
+
+
+def batch(kind, generator):
+    if kind == "pulses":
+        return dataclasses.replace(make_pulses(generator), steps=STEPS, pulse_steps=PULSES)
+    return SpikeInput(generator.random((STEPS, 7, 30)) < 0.01)
+
+
+def both(network, inputs, weights, goodness=None, **options):
+    engines = (engine(network, goodness or Goodness(), seed=3) for engine in (LanesEngine, ReferenceEngine))
+    return [engine.present(inputs, weights, spikes=True, **options) for engine in engines]
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("goodness", [Goodness(), FINAL])
+@pytest.mark.parametrize("kind", ["pulses", "spikes"])
+@pytest.mark.parametrize("method", ["euler", "rk2", "rk4", "heun"])
+def test_adex_is_the_same_on_both_engines(method, kind, goodness, numpy_target):
+    generator = np.random.default_rng(3)
+    network = adex_network(method=method)
+    inputs, weights = batch(kind, generator), [abs(matrix) for matrix in make_weights(network, generator)]
+    assert_same(*both(network, inputs, weights, goodness))
+
+
+@pytest.mark.parametrize("method", ["rk4", "heun", "rk2"])
+def test_maps_and_spread_are_the_same_with_methods_of_several_stages(method, numpy_target):
+    generator = np.random.default_rng(4)
+    network = adex_network(method=method)
+    layers = [layer.replace(synapse="alpha-as-published", neuron_spread={"C": 0.1}) for layer in network.layers]
+    network = network.replace(layers=layers)
+    inputs, weights = batch("spikes", generator), [50 * abs(matrix) for matrix in make_weights(network, generator)]
+    assert_same(*both(network, inputs, weights))
+
+
+def test_adex_follows_its_differential_equations(numpy_target):
+    """Voltages and times of spikes against an implicit solver that knows nothing of this package."""
+    steps, step = 6000, 0.01e-3
+    network = Network(
+        pixels=1,
+        classes=2,
+        encoding=PulseEncoding(steps=steps),
+        label=LabelCode(strength=0.0),
+        layers=[Layer(neurons=2, neuron=ADEX, current_scale=1 * nA, synapse_time_constant=20 * ms)],
+        time_step=step * 1e6 * us,
+        method="rk4",
+    )
+    simulator = Simulator(network)
+    weights = (1.0, 6.0)  # the second makes it spike
+    simulator.layers[0].crossbar.weights[0] = weights
+    recording = simulator.record(np.ones((1, 1)), np.zeros(1, int), neurons=[0, 1])
+    p = {name: float(value) for name, value in ADEX.namespace().items()}
+    cut = p["V_T"] + 5 * p["Delta_T"]
+
+    def right_side(t, state, weight):
+        v, w = state
+        current = 1e-9 * weight * (t / 20e-3) * np.exp(-t / 20e-3)
+        leak = p["g_L"] * (p["E_L"] - v) + p["g_L"] * p["Delta_T"] * np.exp((v - p["V_T"]) / p["Delta_T"])
+        return (leak + current - w) / p["C"], (p["a"] * (v - p["E_L"]) - w) / p["tau_w"]
+
+    def crossing(t, state, weight):
+        return state[0] - cut
+
+    crossing.terminal, crossing.direction = True, 1
+    times = recording.times[:-1]  # the pulse arrives at the end of the first step
+    for neuron, weight in enumerate(weights):
+        start, state, spikes, voltage = 0.0, [p["E_L"], 0.0], [], np.full(steps - 1, np.nan)
+        while start < times[-1]:
+            solved = solve_ivp(
+                right_side,
+                (start, times[-1]),
+                state,
+                method="Radau",
+                t_eval=times[times >= start],
+                events=crossing,
+                args=(weight,),
+                rtol=1e-9,
+                atol=1e-15,
+            )
+            first = np.searchsorted(times, start)
+            voltage[first : first + len(solved.t)] = solved.y[0]
+            if not solved.t_events[0].size:
+                break
+            start = solved.t_events[0][0]
+            spikes.append(start)
+            state = [p["V_r"], solved.y_events[0][0][1] + p["b"]]
+        found = recording.spikes[recording.spikes["neuron"] == neuron]["time"].to_numpy() - step
+        assert len(found) == len(spikes)
+        assert bool(spikes) == (neuron == 1)
+        late = np.abs(found - spikes)  # each spike is seen at the end of its step, and the next one starts from there
+        assert (late < 2 * step * np.arange(1, len(spikes) + 1)).all()
+        before = times < (spikes[0] - 3 * step if spikes else np.inf)
+        np.testing.assert_allclose(recording.traces["v"][0, 1:, neuron][before], voltage[before], rtol=0, atol=2e-6)
+
+
+RESTING = NeuronModel(
+    "resting",
+    """
+dv/dt = (V_rest + R*I - v)/tau_m : volt (unless refractory)
+activity = v/mV : 1
+sensitivity = 1 : 1
+""",
+    {"R": 10 * Mohm, "tau_m": 5 * ms, "V_rest": -60 * mV, "V_up": -52 * mV},
+    initial={"v": "V_rest - 5*mV"},
+    threshold="v > V_up",
+    reset="v = V_rest",
+    refractory=3 * ms,
+)
+
+
+@pytest.mark.parametrize("synapse", ["alpha", "delta"])
+@pytest.mark.parametrize("kind", ["pulses", "spikes"])
+def test_refractoriness_and_starts_are_the_same_on_both_engines(kind, synapse, numpy_target):
+    """A refractory neuron starts each presentation anew, and no event moves what is not to move meanwhile."""
+    generator = np.random.default_rng(5)
+    network = adex_network(RESTING)
+    network = network.replace(
+        layers=[layer.replace(synapse=synapse, neuron_spread={"tau_m": 0.1}) for layer in network.layers]
+    )
+    inputs, weights = batch(kind, generator), [abs(matrix) for matrix in make_weights(network, generator)]
+    lanes, reference = both(network, inputs, weights)
+    assert_same(lanes, reference)
+    first, *_ = np.nonzero(lanes[0].raster[:, 0, 0])
+    assert (np.diff(first) >= 30).all()
+    engine = LanesEngine(network, Goodness(), lanes=3)
+    seen = []
+    engine.present(inputs, weights, observe=lambda layer, rows, step, read: seen.append(read("v").min()))
+    assert min(seen) >= -65.001e-3
+    assert engine.populations[0].start("v") == pytest.approx(-65e-3)
+
+
+EXPONENTIAL = SynapseModel("exponential", "dI_syn/dt = -I_syn/tau_s : amp\nI = I_syn : amp\n", target="I_syn")
+
+
+@pytest.mark.parametrize("method", ["semi_implicit", "euler", "rk4"])
+@pytest.mark.parametrize("kind", ["pulses", "spikes"])
+def test_a_synapse_of_ones_own_is_the_same_on_both_engines(kind, method, numpy_target):
+    generator = np.random.default_rng(6)
+    network = adex_network(RESTING, method=method)
+    network = network.replace(layers=[layer.replace(synapse=EXPONENTIAL) for layer in network.layers])
+    inputs, weights = batch(kind, generator), [abs(matrix) for matrix in make_weights(network, generator)]
+    assert_same(*both(network, inputs, weights))
+
+
+def changed(**changes):
+    return Layer(neurons=3, neuron=dataclasses.replace(ADEX, **changes), current_scale=1 * nA)
+
+
+def with_line(old, new):
+    assert old in ADEX.equations
+    return changed(equations=ADEX.equations.replace(old, new))
+
+
+def parameters(**more):
+    return {name: parameter.value for name, parameter in ADEX.presets["own"].parameters.items()} | more
+
+
+WRONG = {
+    "missing": (lambda: with_line("activity = (v - E_L)/mV : 1", ""), "'adex' must define activity"),
+    "sensitivity": (lambda: with_line("dsensitivity/dt", "dother/dt"), "'adex' must define sensitivity"),
+    "v": (
+        lambda: changed(equations="activity = 1 : 1\nsensitivity = 1 : 1"),
+        "'adex' must define v .*membrane voltage",
+    ),
+    "unit": (lambda: with_line("(v - E_L)/mV : 1", "v - E_L : volt"), "activity of neuron 'adex' must be in 1"),
+    "text": (lambda: changed(equations="dv/dt = : volt"), "equations that are not Brian2's"),
+    "initial": (lambda: changed(initial={"u": "E_L"}), "names 'u'; it may name v, w, sensitivity"),
+    "initial value": (
+        lambda: changed(initial={"v": "E_M"}),
+        "initial 'E_M' of neuron 'adex': name 'E_M' is not defined",
+    ),
+    "initial unit": (lambda: changed(initial={"v": "tau_w"}), "initial v = tau_w .* needs V"),
+    "no number": (lambda: changed(presets=parameters(b=[1, 2])), r"parameter b .* is \[1, 2\]; it must be one number"),
+    "preset": (lambda: changed().replace(preset="old"), "'adex' has no preset 'old'; known: own"),
+    "parameter": (lambda: changed().replace(parameters={"d": 1}), "no parameter 'd'; known: C, g_L"),
+    "quantity": (lambda: changed().replace(parameters={"a": 3 * mV}), "parameters.a: .*dimensions"),
+    "synapse reads": (
+        lambda: changed().replace(synapse=SynapseModel("g", "dI/dt = g_max*v : amp\n", target="I")),
+        "synapse 'g' reads g_max, v: a current may read",
+    ),
+    "synapse target": (
+        lambda: changed().replace(synapse=SynapseModel("g", "dI/dt = -I/tau_s : amp\n")),
+        "synapse 'g' must define its current I and its target 'I_rise'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "message"), WRONG.values(), ids=WRONG)
+def test_a_layer_says_what_is_wrong_with_a_part(make, message):
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+REFUSED = {
+    "unknown": (lambda: with_line("+ I - w", "+ I - u"), "'adex' does not work in Brian2: .*\"u\" could not be"),
+    "units": (lambda: with_line("+ I - w", "+ I - v"), "does not work in Brian2: .*units"),
+    "threshold": (lambda: changed(threshold="v > V_top"), "does not work in Brian2: .*V_top"),
+    "reset": (lambda: changed(reset="v = V_r*C"), "does not work in Brian2: .*"),
+    "reserved variable": (lambda: with_line("dw/dt", "ddrive/dt"), "names .*own, drive: .*reserved are .*I_rise"),
+    "reserved parameter": (lambda: changed(presets=parameters(tau_s=1 * ms)), "own, tau_s: .*goodness.*weight"),
+    "time": (lambda: with_line("+ I - w", "+ I - w*t/second"), "names the time t.*dclock/dt = 1 : second"),
+    "time of reset": (lambda: changed(reset="v = V_r*(t/ms)"), "names the time t"),
+}
+
+
+@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize(("make", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_simulator_says_what_is_wrong_with_equations(make, message, engine):
+    network = adex_network(layers=[make()])
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        Simulator(network, engine=engine)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["semi_implicit", "exponential_euler"])
+def test_methods_that_need_linear_equations_say_which_others_would_do(method):
+    with pytest.raises(ConfigurationError, match=rf"'{method}' cannot .*'adex': dv/dt is not linear.*'euler', 'rk4'"):
+        Simulator(adex_network(method=method))
+
+
+def test_names_of_the_field_are_free(numpy_target):
+    """Everything that an AdEx or a conductance model is usually called."""
+    names = "a b c d w u g k h m n p q s x y z r tau R C g_L E_L V_T V_r Delta_T tau_w v_reset v_rest I_ext trace"
+    model = NeuronModel(
+        "names",
+        "dv/dt = -v/(R*C) : volt\nactivity = v/mV : 1\nsensitivity = 1 : 1",
+        dict.fromkeys(names.split(), 1.0) | {"R": 1 * Mohm, "C": 1 * us / Mohm},
+    )
+    network = adex_network(model, method="semi_implicit")
+    for goodness in (Goodness(), FINAL):
+        for engine in ("lanes", "reference"):
+            Simulator(network, goodness, engine=engine)
+
+
+@pytest.mark.parametrize(
+    ("method", "advice"),
+    [("euler", "use a smaller network.time_step"), ("rk4", "use a smaller network.time_step")],
+)
+def test_divergence_of_a_neuron_without_tau_gives_advice(method, advice, numpy_target):
+    network = adex_network(dataclasses.replace(ADEX, threshold="False"), method=method)
+    generator = np.random.default_rng(3)
+    for engine in (LanesEngine, ReferenceEngine):
+        with pytest.raises(NumericalError, match=advice), np.errstate(all="ignore"):
+            engine(network, Goodness()).present(batch("pulses", generator), make_weights(network, generator))
+
+
+def test_parameters_are_quantities_or_text():
+    layer = changed().replace(parameters={"b": 0.1 * nA, "tau_w": "100 ms"})
+    assert layer.parameters["b"] == 0.1 * nA
+    assert layer.parameters["tau_w"] == 100 * ms
+    assert LIF_LEAKY_TRACE.presets

@@ -27,7 +27,7 @@ def write_figures(trainer: Trainer, directory: str | Path) -> list[Path]:
     ----------
     trainer : Trainer
     directory : str or Path
-        That of the run: its figures/ receives them. Made if missing.
+        Receives them; made if missing.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def write_figures(trainer: Trainer, directory: str | Path) -> list[Path]:
     drawn |= _presentations(trainer)
     weights = trainer.simulator.layers[0].crossbar.weights
     drawn["receptive-fields"] = figures.receptive_fields(weights, trainer.dataset.image_shape)
-    return [figures.save_figure(axes, Path(directory, "figures", f"{name}.png")) for name, axes in drawn.items()]
+    return [figures.save_figure(axes, Path(directory, f"{name}.png")) for name, axes in drawn.items()]
 
 
 def _contrast(trainer: Trainer, count: int) -> tuple[np.ndarray, np.ndarray]:

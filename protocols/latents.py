@@ -9,7 +9,6 @@ import numpy as np
 from brianff.data.split import Split
 from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness
-from brianff.protocols.configuration import Protocol
 from brianff.protocols.negatives import wrong_labels
 from brianff.protocols.trainer import Trainer
 from brianff.random import RandomStreams
@@ -74,14 +73,9 @@ def without_rest(trainer: Trainer) -> Trainer:
         return trainer
     encoding = protocol.network.encoding.model_copy(update={"rest_steps": 0})
     network = protocol.network.model_copy(update={"encoding": encoding})
-    return _in_same_state(trainer, protocol.model_copy(update={"network": network}))
-
-
-def _in_same_state(trainer: Trainer, protocol: Protocol) -> Trainer:
-    """Return a trainer of another protocol, to measure with, in the state of a trainer."""
-    other = type(trainer)(protocol.model_copy(update={"callbacks": ()}), trainer.dataset)
-    other.restore(*trainer.state())
-    return other
+    restless = type(trainer)(protocol.model_copy(update={"network": network, "callbacks": ()}), trainer.dataset)
+    restless.restore(*trainer.state())
+    return restless
 
 
 def hoyer_sparsity(latents: np.ndarray, offset: float = 1e-3) -> float:

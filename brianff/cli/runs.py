@@ -105,7 +105,7 @@ def _resume(path: Path, data_dir: Path | None, imports: list[str] | None) -> Non
 def _finish(run: RunDirectory, trainer: Trainer, summary: dict[str, Any]) -> None:
     from brianff.analysis.report import write_figures
 
-    write_figures(trainer, run.path)
+    write_figures(trainer, run.figures)
     print_table([*results(summary), ("run directory", str(run.path))])
 
 
@@ -165,7 +165,7 @@ def plot(run: Run, data_dir: DataDirectory = None, imports: Imports = None) -> N
     from brianff.analysis.report import write_figures
     from brianff.protocols.training import open_trainer
 
-    for path in write_figures(open_trainer(_open(run, imports), data_dir), run):
+    for path in write_figures(open_trainer(_open(run, imports), data_dir), Path(run, "figures")):
         typer.echo(path)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from brianff.analysis.style import COLOURS, GREY, new_axes, require
 from brianff.crossbar.device_array import DOWN, UP, DeviceArray
 from brianff.description.device import Device
-from brianff.equations.devices import DEVICES
+from brianff.description.parts import DEVICES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,14 +27,14 @@ def device_sheet() -> np.ndarray:
     """
     from matplotlib.figure import Figure
 
-    pulsed = [
-        name for name in DEVICES if not DeviceArray(Device(preset=name).physics, 1, np.random.default_rng()).continuous
-    ]
+    pulsed = [device for name in DEVICES if (device := Device(preset=name)).responses]
     axes = Figure(figsize=(9.0, 5.2), layout="constrained").subplots(2, -(-(len(pulsed) + 1) // 2)).ravel()
-    for ax, name in zip(axes, pulsed, strict=False):
-        potentiation_depression(Device(preset=name), ax=ax)
+    for ax, device in zip(axes, pulsed, strict=False):
+        potentiation_depression(device, ax=ax)
     hysteresis(ax=axes[len(pulsed)])
-    return axes
+    for spare in axes[len(pulsed) + 1 :]:
+        spare.remove()
+    return axes[: len(pulsed) + 1]
 
 
 def potentiation_depression(
@@ -58,10 +58,10 @@ def potentiation_depression(
     Axes
         Single devices (grey), and the mean law without noise.
     """
-    array = DeviceArray(device.physics, devices, np.random.default_rng(seed))
-    require(not array.continuous, f"device {device.preset!r} is set in one pulse: it has no curve")
+    array = DeviceArray(device, devices, np.random.default_rng(seed))
+    require(not array.continuous, f"device {device.name!r} is set in one pulse: it has no curve")
     noiseless = {name: 0.0 for name in device.physics if name.endswith(("spread", "noise")) or "error" in name}
-    mean = DeviceArray(device.physics | noiseless, 1, np.random.default_rng(seed))
+    mean = DeviceArray(device.replace(parameters=device.parameters | noiseless), 1, np.random.default_rng(seed))
     numbers = pulses or _pulses_needed(mean)
     generator = np.random.default_rng(seed)
     course: list[np.ndarray] = []
@@ -81,7 +81,7 @@ def potentiation_depression(
     ax.plot(count, scale * np.array(ideal), color=COLOURS[0], linewidth=1.5)
     ax.axvline(numbers[0], color=GREY, linestyle=":", linewidth=0.8)
     ax.set(xlabel="pulses (up, then down)", ylabel=f"conductance ({unit})")
-    ax.set_title(device.preset, fontsize=9)
+    ax.set_title(device.name, fontsize=9)
     return ax
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brianff.analysis.style import BLUE, GREY, ORANGE, new_axes, require
+from brianff.analysis.style import BLUE, GREY, ORANGE, new_axes, require, save_figure
 from brianff.crossbar.crossbar import DeviceCrossbar
 from brianff.description.device import Device
 from brianff.energy import LayerEnergy, measure, programming_energy
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from brianff.protocols.trainer import Trainer
-    from brianff.storage.run_directory import RunDirectory
 
 __all__ = ["energy_bars", "energy_by_rate", "ledger", "ledger_rows", "write_ledger"]
 
@@ -272,14 +271,18 @@ def energy_by_rate(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
     return ax
 
 
-def write_ledger(run: RunDirectory, data_dir: Path | None = None) -> dict[str, Any]:
-    """Measure the energies of a run's last checkpoint, write energy.json and its figures, and return the ledger."""
-    from brianff.analysis.style import save_figure
-    from brianff.protocols.training import open_trainer
+def write_ledger(trainer: Trainer, directory: str | Path) -> dict[str, Any]:
+    """Measure the energies of a trained network, write energy.json and its figures, and return the ledger.
 
-    entries = ledger(open_trainer(run, data_dir))
-    write_atomically(run.path / "energy.json", (json.dumps(entries, indent=2) + "\n").encode())
-    save_figure(energy_bars(entries), run.figures / "energy.png")
+    Parameters
+    ----------
+    trainer : Trainer
+    directory : str or Path
+        That of the run: it receives energy.json and, in figures/, energy and energy-by-rate, as PNG. Made if missing.
+    """
+    entries, directory = ledger(trainer), Path(directory)
+    save_figure(energy_bars(entries), directory / "figures" / "energy.png")
     if entries["per_inference"]["neurons_joule"] is not None:
-        save_figure(energy_by_rate(entries), run.figures / "energy-by-rate.png")
+        save_figure(energy_by_rate(entries), directory / "figures" / "energy-by-rate.png")
+    write_atomically(directory / "energy.json", (json.dumps(entries, indent=2) + "\n").encode())
     return entries

@@ -1,355 +1,91 @@
-"""Is the Hebbian change the gradient? Changes of the weights beside a numerical gradient of the same loss.
-
-Three changes of one layer's weights for a batch of positive and negative presentations:
-
-- the *neo-Hebbian* change 2 m x z: modulator m = -dL/dG, presynaptic activity x, postsynaptic activity z, the same
-  whatever the goodness (arXiv 2406.16479; the factor 2 belongs to the step size and makes it exact for sum z^2);
-- the *local rule* that trains, `brianff.protocols.plasticity.modulated_hebbian`: m x dG/d(drive), with the derivative
-  that the neuron model declares as its sensitivity;
-- the *gradient* -dL/dW, which nothing of the two enters: only losses and goodness terms are evaluated, at shifted
-  weights.
-
-How the gradient is measured depends on the input:
-
-- Pulses with a common time course: the drive is linear in the weights, so dL/dW_ij = sum of x_i dL/d(drive_j). Central
-  differences over the drive, through the whole simulation, memristors included, give every weight.
-- Spikes: central differences over single weights, for a random sample of them, with the same spikes on both sides. The
-  differences are small where the goodness is smooth: memristive neurons, also above another layer.
-
-A neuron with a reset (LIF) has no derivative: for given input spikes its goodness is piecewise constant in the weights,
-so its gradient is zero almost everywhere. What learning can descend is the *expected* loss over the input noise, which
-is smooth up to steps far smaller than the differences that are taken. That is what is measured here: finite differences
-of a size comparable with the weights, averaged over independent draws of the input spikes. The average is noisy, so two
-halves of the draws are measured apart, and `Comparison.corrected_cosine` divides the attenuation out.
-"""
+"""The figures of the study of equivalence, and the measurements behind it (`brianff.protocols.equivalence`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from itertools import product
+from typing import TYPE_CHECKING
 
-import numpy as np
+from brianff.analysis.rate_limit import plot_rate_limit
+from brianff.analysis.style import COLOURS, GREY
+from brianff.protocols.equivalence import (
+    Comparison,
+    compare,
+    compare_layers,
+    equivalence,
+    hebbian_change,
+    numerical_gradient,
+)
 
-from brianff.analysis.layers import ACTIVITY, LayerFunction, simulated_layer
-from brianff.errors import ConfigurationError
-from brianff.goodness import Goodness
-from brianff.inputs import PulseInput, SpikeInput
-from brianff.protocols.modulators import Modulator
-from brianff.protocols.plasticity import modulated_hebbian
-from brianff.responses import Responses
-from brianff.simulator import Simulator
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
 
-__all__ = ["Comparison", "compare", "compare_layers", "equivalence", "hebbian_change", "numerical_gradient"]
-
-Inputs = PulseInput | SpikeInput
-
-SMALL_STEP = 1e-6
-"""Difference of the drive, per root mean square of it, where the goodness is smooth."""
-
-SMALL_WEIGHT_STEP = 1e-4
-"""Difference of a weight, per standard deviation of the weights, where the goodness is smooth."""
-
-WEIGHT_STEP = 1.0
-"""Difference of a weight, per standard deviation of the weights, where only an average over noise is smooth.
-
-Many weights share in the noise of the drive, so it is smooth over far more than one of them: with 19 input spikes in a
-step, 8 times as much. A smaller difference is closer to the derivative and, at equal cost, far noisier."""
-
-SAMPLED_WEIGHTS = 16
-"""Weights of each neuron that are differentiated where this has to be done one by one."""
+__all__ = [
+    "FIGURES",
+    "Comparison",
+    "compare",
+    "compare_layers",
+    "equivalence",
+    "hebbian_change",
+    "numerical_gradient",
+    "plot_cosines",
+    "summarise",
+]
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A change of the weights beside the gradient.
-
-    Parameters
-    ----------
-    cosine : float
-        Cosine of the angle between the two; nan if one is zero.
-    relative_error : float
-        Norm of the difference over the norm of the gradient, the change taken as it is.
-    scale : float
-        Factor of the change that fits the gradient best.
-    neuron_cosine : ndarray, shape (neurons,)
-        Cosine over the weights of each neuron; nan where one is zero.
-    reliability : float
-        Cosine that two measurements of the gradient with other noise would have; 1 without noise.
-    """
-
-    cosine: float
-    relative_error: float
-    scale: float
-    neuron_cosine: np.ndarray
-    reliability: float = 1.0
-
-    @property
-    def corrected_cosine(self) -> float:
-        """The cosine with the gradient free of noise, as far as its halves tell: cosine / sqrt(reliability)."""
-        return self.cosine / np.sqrt(self.reliability) if self.reliability > 0 else np.nan
+def summarise(table: pandas.DataFrame) -> pandas.DataFrame:
+    """Return the corrected cosine of the neo-Hebbian change: goodness by neuron, mean over stages, forms and sets."""
+    hebbian = table[table["rule"] == "hebbian"]
+    return hebbian.pivot_table("corrected_cosine", "goodness", "neuron", "mean", sort=False)
 
 
-def compare(change: np.ndarray, gradient: np.ndarray) -> Comparison:
-    """Compare a change with a gradient.
+def plot_cosines(table: pandas.DataFrame) -> Figure:
+    """Plot the cosine with the gradient over training, pair form: a row per neuron, a column per data set.
 
     Parameters
     ----------
-    change : ndarray, shape (inputs, neurons)
-    gradient : ndarray, shape (inputs, neurons) or (2, inputs, neurons)
-        With a leading axis: two measurements of equal weight. Entries that were not measured are nan.
+    table : pandas.DataFrame
+        equivalence.csv.
 
     Returns
     -------
-    Comparison
+    Figure
+        Solid lines: the neo-Hebbian change; dotted grey: the local rule, mean over goodness functions, with its range.
     """
-    halves = gradient if gradient.ndim == 3 else gradient[np.newaxis]
-    measured = np.isfinite(halves[0])
-    first, last = (np.where(measured, half, 0.0) for half in (halves[0], halves[-1]))
-    mean, change = (first + last) / 2, np.where(measured, change, 0.0)
-    error = np.linalg.norm(change - mean)
-    between_halves = float(_cosine(first.ravel(), last.ravel()))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return Comparison(
-            cosine=float(_cosine(change.ravel(), mean.ravel())),
-            relative_error=float(error / np.linalg.norm(mean)),
-            scale=float(np.vdot(change, mean) / np.vdot(change, change)),
-            neuron_cosine=_cosine(change.T, mean.T),
-            # Spearman and Brown: the mean of two halves is more reliable than each
-            reliability=2 * between_halves / (1 + between_halves) if len(halves) == 2 else 1.0,
-        )
+    from matplotlib.figure import Figure
+
+    table = table[table["probability"] == "pair"]
+    neurons, datasets, names = (list(dict.fromkeys(table[key])) for key in ("neuron", "dataset", "goodness"))
+    titles = {"relu": "analog relu", "mif": "MIF", "lif": "LIF"}
+    figure = Figure(figsize=(1.6 + 2.9 * len(datasets), 0.6 + 2.1 * len(neurons)), layout="constrained")
+    panels = figure.subplots(len(neurons), len(datasets), sharex=True, sharey=True, squeeze=False)
+    styles = [(colour, line) for line in ("-", "--") for colour in COLOURS]
+    for (row, neuron), (column, dataset) in product(enumerate(neurons), enumerate(datasets)):
+        ax = panels[row, column]
+        part = table[(table["neuron"] == neuron) & (table["dataset"] == dataset)]
+        if part.empty:  # not measured yet
+            ax.set_axis_off()
+            continue
+        local = part[part["rule"] == "local rule"].groupby("batches")["corrected_cosine"].agg(["min", "mean", "max"])
+        ax.fill_between(local.index, local["min"], local["max"], color=GREY, alpha=0.2, linewidth=0)
+        ax.plot(local.index, local["mean"], ":", color=GREY, label="local rule (mean, range)")
+        for name, (colour, line) in zip(names, styles, strict=False):
+            curve = part[(part["goodness"] == name) & (part["rule"] == "hebbian")]
+            ax.plot(curve["batches"], curve["corrected_cosine"], f"o{line}", ms=3, color=colour, lw=1.2, label=name)
+        ax.axhline(0, color=GREY, linewidth=0.5)
+        ax.set_xscale("symlog", linthresh=10, linscale=0.5)
+        ax.set_xticks(sorted(set(table["batches"])), [str(count) for count in sorted(set(table["batches"]))])
+        ax.minorticks_off()
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.set_title(f"{titles.get(neuron, neuron)}, {dataset}", fontsize=9)
+        if column == 0:
+            ax.set_ylabel("cosine with the gradient", fontsize=9)
+        if row == len(neurons) - 1:
+            ax.set_xlabel("training batches", fontsize=9)
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8, title="goodness")
+    return figure
 
 
-def _cosine(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the cosine over the last axis; nan where a vector is zero."""
-    norms = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
-    return np.divide((one * other).sum(axis=-1), norms, out=np.full(np.shape(norms), np.nan), where=norms > 0)
-
-
-def hebbian_change(
-    positive: Responses, negative: Responses, modulator: Modulator, activities: tuple[np.ndarray, np.ndarray]
-) -> np.ndarray:
-    """Return the neo-Hebbian change 2 m x z, mean over the pairs, whatever the goodness.
-
-    Parameters
-    ----------
-    positive, negative : Responses
-        They give the modulator and the presynaptic activity.
-    modulator : Modulator
-    activities : pair of ndarray, shape (presentations, neurons)
-        Postsynaptic activity z of the two passes.
-
-    Returns
-    -------
-    ndarray, shape (inputs, neurons)
-    """
-    passes = zip((positive, negative), modulator.broadcast(positive, negative), activities, strict=True)
-    change = sum(2 * responses.presynaptic.T @ (factor * activity) for responses, factor, activity in passes)
-    return np.asarray(change) / max(len(positive), 1)
-
-
-def numerical_gradient(
-    respond: LayerFunction,
-    positive: Inputs,
-    negative: Inputs,
-    weights: np.ndarray,
-    modulator: Modulator,
-    generator: np.random.Generator | None = None,
-    weight_step: float | None = None,
-    sampled_weights: int = SAMPLED_WEIGHTS,
-) -> np.ndarray:
-    """Return -dL/dW of the mean loss, from losses and goodness terms at shifted weights alone.
-
-    Parameters
-    ----------
-    respond : LayerFunction
-    positive, negative : PulseInput or SpikeInput
-    weights : ndarray, shape (inputs, neurons)
-    modulator : Modulator
-        Its loss is differentiated.
-    generator : numpy.random.Generator, optional
-        Draws the sample of weights; needed for spikes only.
-    weight_step : float, optional
-        For spikes: difference of a weight per standard deviation of the weights, for a goodness that only its average
-        over noisy presentations makes smooth, such as WEIGHT_STEP; None: the goodness is smooth.
-    sampled_weights : int
-        Weights of each neuron that are differentiated, for spikes.
-
-    Returns
-    -------
-    ndarray, shape (inputs, neurons), or (2, inputs, neurons) with a `weight_step`
-        Then the first half of the presentations and the second give two measurements. Entries that were not sampled
-        are nan.
-
-    Raises
-    ------
-    ConfigurationError
-        If one pass has pulses and the other spikes.
-    """
-    if isinstance(positive, PulseInput) and isinstance(negative, PulseInput):
-        return _gradient_of_pulses(respond, (positive, negative), weights, modulator)
-    if not (isinstance(positive, SpikeInput) and isinstance(negative, SpikeInput)):
-        raise ConfigurationError("one pass has pulses and the other spikes; give both the same kind of input")
-    generator = generator or np.random.default_rng(0)
-    step = (weight_step or SMALL_WEIGHT_STEP) * float(weights.std())
-    halves = _gradient_of_spikes(respond, (positive, negative), weights, modulator, generator, step, sampled_weights)
-    middle = len(positive) // 2
-    if weight_step is None:
-        return halves.sum(axis=0) / max(len(positive), 1)
-    return halves / np.array([middle, len(positive) - middle])[:, np.newaxis, np.newaxis]
-
-
-def _gradient_of_pulses(
-    respond: LayerFunction, passes: tuple[PulseInput, PulseInput], weights: np.ndarray, modulator: Modulator
-) -> np.ndarray:
-    gradient = np.zeros_like(weights)
-    slopes = _loss_slopes(modulator, *(respond(inputs, weights) for inputs in passes))
-    for inputs, slope in zip(passes, slopes, strict=True):
-        gradient -= inputs.amplitudes.T @ (slope * _drive_derivative(respond, inputs, weights))
-    return gradient / max(len(passes[0]), 1)
-
-
-def _gradient_of_spikes(
-    respond: LayerFunction,
-    passes: tuple[SpikeInput, SpikeInput],
-    weights: np.ndarray,
-    modulator: Modulator,
-    generator: np.random.Generator,
-    step: float,
-    sampled_weights: int,
-) -> np.ndarray:
-    """Return the sums over the first and over the second half of the pairs, shape (2, inputs, neurons)."""
-    slopes = _loss_slopes(modulator, *(respond(inputs, weights) for inputs in passes))
-    used = np.flatnonzero(sum(inputs.spike_counts.sum(axis=0) for inputs in passes))
-    sampled, neurons = min(sampled_weights, len(used)), np.arange(weights.shape[1])
-    rows = np.array([generator.permutation(used)[:sampled] for _ in neurons]).T
-    halves = np.full((2, *weights.shape), np.nan)
-    middle = len(passes[0]) // 2
-    for row in rows:  # neurons do not interact: one weight of each is shifted at a time
-        shift = np.zeros_like(weights)
-        shift[row, neurons] = step
-        per_pair = np.zeros((len(passes[0]), len(neurons)))
-        for inputs, slope in zip(passes, slopes, strict=True):
-            above, below = (respond(inputs, weights + sign * shift).goodness_terms for sign in (1, -1))
-            per_pair -= slope * (above - below) / (2 * step)
-        halves[:, row, neurons] = per_pair[:middle].sum(axis=0), per_pair[middle:].sum(axis=0)
-    return halves
-
-
-def _drive_derivative(respond: LayerFunction, inputs: PulseInput, weights: np.ndarray) -> np.ndarray:
-    """Return d(term)/d(drive), shape (presentations, neurons): one more input unit of amplitude 1 shifts the drive."""
-    step = SMALL_STEP * np.sqrt(np.mean(np.square(inputs.amplitudes @ weights)))
-    image_part = np.pad(inputs.image_part, ((0, 0), (0, 1)), constant_values=1.0)
-    codes = np.pad(inputs.codes, ((0, 0), (0, 1)))
-    shifted = replace(inputs, image_part=image_part, codes=codes)
-    above, below = (
-        respond(shifted, np.vstack([weights, np.full((1, weights.shape[1]), sign * step)])).goodness_terms
-        for sign in (1, -1)
-    )
-    return (above - below) / (2 * step)
-
-
-def _loss_slopes(modulator: Modulator, positive: Responses, negative: Responses) -> tuple[np.ndarray, np.ndarray]:
-    """Return dL/d(term) for both passes by central differences, neuron after neuron."""
-    slopes = []
-    for number, responses in enumerate((positive, negative)):
-        terms = responses.goodness_terms
-        step = 1e-4 * np.abs(terms).mean() or 1e-4
-        slope = np.empty_like(terms, dtype=float)
-        for neuron in range(terms.shape[1]):
-            losses = []
-            for sign in (1, -1):
-                shifted = terms.astype(float)
-                shifted[:, neuron] += sign * step
-                passes = [positive, negative]
-                passes[number] = replace(responses, goodness_terms=shifted)
-                losses.append(modulator.loss(*passes))
-            slope[:, neuron] = (losses[0] - losses[1]) / (2 * step)
-        slopes.append(slope)
-    return slopes[0], slopes[1]
-
-
-def equivalence(
-    make_layer: Callable[[Goodness], LayerFunction],
-    goodness: Goodness,
-    modulator: Modulator,
-    weights: np.ndarray,
-    draw_inputs: Callable[[], tuple[Inputs, Inputs]],
-    generator: np.random.Generator | None = None,
-    weight_step: float | None = None,
-) -> dict[str, Comparison]:
-    """Compare the neo-Hebbian change and the local rule of one layer with the gradient.
-
-    Parameters
-    ----------
-    make_layer : callable
-        Gives the layer that measures a goodness: `analog_layer`, or ``partial(simulated_layer, network)``.
-    goodness : Goodness
-    modulator : Modulator
-    weights : ndarray, shape (inputs, neurons)
-    draw_inputs : callable
-        Gives positive and negative inputs, the same pairs at each call; noisy spikes are drawn anew, so that the
-        changes and the gradient have independent noise.
-    generator : numpy.random.Generator, optional
-        Draws the sample of weights that are differentiated under spikes.
-    weight_step : float, optional
-        As in `numerical_gradient`.
-
-    Returns
-    -------
-    dict of str to Comparison
-        "hebbian" and "local rule".
-    """
-    respond, respond_activity = make_layer(goodness), make_layer(ACTIVITY)
-    inputs = draw_inputs()
-    positive, negative = (respond(part, weights) for part in inputs)
-    first, second = (respond_activity(part, weights).goodness_terms for part in inputs)
-    changes = {
-        "hebbian": hebbian_change(positive, negative, modulator, (first, second)),
-        "local rule": modulated_hebbian(positive, negative, modulator),
-    }
-    gradient = numerical_gradient(respond, *draw_inputs(), weights, modulator, generator, weight_step)
-    return {name: compare(change, gradient) for name, change in changes.items()}
-
-
-def compare_layers(
-    simulator: Simulator, images: np.ndarray, labels: np.ndarray, wrong: np.ndarray, modulator: Modulator
-) -> list[dict[str, Comparison]]:
-    """Compare the changes of every layer of a simulator with its own local gradient.
-
-    The layers below are as they are: a layer's gradient is that of its own loss with respect to its own weights.
-
-    Parameters
-    ----------
-    simulator : Simulator
-    images : ndarray, shape (images, pixels)
-        Repeat images for neurons with a reset: half of the presentations against the other half tells the noise.
-    labels, wrong : ndarray of int, shape (images,)
-        Labels of the positive and of the negative passes.
-    modulator : Modulator
-
-    Returns
-    -------
-    list of dict of str to Comparison
-        For each layer "hebbian" and "local rule".
-    """
-    compared = []
-    for number, layer in enumerate(simulator.layers):
-
-        def draw_inputs(number: int = number) -> tuple[Inputs, Inputs]:
-            inputs: list[Inputs] = []
-            for shown in (labels, wrong):
-                if number == 0:
-                    inputs.append(simulator.inputs(images, shown))
-                else:
-                    below = simulator.present(images, shown, number - 1, spikes=True)
-                    inputs.append(SpikeInput(np.asarray(below.raster)))
-            return inputs[0], inputs[1]
-
-        make_layer = partial(simulated_layer, simulator.network, layer=number)
-        weight_step = WEIGHT_STEP if simulator.network.layers[number].neuron.reset else None
-        weights = layer.crossbar.weights
-        compared.append(
-            equivalence(make_layer, simulator.goodness, modulator, weights, draw_inputs, weight_step=weight_step)
-        )
-    return compared
+FIGURES = {"cosine": ("equivalence", plot_cosines), "rate-limit": ("rate-limit", plot_rate_limit)}
+"""Figures of the study: name to table and function that draws it."""

@@ -1,23 +1,22 @@
-"""Latents, the activity vectors of a layer: how sparse they are and how well they separate the classes."""
+"""Figures of latents, and the measures behind them (`brianff.protocols.latents`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brianff.analysis.style import require
-from brianff.data.split import Split
-from brianff.protocols.negatives import wrong_labels
-from brianff.protocols.trainer import Trainer
-from brianff.random import RandomStreams
+from brianff.analysis.style import require, save_figure
+from brianff.protocols.latents import dead_units, hoyer_sparsity, latents, separability, without_rest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
     "dead_units",
+    "draw_latents",
     "hoyer_sparsity",
     "latent_embedding",
     "latent_raster",
@@ -26,103 +25,12 @@ __all__ = [
     "without_rest",
 ]
 
-_BATCH = 50
 
-
-def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wrong"] = "true") -> np.ndarray:
-    """Return the latents of the last layer: spike counts, or the activity of a neuron that does not spike.
-
-    Where membranes are carried over, the first images are shown once beforehand: no latent starts from a membrane at
-    rest.
-
-    Parameters
-    ----------
-    trainer : Trainer
-    split : Split
-    label : {"true", "zero", "wrong"}
-        Which label is shown with each image; zero: the input units of the label are silent.
-
-    Returns
-    -------
-    ndarray, shape (images, neurons)
-    """
-    simulator = trainer.simulator
-    spiking = bool(trainer.protocol.network.layers[-1].neuron.threshold != "False")
-    generator = RandomStreams(trainer.protocol.seed)["latents"]
-    labels = wrong_labels(split.labels, generator, trainer.dataset.classes) if label == "wrong" else split.labels
-    codes = simulator.codes.copy()
-    carried = any(layer.membrane is not None for layer in simulator.layers)
-    parts = [np.empty((0, trainer.protocol.network.layers[-1].neurons))]
-    try:
-        if label == "zero":
-            simulator.codes[:] = 0.0
-        with simulator.evaluation():
-            if carried and len(split):
-                simulator.present(split.intensities(slice(0, _BATCH)), labels[:_BATCH])
-            for start in range(0, len(split), _BATCH):
-                rows = slice(start, start + _BATCH)
-                responses = simulator.present(split.intensities(rows), labels[rows], spikes=spiking)
-                counts = responses.spike_counts
-                # The goodness of an analog layer is the square of its activity: its derivative is twice the activity.
-                parts.append(responses.postsynaptic / 2 if counts is None else counts)
-    finally:
-        simulator.codes[:] = codes
-    return np.concatenate(parts)
-
-
-def without_rest(trainer: Trainer) -> Trainer:
-    """Return a trainer in the same state whose presentations follow each other without rest.
-
-    The latents of arXiv 2406.16479 were taken that way, from networks that were trained and tested with rest: membranes
-    that are carried over then start further from the threshold.
-    """
-    protocol = trainer.protocol
-    if not protocol.network.rest_steps:
-        return trainer
-    encoding = protocol.network.encoding.model_copy(update={"rest_steps": 0})
-    network = protocol.network.model_copy(update={"encoding": encoding})
-    restless = type(trainer)(protocol.model_copy(update={"network": network}), trainer.dataset)
-    restless.restore(*trainer.state())
-    return restless
-
-
-def hoyer_sparsity(latents: np.ndarray, offset: float = 1e-3) -> float:
-    """Return the mean Hoyer sparsity: (sqrt(n) - L1 / L2) / (sqrt(n) - 1), 0 for equal and 1 for one-hot vectors.
-
-    Parameters
-    ----------
-    latents : ndarray, shape (images, neurons)
-    offset : float
-        Added to both norms, as in arXiv 2406.16479; with it a vector of zeros scores 1.
-
-    Returns
-    -------
-    float
-        nan without images. Source: Hoyer, JMLR 5:1457 (2004).
-    """
-    root = np.sqrt(latents.shape[1])
-    norms = np.abs(latents).sum(axis=1) + offset, np.sqrt(np.square(latents, dtype=float).sum(axis=1)) + offset
-    return float(np.mean((root - norms[0] / norms[1]) / (root - 1))) if len(latents) else float("nan")
-
-
-def separability(latents: np.ndarray, labels: np.ndarray, neighbours: int = 5) -> float:
-    """Return the mean share of a vector's nearest neighbours (Euclidean, itself excluded) that have its label.
-
-    Raises
-    ------
-    ConfigurationError
-        If there are not more vectors than neighbours.
-    """
-    require(len(latents) > neighbours, f"separability needs more than {neighbours} latents, there are {len(latents)}")
-    from sklearn.neighbors import NearestNeighbors
-
-    found = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(latents).kneighbors(return_distance=False)
-    return float(np.mean(labels[found] == labels[:, np.newaxis]))
-
-
-def dead_units(latents: np.ndarray) -> float:
-    """Return the share of neurons that are active for none of the images."""
-    return float(np.mean(~np.any(latents, axis=0)))
+def draw_latents(latents: Sequence[np.ndarray], labels: np.ndarray, titles: Sequence[str], directory: Path) -> None:
+    """Write latent-raster.png and latent-embedding.png; nothing for an odd number, which fills no two rows."""
+    if len(latents) % 2 == 0:
+        save_figure(latent_raster(latents, titles), Path(directory, "latent-raster.png"))
+        save_figure(latent_embedding(latents, labels, titles), Path(directory, "latent-embedding.png"))
 
 
 def latent_raster(

@@ -9,9 +9,7 @@ import numpy as np
 from brianff.analysis import figures
 from brianff.protocols.negatives import hybrid_images, wrong_labels
 from brianff.protocols.trainer import Trainer
-from brianff.protocols.training import open_trainer
 from brianff.random import RandomStreams
-from brianff.storage.run_directory import RunDirectory
 
 __all__ = ["write_figures"]
 
@@ -22,14 +20,14 @@ TRACED_NEURONS = 3
 """Neurons whose time courses are shown: of those that spike, the ones with the highest goodness."""
 
 
-def write_figures(run: RunDirectory, data_dir: Path | None = None) -> list[Path]:
-    """Draw the standard figures of a run from its history and last checkpoint.
+def write_figures(trainer: Trainer, directory: str | Path) -> list[Path]:
+    """Draw the standard figures of a trained network from its history and its weights.
 
     Parameters
     ----------
-    run : RunDirectory
-    data_dir : Path, optional
-        Where the data sets are.
+    trainer : Trainer
+    directory : str or Path
+        That of the run: its figures/ receives them. Made if missing.
 
     Returns
     -------
@@ -38,16 +36,15 @@ def write_figures(run: RunDirectory, data_dir: Path | None = None) -> list[Path]
 
     Raises
     ------
-    CheckpointError
-        If the run has no checkpoint or history yet, or they are damaged.
+    ConfigurationError
+        If nothing was trained yet.
     """
-    trainer = open_trainer(run, data_dir)
-    drawn = {"learning-curve": figures.learning_curve(run.read_history())}
+    drawn = {"learning-curve": figures.learning_curve(trainer.history)}
     drawn |= _goodness(trainer)
     drawn |= _presentations(trainer)
     weights = trainer.simulator.layers[0].crossbar.weights
     drawn["receptive-fields"] = figures.receptive_fields(weights, trainer.dataset.image_shape)
-    return [figures.save_figure(axes, run.figures / f"{name}.png") for name, axes in drawn.items()]
+    return [figures.save_figure(axes, Path(directory, "figures", f"{name}.png")) for name, axes in drawn.items()]
 
 
 def _contrast(trainer: Trainer, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
-__all__ = ["robustness"]
+__all__ = ["FIGURES", "robustness", "summarise"]
 
 _LABELS = {
     "levels": "levels",
@@ -23,6 +23,13 @@ _LABELS = {
     "drift time": "time since programming",
 }
 _TIMES = {"0": 0.0, "1 min": 60.0, "1 h": 3600.0, "1 d": 86_400.0, "30 d": 30 * 86_400.0, "1 y": 365 * 86_400.0}
+
+
+def summarise(table: pandas.DataFrame) -> pandas.DataFrame:
+    """Return the accuracy in per cent, mean over seeds: weights transferred, and after learning in place."""
+    pivot = table.assign(accuracy=100 * table["accuracy"])
+    pivot = pivot.pivot_table("accuracy", ["property", "value"], "learning", "mean", sort=False)
+    return pivot.rename(columns={0: "transferred", 1: "learned in place"})
 
 
 def robustness(table: pandas.DataFrame, axes: np.ndarray | None = None) -> np.ndarray:
@@ -83,3 +90,7 @@ def _tick(value: float, name: str) -> str:
     if name == "drift time":
         return next((text for text, seconds in _TIMES.items() if seconds == value), f"{value / 365 / 86_400:g} y")
     return f"{value:g}"
+
+
+FIGURES = {"robustness": ("robustness", robustness)}
+"""Figures of the study: name to table and function that draws it."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from brianff.errors import ConfigurationError
+from brianff.storage.checkpoint import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,24 +47,37 @@ def require(condition: bool, message: str) -> None:
         raise ConfigurationError(message)
 
 
-def save_figure(drawn: Any, path: Path) -> Path:
+def save_figure(drawn: Any, path: str | Path) -> Path:
     """Save the figure that holds some axes, at 200 dots per inch.
 
     Parameters
     ----------
     drawn : Figure, Axes or array of Axes
-    path : Path
+    path : str or Path
         File name; its ending gives the format. Missing directories are made.
 
     Returns
     -------
     Path
         The same path.
+
+    Raises
+    ------
+    ConfigurationError
+        If the ending is no format, or the directory cannot be made.
+    CheckpointError
+        If the file cannot be written.
     """
     if isinstance(drawn, np.ndarray):
         drawn = drawn.flat[0]
-    figure = getattr(drawn, "figure", drawn)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=200, bbox_inches="tight")
+    figure, path, content = getattr(drawn, "figure", drawn), Path(path), BytesIO()
+    formats = figure.canvas.get_supported_filetypes()
+    form = path.suffix.removeprefix(".").lower()
+    require(form in formats, f"cannot draw {path}: its name must end with a format, one of {', '.join(formats)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"cannot make the directory of {path}: {error.strerror}; name another") from None
+    figure.savefig(content, format=form, dpi=200, bbox_inches="tight")
+    write_atomically(path, content.getvalue())
     return path

@@ -1,8 +1,13 @@
+from . import analysis as analysis
+from . import equations as equations
+from . import protocols as protocols
+from . import register as register
 from .crossbar import Crossbar as Crossbar
 from .data import Dataset as Dataset
 from .data import Split as Split
 from .data import load_dataset as load_dataset
 from .description import Device as Device
+from .description import InputEncoding as InputEncoding
 from .description import LabelCode as LabelCode
 from .description import LatencyEncoding as LatencyEncoding
 from .description import Layer as Layer
@@ -10,9 +15,17 @@ from .description import Network as Network
 from .description import PulseEncoding as PulseEncoding
 from .description import RateEncoding as RateEncoding
 from .errors import BrianffError as BrianffError
+from .errors import CheckpointError as CheckpointError
+from .errors import ConfigurationError as ConfigurationError
+from .errors import DataError as DataError
+from .errors import MissingDependencyError as MissingDependencyError
+from .errors import NumericalError as NumericalError
 from .goodness import Goodness as Goodness
+from .goodness import Pooling as Pooling
+from .gradient_check import check_gradient as check_gradient
 from .responses import Recording as Recording
 from .responses import Responses as Responses
 from .simulator import Simulator as Simulator
+from .storage.run_directory import RunDirectory as RunDirectory
 
 __version__: str

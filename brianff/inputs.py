@@ -15,6 +15,7 @@ from brianff.errors import DataError
 __all__ = [
     "Events",
     "Input",
+    "Momentary",
     "PulseInput",
     "SparseSpikes",
     "SpikeAverages",
@@ -33,6 +34,10 @@ class Input:
     threads: int = 1
 
     def __len__(self) -> int:
+        raise NotImplementedError
+
+    def select(self, presentations) -> Input:
+        """Return the input of some presentations: an index array, a mask or a slice."""
         raise NotImplementedError
 
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
@@ -262,6 +267,30 @@ class SpikeAverages(Input):
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
         """Return the presynaptic factor (presentations, inputs): the time averages."""
         return self.currents
+
+
+@dataclass(frozen=True)
+class Momentary(Input):
+    """Spikes of one step, for plasticity inside a presentation.
+
+    Parameters
+    ----------
+    spikes : csr_matrix, shape (presentations, inputs)
+        Ones where a unit spikes.
+    """
+
+    spikes: csr_matrix
+
+    def __len__(self) -> int:
+        return self.spikes.shape[0]
+
+    def select(self, presentations) -> Momentary:
+        """Return the spikes of some presentations."""
+        return Momentary(self.spikes[presentations])
+
+    def presynaptic(self, pulse_response: np.ndarray) -> csr_matrix:
+        """Return the presynaptic factor (presentations, inputs), a sparse matrix: the spikes."""
+        return self.spikes
 
 
 def checked_units(inputs: PulseInput | SpikeInput) -> int:

@@ -7,6 +7,7 @@ A part is passed as an object, or named. Names are looked up in the registry of 
 from __future__ import annotations
 
 import inspect
+import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from importlib.metadata import entry_points
@@ -42,7 +43,10 @@ class Registry(Mapping[str, Any]):
             return self._parts[name]
         point = self._entry_points().get(name)
         if point is None:
-            raise ConfigurationError(f"no {self.kind} {name!r}; known: {', '.join(self)}")
+            raise ConfigurationError(
+                f"no {self.kind} {name!r}; known: {', '.join(self)}; to add one: brianff.register.{self.kind}(...), "
+                "for the command line in a module that you --import"
+            )
         try:
             self._parts[name] = self.checked(point.load())
         except Exception as error:
@@ -83,7 +87,7 @@ class Registry(Mapping[str, Any]):
 
         Raises
         ------
-        ValueError
+        ConfigurationError
             If the value means none.
         """
         if isinstance(value, str):
@@ -91,25 +95,25 @@ class Registry(Mapping[str, Any]):
         if not isinstance(value, Mapping):
             return self.checked(value)
         parameters = {str(key): item for key, item in value.items() if key != "name"}
-        try:
-            part = self[value["name"]]
-        except KeyError:
-            raise ValueError(f"a table for a {self.kind} needs a name; known: {', '.join(self)}") from None
-        except ConfigurationError as error:
-            raise ValueError(f"{error}; one of your own: --import the module that registers it") from None
+        if "name" not in value:
+            raise ConfigurationError(f"a table for a {self.kind} needs a name; known: {', '.join(self)}")
+        part = self[value["name"]]
         if not parameters:
             return part
         try:
             return self.checked(part(**parameters))
         except TypeError as error:
-            raise ValueError(f"{self.kind} {value['name']!r} does not take these parameters: {error}") from None
+            message = f"{self.kind} {value['name']!r} does not take these parameters: {error}"
+            raise ConfigurationError(message) from None
 
     def checked(self, part: T) -> T:
-        """Return a part; a ValueError if it is none of this kind."""
+        """Return a part; a ConfigurationError if it is none of this kind."""
         of_kind = part if inspect.isclass(part) else type(part)
         if not (callable(part) if self.base is None else issubclass(of_kind, self.base)):
             wanted = "something that can be called" if self.base is None else f"a {self.base.__name__}"
-            raise ValueError(f"{part!r} is no {self.kind}: give {wanted}, or a name: {', '.join(self)}")
+            given = f"the class {part.__name__}" if part is of_kind else f"{reprlib.repr(part)} ({of_kind.__name__})"
+            article = "an" if self.kind[0] in "aeiou" else "a"
+            raise ConfigurationError(f"{article} {self.kind} is {wanted}, or a name: {', '.join(self)}; not {given}")
         return part
 
     def make(self, part: Any, **offered: Any) -> Any:

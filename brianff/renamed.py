@@ -39,6 +39,12 @@ RENAMED = {
     "protocols.stdp": "protocols.studies.stdp_layer",
     "protocols.temporal_patterns": "protocols.studies.temporal_patterns",
     "analysis.studies": "protocols.studies.study",
+    "analysis.layers": "protocols.layers",
+    "analysis.equivalence_study": "protocols.studies.equivalence",
+    "analysis.stdp_study": "protocols.studies.stdp",
+    "analysis.neohebbian": "protocols.studies.neohebbian",
+    "analysis.msnn": "protocols.studies.msnn",
+    "analysis.published": "protocols.studies.published",
 }
 """Old to new name, both below ``brianff``."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brianff.describing import Described
 from brianff.goodness import Goodness
-from brianff.inputs import PulseInput, SpikeAverages, SpikeInput
+from brianff.inputs import Input
 
 if TYPE_CHECKING:
     import pandas
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["Recording", "Responses"]
 
 
-@dataclass(frozen=True)
-class Responses:
+@dataclass(frozen=True, repr=False)
+class Responses(Described):
     """Answer of one layer to a batch of presentations.
 
     Parameters
     ----------
-    inputs : PulseInput, SpikeInput or SpikeAverages
+    inputs : Input
         What the layer received.
     goodness_terms : ndarray, shape (presentations, neurons)
         Goodness of each neuron, averaged over the presentation.
@@ -39,7 +40,7 @@ class Responses:
         Weighted goodness of the frozen layers below, where the layer collaborates with them.
     """
 
-    inputs: PulseInput | SpikeInput | SpikeAverages
+    inputs: Input
     goodness_terms: np.ndarray
     postsynaptic: np.ndarray
     measure: Goodness
@@ -70,6 +71,13 @@ class Responses:
         """Spikes of each neuron, shape (presentations, neurons); None if spikes were not asked for."""
         return None if self.raster is None else self.raster.sum(axis=0)
 
+    def _facts(self) -> dict[str, Any]:
+        presentations, neurons = self.goodness_terms.shape
+        mean = f"{self.goodness.mean():.4g} ± {self.goodness.std():.2g}" if presentations else "none"
+        spikes = "not kept" if self.raster is None else int(self.raster.sum())
+        facts = {"presentations": presentations, "neurons": neurons, "goodness": mean, "measure": self.measure.name}
+        return facts | {"spikes": spikes}
+
     def select(self, presentations) -> Responses:
         """Return the responses to some presentations: an index array, a mask or a slice."""
         raster = None if self.raster is None else self.raster[:, presentations]
@@ -85,8 +93,8 @@ class Responses:
         )
 
 
-@dataclass(frozen=True)
-class Recording:
+@dataclass(frozen=True, repr=False)
+class Recording(Described):
     """Time courses of a few presentations, for figures and analyses.
 
     Parameters
@@ -108,3 +116,8 @@ class Recording:
     traces: dict[str, np.ndarray]
     neurons: np.ndarray
     layer: int
+
+    def _facts(self) -> dict[str, Any]:
+        presentations = next((len(trace) for trace in self.traces.values()), 0)
+        steps = {"presentations": presentations, "steps": len(self.times), "spikes": len(self.spikes)}
+        return steps | {"layer": self.layer, "traces": f"{' '.join(self.traces)} of {len(self.neurons)} neurons"}

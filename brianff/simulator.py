@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from brianff.acceleration.memory import DEFAULT_MEMORY, peak_memory
 from brianff.crossbar.crossbar import Crossbar, make_crossbar
+from brianff.describing import Described, layer_table
 from brianff.description import Network, PulseEncoding
 from brianff.encoding import code_matrix, encode_spikes, image_part
 from brianff.engines import ENGINES, LanesEngine
@@ -21,6 +23,9 @@ from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SparseSpikes, SpikeAverages, SpikeInput
 from brianff.random import RandomStreams
 from brianff.responses import Recording, Responses
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = ["SimulatedLayer", "Simulator"]
 
@@ -53,7 +58,7 @@ class SimulatedLayer:
         self.crossbar.program(change)
 
 
-class Simulator:
+class Simulator(Described):
     """A network, built and ready to run.
 
     Parameters
@@ -136,10 +141,29 @@ class Simulator:
         if engine == "lanes":
             options = {"lanes": lanes, "memory": memory, "workers": workers, "precision": precision}
         self.workers = workers if engine == "lanes" else 1
-        self._engine = ENGINES[engine](network, self.goodness, seed=seed, **options)
+        self._make_engine = partial(ENGINES[engine], network, seed=seed, **options)
+        self._engine = self._make_engine(goodness=self.goodness)
         self._evaluation_generator: np.random.Generator | None = None
         self.presentations = 0
         self.neuron_steps = 0
+
+    def summary(self) -> pandas.DataFrame:
+        """Return a table of the layers; state_bytes are those of the neurons for each presentation side by side."""
+        return layer_table(self.network).assign(
+            weight_bytes=[layer.crossbar.weights.nbytes for layer in self.layers],
+            state_bytes=[population.lane_bytes for population in self._engine.populations],
+        )
+
+    def _facts(self) -> dict[str, Any]:
+        engine = next(name for name, kind in ENGINES.items() if isinstance(self._engine, kind))
+        own = {"goodness": self.goodness.name, "engine": engine, "dtype": self.dtype.__name__, "workers": self.workers}
+        return self.network._facts() | own | {"seed": self.streams.seed, "presentations": self.presentations}
+
+    _table = summary
+
+    @property
+    def populations(self):
+        return self._engine.populations
 
     @property
     def carries(self) -> bool:
@@ -294,7 +318,18 @@ class Simulator:
         """
         from brianff.recording import record
 
-        return record(self, images, labels, np.asarray(neurons), self._number(layer), polarity)
+        return record(self, images, labels, np.asarray(neurons, dtype=int), self._number(layer), polarity)
+
+    def measuring(self, goodness: Goodness) -> Simulator:
+        """Return a simulator of the same network, with the same weights, that measures another goodness.
+
+        It shares the layers with this one and so follows what they learn; in its own `evaluation()` it leaves no trace.
+        """
+        other = copy(self)
+        other.goodness, other.codes, other._evaluation_generator = goodness, self.codes.copy(), None
+        other.streams = RandomStreams(self.streams.seed)
+        other._engine = self._make_engine(goodness=goodness)
+        return other
 
     @contextmanager
     def evaluation(self, membranes: bool = False) -> Iterator[None]:

@@ -1,114 +1,213 @@
-"""Synaptic devices: cited presets of memristive (and electrochemical) conductances that pulses program.
+"""Synaptic devices: the laws by which pulses move a conductance, and cited presets of devices that obey them.
 
 How pulses move a device is `brianff.equations.pulse_response`. Here stand the numbers. All changes and noises of the
 state are shares of the nominal range G_on - G_off.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 from brian2 import joule, nS, second, siemens, uS, us, volt
 
-from brianff.equations.parameters import Parameter, Preset
-from brianff.equations.pulse_response import ExponentialStep, PulseResponse, SoftBound, soft_bound_of
+from brianff.equations.parameters import ANY, NOT_NEGATIVE, POSITIVE, SHARE, Parameter, Preset, Range
+from brianff.equations.pulse_response import ExponentialStep, PulseResponse, SampledCurve, SoftBound, soft_bound_of
 
-__all__ = ["DEVICES", "pulse_responses"]
-
-_COMMON = {
-    "G_on": (5 * uS, "conductance at the upper end of the nominal range"),
-    "G_off": (0.1 * uS, "conductance at the lower end of the nominal range"),
-    "read_voltage": (0.5 * volt, "voltage of a read at intensity 1"),
-    "read_time": (0.005 * us, "width of a read that verifies programming"),
-    "write_voltage_up": (2 * volt, "voltage of a potentiating pulse"),
-    "write_voltage_down": (2 * volt, "voltage of a depressing pulse"),
-    "write_time_up": (0.01 * us, "width of a potentiating pulse"),
-    "write_time_down": (0.01 * us, "width of a depressing pulse"),
-    "write_energy": (0 * joule, "energy of a pulse of either kind; 0: voltage^2 x conductance x width"),
-    "cycle_spread": (0.0, "cycle to cycle: standard deviation of a pulse's effect, relative to the effect"),
-    "cycle_noise": (0.0, "cycle to cycle: standard deviation that each pulse adds, whatever its effect"),
-    "programming_error": (0.0, "standard deviation that each programming adds to a device in the lower state"),
-    "programming_error_linear": (0.0, "growth of that deviation with the state"),
-    "programming_error_square": (0.0, "growth of that deviation with the square of the state"),
-    "write_noise": (0.0, "standard deviation of the visible about the hidden state, drawn at each programming"),
-    "device_spread": (0.0, "device to device: relative standard deviation of the step"),
-    "asymmetry_spread": (0.0, "device to device: relative standard deviation of the up-down difference of the step"),
-    "bound_spread": (0.0, "device to device: standard deviation of each end of the range"),
-    "read_noise": (0.0, "relative standard deviation of a read conductance, at G_on"),
-    "read_noise_exponent": (0.0, "the relative deviation grows with (G / G_on) to the power of minus this"),
-    "drift_exponent": (0.0, "G falls with ((t + drift_start) / drift_start)^-nu: mean of nu at G_on"),
-    "drift_slope": (0.0, "growth of nu with -log(G / G_on)"),
-    "drift_spread": (0.0, "device to device: standard deviation of nu"),
-    "drift_least": (0.0, "least mean of nu"),
-    "drift_most": (1.0, "largest mean of nu"),
-    "drift_start": (20 * second, "time after programming from which drift is counted"),
-}
-
-_LAWS = {
-    "continuous": {},
-    "exponential": {
-        "levels_up": (64.0, "potentiating pulses from one end to the other"),
-        "levels_down": (64.0, "depressing pulses from one end to the other"),
-        "nonlinearity_up": (0.0, "NeuroSim's label of the potentiation curve; 0: linear"),
-        "nonlinearity_down": (0.0, "NeuroSim's label of the depression curve, of either sign"),
-    },
-    "linear-step": {
-        "step_up": (0.0, "effect of a potentiating pulse at the lower end"),
-        "step_down": (0.0, "effect of a depressing pulse at the upper end"),
-        "slope_up": (0.0, "share of the effect that is lost towards the upper end"),
-        "slope_down": (0.0, "share of the effect that is lost towards the lower end"),
-    },
-    "exponential-step": {
-        "step_up": (0.0, "effect of a potentiating pulse far from the lower end"),
-        "step_down": (0.0, "effect of a depressing pulse far from the upper end"),
-        "boost_up": (0.0, "additional effect at the lower end, relative"),
-        "boost_down": (0.0, "additional effect at the upper end, relative"),
-        "decay": (1.0, "decay of the additional effect over the range"),
-    },
-}
-"""Parameters of the laws, beside the common ones; "continuous": any change in one pulse."""
-
-
-def pulse_responses(parameters: dict) -> tuple[PulseResponse, PulseResponse] | None:
-    """Return the laws of potentiation and depression of a device; None: any change in one pulse."""
-    p = parameters
-    if "levels_up" in p:
-        return soft_bound_of(p["levels_up"], p["nonlinearity_up"]), soft_bound_of(
-            p["levels_down"], p["nonlinearity_down"]
-        )
-    if "slope_up" in p:
-        return SoftBound(p["step_up"], p["slope_up"]), SoftBound(p["step_down"], p["slope_down"])
-    if "boost_up" in p:
-        return (
-            ExponentialStep(p["step_up"], p["boost_up"], p["decay"]),
-            ExponentialStep(p["step_down"], p["boost_down"], p["decay"]),
-        )
-    return None
+__all__ = ["DEVICES", "LAWS", "DeviceLaw", "DevicePreset", "TableLaw"]
 
 
 _IDEAL_DEVICE = "NeuroSim's IdealDevice"
 
 
-def _preset(name: str, law: str, source: str, sources: dict[str, str] | None = None, **values) -> Preset:
-    own = sources or {}
-    parameters = {}
-    for key, (default, meaning) in (_COMMON | _LAWS[law]).items():
-        absent = "not in the source: taken as absent" if isinstance(default, float) else "assumed: " + _IDEAL_DEVICE
-        cited = own.get(key, "" if key in values else absent)
-        parameters[key] = Parameter(values.get(key, default), meaning, cited)
-    return Preset(name, source, parameters)
+def _parameters(**described: tuple) -> dict[str, Parameter]:
+    """Return parameters from their values, meanings and, where it is not just "not negative", ranges."""
+    absent = "not in the source: taken as absent"
+    return {
+        name: Parameter(
+            value,
+            meaning,
+            absent if isinstance(value, float) else "assumed: " + _IDEAL_DEVICE,
+            *(range_ or (NOT_NEGATIVE,)),
+        )
+        for name, (value, meaning, *range_) in described.items()
+    }
+
+
+_COMMON = _parameters(
+    G_on=(5 * uS, "conductance at the upper end of the nominal range", POSITIVE),
+    G_off=(0.1 * uS, "conductance at the lower end of the nominal range"),
+    read_voltage=(0.5 * volt, "voltage of a read at intensity 1"),
+    read_time=(0.005 * us, "width of a read that verifies programming"),
+    write_voltage_up=(2 * volt, "voltage of a potentiating pulse"),
+    write_voltage_down=(2 * volt, "voltage of a depressing pulse"),
+    write_time_up=(0.01 * us, "width of a potentiating pulse"),
+    write_time_down=(0.01 * us, "width of a depressing pulse"),
+    write_energy=(0 * joule, "energy of a pulse of either kind; 0: voltage^2 x conductance x width"),
+    cycle_spread=(0.0, "cycle to cycle: standard deviation of a pulse's effect, relative to the effect"),
+    cycle_noise=(0.0, "cycle to cycle: standard deviation that each pulse adds, whatever its effect"),
+    programming_error=(0.0, "standard deviation that each programming adds to a device in the lower state"),
+    programming_error_linear=(0.0, "growth of that deviation with the state", ANY),
+    programming_error_square=(0.0, "growth of that deviation with the square of the state", ANY),
+    write_noise=(0.0, "standard deviation of the visible about the hidden state, drawn at each programming"),
+    device_spread=(0.0, "device to device: relative standard deviation of the step"),
+    asymmetry_spread=(0.0, "device to device: relative standard deviation of the up-down difference of the step"),
+    bound_spread=(0.0, "device to device: standard deviation of each end of the range, the mean of both"),
+    bound_spread_difference=(0.0, "by how much that of the upper end exceeds that of the lower end", ANY),
+    read_noise=(0.0, "relative standard deviation of a read conductance, at G_on"),
+    read_noise_exponent=(0.0, "the relative deviation grows with (G / G_on) to the power of minus this"),
+    drift_exponent=(0.0, "G falls with ((t + drift_start) / drift_start)^-nu: mean of nu at G_on"),
+    drift_slope=(0.0, "growth of nu with -log(G / G_on)"),
+    drift_spread=(0.0, "device to device: standard deviation of nu at G_on, before its least value", ANY),
+    drift_spread_slope=(0.0, "growth of that deviation with -log(G / G_on)", ANY),
+    drift_spread_least=(0.0, "its least value"),
+    drift_spread_most=(1.0, "its largest value"),
+    drift_least=(0.0, "least mean of nu"),
+    drift_most=(1.0, "largest mean of nu"),
+    drift_start=(20 * second, "time after programming from which drift is counted", POSITIVE),
+)
+"""Parameters of every device, beside those of its law."""
+
+
+@dataclass(frozen=True)
+class DeviceLaw:
+    """How pulses move a device.
+
+    Parameters
+    ----------
+    name : str
+    formula : str
+        The law in one line; y is the distance from the end of the range that a pulse starts from.
+    parameters : mapping of str to Parameter
+        Its parameters, beside those that every device has: default, meaning and range. A name that ends in _up or
+        _down is a parameter of that direction only.
+    response : callable or None
+        Makes the response of one direction of its parameters, by their names without _up and _down. None: any change
+        in one pulse.
+    """
+
+    name: str
+    formula: str
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    response: Callable[..., PulseResponse] | None = None
+
+    def responses(self, parameters: Mapping[str, float]) -> tuple[PulseResponse, ...]:
+        """Return the responses to pulses up and down of a device with these parameters, in SI units; may be empty."""
+        if self.response is None:
+            return ()
+        return tuple(
+            self.response(
+                **{name.removesuffix(way): parameters[name] for name in self.parameters if not name.endswith(other)}
+            )
+            for way, other in (("_up", "_down"), ("_down", "_up"))
+        )
+
+    def preset(self, name: str, source: str, sources: Mapping[str, str] | None = None, **values: Any) -> DevicePreset:
+        """Return a device that obeys this law, by its values, with units; the others have their defaults.
+
+        `source` says where the values come from, `sources` those that come from elsewhere.
+        """
+        preset = DevicePreset(name, source, {**_COMMON, **self.parameters}, self).derive(name, "", **values)
+        own = {key: replace(preset.parameters[key], source=cited) for key, cited in (sources or {}).items()}
+        return replace(preset, parameters={**preset.parameters, **own})
+
+
+@dataclass(frozen=True)
+class DevicePreset(Preset):
+    """A named device: the law that it obeys, and the values of its parameters. `DeviceLaw.preset` makes one."""
+
+    law: DeviceLaw
+
+
+CONTINUOUS = DeviceLaw("continuous", "any change in one pulse")
+
+_LABEL = Range("lie between -9.5 and 9.5", least=-9.5, most=9.5)
+
+EXPONENTIAL = DeviceLaw(
+    "exponential",
+    "y(n) = (1 - exp(-n / A)) / (1 - exp(-levels / A)), with A by the label of the nonlinearity",
+    _parameters(
+        levels_up=(64.0, "potentiating pulses from one end to the other", POSITIVE),
+        levels_down=(64.0, "depressing pulses from one end to the other", POSITIVE),
+        nonlinearity_up=(0.0, "NeuroSim's label of the potentiation curve; 0: linear", _LABEL),
+        nonlinearity_down=(0.0, "NeuroSim's label of the depression curve, of either sign", _LABEL),
+    ),
+    soft_bound_of,
+)
+
+LINEAR_STEP = DeviceLaw(
+    "linear-step",
+    "dy = step (1 - slope y)",
+    _parameters(
+        step_up=(0.0, "effect of a potentiating pulse at the lower end", SHARE),
+        step_down=(0.0, "effect of a depressing pulse at the upper end", SHARE),
+        slope_up=(0.0, "share of the effect that is lost towards the upper end", SHARE),
+        slope_down=(0.0, "share of the effect that is lost towards the lower end", SHARE),
+    ),
+    SoftBound,
+)
+
+EXPONENTIAL_STEP = DeviceLaw(
+    "exponential-step",
+    "dy = step (1 + boost exp(-decay y))",
+    _parameters(
+        step_up=(0.0, "effect of a potentiating pulse far from the lower end", SHARE),
+        step_down=(0.0, "effect of a depressing pulse far from the upper end", SHARE),
+        boost_up=(0.0, "additional effect at the lower end, relative"),
+        boost_down=(0.0, "additional effect at the upper end, relative"),
+        decay=(1.0, "decay of the additional effect over the range", POSITIVE),
+    ),
+    ExponentialStep,
+)
+
+
+@dataclass(frozen=True)
+class TableLaw(DeviceLaw):
+    """Measured mean curves, without a formula: straight between their points, saturating at the last one.
+
+    Parameters
+    ----------
+    up, down : sequence of pairs of float
+        Number of pulses and distance from the end that they start from, as a share of the range; both rise, from a
+        distance of 0 to beyond the middle of the range, in which crossbars start.
+    """
+
+    name: str = field(default="table", init=False)
+    formula: str = field(default="measured curves, straight between their points", init=False)
+    parameters: Mapping[str, Parameter] = field(default_factory=dict, init=False)
+    response: None = field(default=None, init=False)
+    up: Sequence[Sequence[float]]
+    down: Sequence[Sequence[float]]
+
+    def __post_init__(self):
+        for way in ("up", "down"):
+            points = np.array(getattr(self, way), dtype=float)
+            if points.shape[1:] != (2,) or len(points) < 2 or not (np.diff(points, axis=0) > 0).all():
+                raise ValueError(f"{way} of a table must be pairs of pulses and distance, both rising")
+            if points[0, 1] != 0 or not 0.5 < points[-1, 1] <= 1:
+                reached = f"{points[-1, 1]:.0%} of the range of both trains"
+                raise ValueError(f"the pulses {way} reach {reached}; they must pass its middle: measure more pulses")
+            object.__setattr__(self, way, tuple(map(tuple, points.tolist())))
+
+    def responses(self, parameters: Mapping[str, float]) -> tuple[PulseResponse, ...]:
+        """Return the measured curves."""
+        return tuple(SampledCurve(*zip(*points, strict=True)) for points in (self.up, self.down))
 
 
 _NEUROSIM = "NeuroSim's MLP simulator, Cell.cpp (Chen, Peng & Yu, IEEE TCAD 37:3067, 2018): "
 _SIEMENS = "choice: the source gives shares of the range only; " + _IDEAL_DEVICE
 
-IDEAL = _preset(
+IDEAL = CONTINUOUS.preset(
     "ideal",
-    "continuous",
     _NEUROSIM + "IdealDevice; without levels: any change within the range, exactly, in one pulse",
     G_on=5 * uS,
     G_off=0.1 * uS,
 )
 
-LINEAR = _preset(
+LINEAR = EXPONENTIAL.preset(
     "linear",
-    "exponential",
     _NEUROSIM + "IdealDevice: 64 equal levels",
     G_on=5 * uS,
     G_off=0.1 * uS,
@@ -116,9 +215,8 @@ LINEAR = _preset(
     levels_down=64.0,
 )
 
-AG_A_SI = _preset(
+AG_A_SI = EXPONENTIAL.preset(
     "ag-a-si",
-    "exponential",
     _NEUROSIM + "RealDevice of version 1, fitted to Ag:a-Si of Jo et al., Nano Letters 10:1297 (2010)",
     G_on=38.462 * nS,
     G_off=3.0769 * nS,
@@ -133,12 +231,28 @@ AG_A_SI = _preset(
     write_time_down=300 * us,
 )
 
-# aihwkit's weights run over a range of 2: its steps and bounds are halved here. Its ECRAM steps, dw (1 - gamma w /
-# bound), are written from the end of the range that a pulse starts from: w = -0.8276 + 2 x. The spread of gamma from
-# device to device (.05) is left out.
-ECRAM = _preset(
+
+def _linear_steps(dw_min: float, w_max: float, w_min: float, gamma_up: float, gamma_down: float) -> dict[str, float]:
+    """Return parameters of aihwkit's linear steps, dw_min (1 - gamma w / w_bound), with bounds that spread by 5 %.
+
+    aihwkit's weights run over a range of 2: its steps and bounds are halved here, and steps are written from the end of
+    the range that a pulse starts from. The spread of gamma from device to device (.05) is left out.
+    """
+    start_up, start_down = 1 - gamma_up * w_min / w_max, 1 - gamma_down * w_max / w_min
+    return {
+        "step_up": dw_min / 2 * start_up,
+        "slope_up": 2 * gamma_up / (w_max * start_up),
+        "step_down": dw_min / 2 * start_down,
+        "slope_down": 2 * gamma_down / (-w_min * start_down),
+        "bound_spread": 0.05 * (w_max - w_min) / 4,
+        "bound_spread_difference": 0.05 * (w_max + w_min) / 2,
+        "device_spread": 0.1,
+        "asymmetry_spread": 0.01,
+    }
+
+
+ECRAM = LINEAR_STEP.preset(
     "ecram",
-    "linear-step",
     "aihwkit's EcRamPreset (dw_min .002, bounds 1.1724/-.8276, gamma .1153/.5085), a fit to lithium ECRAM of Tang et "
     "al., IEDM 2018, 13.1",
     {
@@ -148,14 +262,8 @@ ECRAM = _preset(
         "write_time_up": "Tang et al., abstract: the shortest pulse shown",
         "write_time_down": "Tang et al., abstract: the shortest pulse shown",
     },
-    step_up=0.001 * (1 + 0.1153 * 0.8276 / 1.1724),
-    slope_up=2 * 0.1153 / (1.1724 + 0.1153 * 0.8276),
-    step_down=0.001 * (1 + 0.5085 * 1.1724 / 0.8276),
-    slope_down=2 * 0.5085 / (0.8276 + 0.5085 * 1.1724),
+    **_linear_steps(0.002, 1.1724, -0.8276, 0.1153, 0.5085),
     cycle_spread=0.3,
-    device_spread=0.1,
-    asymmetry_spread=0.01,
-    bound_spread=0.025,
     write_energy=1e-15 * joule,
     write_time_up=0.005 * us,
     write_time_down=0.005 * us,
@@ -163,13 +271,23 @@ ECRAM = _preset(
     G_off=0.1 * uS,
 )
 
-RERAM_ES = _preset(
+ECRAM_MO = LINEAR_STEP.preset(
+    "ecram-mo",
+    "aihwkit's EcRamMOPreset (dw_min .00028214, bounds 1.1714/-.8286, gamma .4152/.7342), from metal-oxide ECRAM of "
+    "Kim et al., IEDM 2019",
+    {"G_on": _SIEMENS, "G_off": _SIEMENS},
+    **_linear_steps(2.8214e-4, 1.1714, -0.8286, 0.4152, 0.7342),
+    cycle_spread=2.0,
+    G_on=5 * uS,
+    G_off=0.1 * uS,
+)
+
+RERAM_ES = EXPONENTIAL_STEP.preset(
     "reram-es",
-    "exponential-step",
     "aihwkit's ReRamESPreset (dw_min .00135, up_down .259359, gamma 5, A -1.18445/-.081404, a = b = -.5), a fit to "
     "HfO2 ReRAM of Gong et al., Nature Communications 9:2102 (2018)",
     {"G_on": _SIEMENS, "G_off": _SIEMENS},
-    step_up=0.000675 * (1 + 0.259359),
+    step_up=0.000675,  # aihwkit's up_down takes from the smaller step only
     boost_up=1.18445,
     step_down=0.000675 * (1 - 0.259359),
     boost_down=0.081404 * 148.4131591,  # exp(5): written from the upper end
@@ -183,9 +301,8 @@ RERAM_ES = _preset(
     G_off=0.1 * uS,
 )
 
-PCM = _preset(
+PCM = EXPONENTIAL.preset(
     "pcm",
-    "exponential",
     "aihwkit's PCMLikeNoiseModel: programming error, drift and read noise of 25 uS devices of Nandakumar et al., ICECS "
     "2019, and Joshi et al., Nature Communications 11:2473 (2020)",
     {
@@ -206,9 +323,19 @@ PCM = _preset(
     drift_slope=0.0155,
     drift_least=0.049,
     drift_most=0.1,
-    drift_spread=0.008,
+    drift_spread=-0.0059,
+    drift_spread_slope=0.0125,
+    drift_spread_least=0.008,
+    drift_spread_most=0.045,
     drift_start=20 * second,
 )
 
-DEVICES: dict[str, Preset] = {preset.name: preset for preset in (IDEAL, LINEAR, ECRAM, RERAM_ES, AG_A_SI, PCM)}
+DEVICES: dict[str, DevicePreset] = {
+    preset.name: preset for preset in (IDEAL, LINEAR, ECRAM, ECRAM_MO, RERAM_ES, AG_A_SI, PCM)
+}
 """Device presets by name."""
+
+LAWS: dict[str, DeviceLaw | type[DeviceLaw]] = {
+    law.name: law for law in (CONTINUOUS, EXPONENTIAL, LINEAR_STEP, EXPONENTIAL_STEP, TableLaw)
+}
+"""Laws by name; a table's curves are given with the name."""

@@ -20,31 +20,39 @@ Exponential step
     dy/dn = step (1 + boost exp(-decay y)): large steps near the start, constant ones further on. With q = exp(decay y),
     dq/dn = step decay (q + boost), so that q(n) = (q + boost) exp(step decay n) - boost.
     Gong et al., Nature Communications 9:2102 (2018).
+
+Sampled curve
+    The mean curve of a measured device, straight between its points: a device at the distance y goes on as if it had
+    had the number of pulses that leads there.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
 
-__all__ = ["ExponentialStep", "PulseResponse", "SoftBound", "curvature", "nonlinearity_label", "soft_bound_of"]
+__all__ = [
+    "ExponentialStep",
+    "PulseResponse",
+    "SampledCurve",
+    "SoftBound",
+    "curvature",
+    "nonlinearity_label",
+    "soft_bound_of",
+]
 
 
-@dataclass(frozen=True)
 class PulseResponse:
-    """Mean response of one direction, potentiation or depression; see the module for the laws.
+    """Mean response of one direction, potentiation or depression; one of your own needs `single` only."""
 
-    Parameters
-    ----------
-    step : float
-        Distance that the first pulse covers at the start, as a share of the range.
-    """
-
-    step: float
+    def single(self, distance: Any, factor: Any = 1.0) -> Any:
+        """Return the distance that one pulse covers; the same as `advance` with one pulse."""
+        raise NotImplementedError
 
     def advance(self, distance: Any, pulses: Any, factor: Any = 1.0) -> Any:
-        """Return the distance that pulses cover.
+        """Return the distance that pulses cover: here one by one; laws with a closed form know it at once.
 
         Parameters
         ----------
@@ -55,17 +63,17 @@ class PulseResponse:
         factor : ndarray or float
             Factor of the step: how this device differs from the mean one.
         """
-        raise NotImplementedError
-
-    def single(self, distance: Any, factor: Any = 1.0) -> Any:
-        """Return the distance that one pulse covers; the same as `advance` with one pulse."""
-        return self.advance(distance, 1, factor)
+        covered = np.zeros(np.broadcast_shapes(np.shape(distance), np.shape(pulses), np.shape(factor)))
+        for number in range(int(np.max(pulses, initial=0))):
+            covered = covered + np.where(number < pulses, self.single(distance + covered, factor), 0.0)
+        return covered
 
 
 @dataclass(frozen=True)
 class SoftBound(PulseResponse):
-    """Steps that shrink linearly with the distance; slope in [0, 1]."""
+    """Steps that shrink linearly with the distance: `step` of the range at the start, slope in [0, 1]."""
 
+    step: float
     slope: float = 0.0
 
     def advance(self, distance, pulses, factor=1.0):
@@ -84,6 +92,7 @@ class SoftBound(PulseResponse):
 class ExponentialStep(PulseResponse):
     """Steps that start larger by the factor 1 + boost and fall exponentially with the distance."""
 
+    step: float
     boost: float = 0.0
     decay: float = 1.0
 
@@ -91,6 +100,25 @@ class ExponentialStep(PulseResponse):
         start = np.exp(self.decay * distance)
         grown = np.expm1(self.step * self.decay * factor * pulses)
         return np.log1p((start + self.boost) / start * grown) / self.decay
+
+    def single(self, distance, factor=1.0):
+        return self.advance(distance, 1, factor)
+
+
+@dataclass(frozen=True)
+class SampledCurve(PulseResponse):
+    """Distances after numbers of pulses, both rising; nothing moves beyond the last one."""
+
+    pulses: Sequence[float]
+    distances: Sequence[float]
+
+    def advance(self, distance, pulses, factor=1.0):
+        start = np.maximum(distance, 0.0)
+        number = np.interp(start, self.distances, self.pulses) + np.multiply(pulses, factor)
+        return np.maximum(np.interp(number, self.pulses, self.distances) - start, 0.0)
+
+    def single(self, distance, factor=1.0):
+        return self.advance(distance, 1, factor)
 
 
 def soft_bound_of(levels: float, nonlinearity: float) -> SoftBound:

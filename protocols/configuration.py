@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
+from copy import deepcopy
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from brianff.acceleration.memory import DEFAULT_KEPT_SPIKES, DEFAULT_MEMORY, parse_bytes
 from brianff.description import Description, Network
+from brianff.description.parts import part
 from brianff.errors import ConfigurationError
+from brianff.protocols.callbacks import CALLBACKS, Callback
+from brianff.protocols.goodness import GOODNESS
+from brianff.protocols.modulators import MODULATORS, Modulator, Pair
+from brianff.protocols.negatives import NEGATIVES, Hardest, Negatives
+from brianff.protocols.optimisers import OPTIMISERS, Adam, Optimiser
+from brianff.protocols.plasticity import PLASTICITY, ModulatedHebbian
+from brianff.protocols.readout import READOUTS, GoodnessReadout, linear_readout
+from brianff.protocols.samplers import SAMPLERS, BothPolarities, Sampler
+from brianff.protocols.schedules import SCHEDULES, cosine
 
 __all__ = ["Data", "Eligibility", "Engine", "Evaluation", "Learning", "Protocol", "load_protocol", "named_protocols"]
 
@@ -34,9 +45,9 @@ class Data(Description):
     """
 
     dataset: str = "digits"
-    training_images: int | None = Field(None, ge=1)
-    validation_images: int = Field(0, ge=0)
-    shift: int = Field(0, ge=0)
+    training_images: int | None = Field(default=None, ge=1)
+    validation_images: int = Field(default=0, ge=0)
+    shift: int = Field(default=0, ge=0)
 
 
 class Eligibility(Description):
@@ -56,9 +67,9 @@ class Eligibility(Description):
         Size of the change of the weights.
     """
 
-    first_step: int = Field(16, ge=0)
-    last_step: int = Field(22, ge=0)
-    rate: float = Field(0.1, gt=0, le=0.9)
+    first_step: int = Field(default=16, ge=0)
+    last_step: int = Field(default=22, ge=0)
+    rate: float = Field(default=0.1, gt=0, le=0.9)
     gain: Positive = 1.0
 
     @model_validator(mode="after")
@@ -71,88 +82,120 @@ class Eligibility(Description):
 class Learning(Description):
     """How weights change, between presentations or inside them.
 
+    Each part is an object, or the name of a registered one: `brianff goodness`, `brianff modulators`. A part that is a
+    class is made of those fields that its constructor names, such as `learning_rate`.
+
     Parameters
     ----------
-    goodness : str
-        Name of a goodness function in `brianff.protocols.goodness`.
-    probability : {"pair", "sigmoid", "symmetric"}
-        Form of the probability that a presentation is positive; it fixes the modulator.
+    goodness : Goodness or str
+        What the layer is good at: see `brianff.protocols.goodness`.
+    modulator : Modulator or str
+        "pair", "sigmoid", "symmetric": the probability that a presentation is positive; it fixes the modulator.
     sharpness : float
         Factor of the goodness in the probability.
     threshold : float
         Goodness threshold of the sigmoid form; margin of the pair form.
+    plasticity : callable or str
+        "modulated-hebbian", or a rule of your own: a function of the positive and the negative responses and the
+        modulator that returns the wanted change of the weights.
     collaboration : float
         Weight with which the goodness of the frozen layers below is added to that of the layer that learns: with 1 it
         learns what those leave undecided, with 0 as if it were alone (layer collaboration: Lorberbom et al., AAAI
         2024, arXiv 2305.12393); sigmoid and pair form.
-    polarity : {"both", "random"}
-        Each image of a batch is presented as positive and as negative, or as one of the two with probability 1/2.
+    polarity : Sampler or str
+        What a batch shows: "both", each image as positive and with its negatives; "random", each as one of the two.
     clip : float or None
         Probabilities outside [clip, 1 - clip] change nothing, as with a loss of the clipped probability.
     eligibility : Eligibility or None
-        Plasticity inside the presentation; it takes the place of the step rule and needs polarity = "random".
-    negatives : {"wrong-label", "hardest", "all-candidates", "hybrid"}
-        One random wrong label; or, of several candidates, the one that the network takes most for positive; or all
-        candidates, in the pair form only; or, without labels (network.label.strength = 0), mixtures of two images.
+        Plasticity inside the presentation; it takes the place of the optimiser and needs polarity = "random".
+    negatives : Negatives or str
+        "wrong-label": one random wrong label; "hardest": of several candidates, the one that the network takes most for
+        positive; "all-candidates": all of them, in the pair form only; "hybrid": without labels (network.label.strength
+        = 0), mixtures of two images.
     candidates : int
         Number of random wrong labels with negatives = "hardest" or "all-candidates".
-    step_rule : {"plain", "momentum", "adam"}
-        Rule that turns a change into a step of the weights.
-    step_size : float
-        Step size at the start.
-    step_schedule : {"constant", "cosine"}
-        `cosine`: the step size falls to zero over a layer's epochs along half a cosine.
+    optimiser : Optimiser or str
+        "plain", "momentum", "adam": turns a change into a step of the weights.
+    learning_rate : float
+        At the start.
+    schedule : callable or str
+        Gives the factor of the learning rate at a progress from 0 to 1: "constant"; "cosine": to zero over a layer's
+        epochs along half a cosine.
     epochs : int
         Epochs for each layer.
     batch : int
         Images of a batch.
     """
 
-    goodness: str = "mean-square"
-    probability: Literal["pair", "sigmoid", "symmetric"] = "pair"
+    renamed: ClassVar[dict[str, str]] = {
+        "probability": "modulator",
+        "step_rule": "optimiser",
+        "step_size": "learning_rate",
+        "step_schedule": "schedule",
+    }
+    goodness: Annotated[Any, *part(GOODNESS)] = GOODNESS["mean-square"]
+    modulator: Annotated[Any, *part(MODULATORS)] = Pair
     sharpness: Positive = 0.1
     threshold: float = 1.0
-    collaboration: float = Field(0.0, ge=0)
-    polarity: Literal["both", "random"] = "both"
-    clip: float | None = Field(None, gt=0, lt=0.5)
+    plasticity: Annotated[Any, *part(PLASTICITY)] = ModulatedHebbian
+    collaboration: float = Field(default=0.0, ge=0)
+    polarity: Annotated[Any, *part(SAMPLERS)] = BothPolarities
+    clip: float | None = Field(default=None, gt=0, lt=0.5)
     eligibility: Eligibility | None = None
-    negatives: Literal["wrong-label", "hardest", "all-candidates", "hybrid"] = "hardest"
-    candidates: int = Field(4, ge=1)
-    step_rule: Literal["plain", "momentum", "adam"] = "adam"
-    step_size: Positive = 2e-3
-    step_schedule: Literal["constant", "cosine"] = "cosine"
-    epochs: int = Field(10, ge=1)
-    batch: int = Field(128, ge=1)
+    negatives: Annotated[Any, *part(NEGATIVES)] = Hardest
+    candidates: int = Field(default=4, ge=1)
+    optimiser: Annotated[Any, *part(OPTIMISERS)] = Adam
+    learning_rate: Positive = 2e-3
+    schedule: Annotated[Any, *part(SCHEDULES)] = cosine
+    epochs: int = Field(default=10, ge=1)
+    batch: int = Field(default=128, ge=1)
 
     @model_validator(mode="after")
-    def _polarity_fits(self) -> Self:
-        if self.polarity == "random":
-            if self.probability == "pair":
-                raise ValueError("polarity 'random' has no pairs: use probability = 'sigmoid' or 'symmetric'")
-            if self.negatives == "hybrid":
-                raise ValueError("polarity 'random' needs labels: use negatives = 'wrong-label' or 'hardest'")
+    def _parts_fit(self) -> Self:
+        modulator, negatives, paired = self.made_modulator, self.made_negatives, self.polarity.paired
+        if not paired:
+            if modulator.paired:
+                raise ValueError(
+                    f"polarity {SAMPLERS.name_of(self.polarity)!r} has no pairs, which modulator "
+                    f"{MODULATORS.name_of(self.modulator)!r} compares: use modulator = 'sigmoid' or 'symmetric'"
+                )
+            if not negatives.labelled:
+                raise ValueError("negatives without labels need pairs: use polarity = 'both'")
         elif self.eligibility is not None or self.clip is not None:
             raise ValueError("eligibility and clip need polarity = 'random'")
-        if self.collaboration and (self.probability == "symmetric" or self.polarity == "random"):
+        if self.collaboration and (not paired or modulator.groups(2).any()):
+            raise ValueError("collaboration sums goodness: use polarity = 'both' with modulator = 'sigmoid' or 'pair'")
+        if negatives.compared and not modulator.paired:
             raise ValueError(
-                "collaboration sums goodness: use polarity = 'both' with probability = 'sigmoid' or 'pair'"
-            )
-        if self.negatives == "all-candidates" and self.probability != "pair":
-            raise ValueError(
-                f"negatives 'all-candidates' compares an image's labels, and probability {self.probability!r} does "
-                "not: use probability = 'pair'"
+                f"negatives {NEGATIVES.name_of(self.negatives)!r} compare an image's labels, and modulator "
+                f"{MODULATORS.name_of(self.modulator)!r} does not: use modulator = 'pair'"
             )
         return self
 
     @property
-    def several_negatives(self) -> bool:
-        """Whether each image is presented with several wrong labels."""
-        return self.negatives in ("hardest", "all-candidates")
+    def made_modulator(self) -> Modulator:
+        """The modulator itself."""
+        return MODULATORS.make(self.modulator, sharpness=self.sharpness, threshold=self.threshold)
 
     @property
-    def wrong_labels(self) -> int:
-        """How many wrong labels are drawn for each image."""
-        return self.candidates if self.several_negatives else 1
+    def made_negatives(self) -> Negatives:
+        """The negatives' sampler itself."""
+        return NEGATIVES.make(self.negatives, candidates=self.candidates)
+
+    @property
+    def made_sampler(self) -> Sampler:
+        """What a batch shows, the sampler itself."""
+        return SAMPLERS.make(self.polarity)
+
+    @property
+    def made_plasticity(self) -> Any:
+        """The rule itself."""
+        return PLASTICITY.make(self.plasticity, clip=self.clip)
+
+    @property
+    def made_optimiser(self) -> Optimiser:
+        """A new optimiser, without state."""
+        return deepcopy(OPTIMISERS.make(self.optimiser, learning_rate=self.learning_rate))
 
 
 class Evaluation(Description):
@@ -162,6 +205,9 @@ class Evaluation(Description):
     ----------
     layers : tuple of int or None
         Layers whose goodness is summed; None: all.
+    readout : callable or str
+        "goodness": the label whose presentation has the highest score. Others are fitted to the latents of a network
+        that sees no label: "linear", "majority", or a function of your own, see `brianff.protocols.readout`.
     decision : {"log-odds", "probability"}
         What is compared between labels: log-odds, or the probability in single precision, which saturates, so that
         labels tie and the first of them is taken (as published in arXiv 2406.16479).
@@ -176,11 +222,12 @@ class Evaluation(Description):
     """
 
     layers: tuple[int, ...] | None = None
+    readout: Annotated[Any, *part(READOUTS)] = GoodnessReadout
     decision: Literal["log-odds", "probability"] = "log-odds"
-    batch: int = Field(100, ge=1)
-    training_images: int = Field(10_000, ge=1)
-    epoch_images: int = Field(1_000, ge=1)
-    readout_images: int = Field(10_000, ge=1)
+    batch: int = Field(default=100, ge=1)
+    training_images: int = Field(default=10_000, ge=1)
+    epoch_images: int = Field(default=1_000, ge=1)
+    readout_images: int = Field(default=10_000, ge=1)
 
 
 class Engine(Description):
@@ -209,43 +256,68 @@ class Engine(Description):
     """
 
     name: Literal["lanes", "reference"] = "lanes"
-    lanes: int | None = Field(None, ge=1)
+    lanes: int | None = Field(default=None, ge=1)
     memory: Annotated[int, BeforeValidator(parse_bytes)] = DEFAULT_MEMORY
-    workers: int | None = Field(None, ge=1)
+    workers: int | None = Field(default=None, ge=1)
     kept_spikes: Annotated[int, BeforeValidator(parse_bytes)] = DEFAULT_KEPT_SPIKES
     precision: Literal["double", "single"] = "double"
     online: Literal["fastest", "steps"] = "fastest"
 
 
 class Protocol(Description):
-    """A whole experiment, complete and re-runnable."""
+    """A whole experiment, complete and re-runnable.
+
+    Parameters
+    ----------
+    name, description : str
+    seed : int
+        Of every random stream.
+    data : Data
+    network : Network
+    learning : Learning
+    evaluation : Evaluation
+    engine : Engine
+    callbacks : tuple of Callback or str
+        What happens beside training.
+    imports : dict of str to str
+        Modules of a user's own parts, which `--import` brought in, and the SHA-256 of their files.
+    """
 
     name: str = "protocol"
     description: str = ""
-    seed: int = Field(1, ge=0)
+    seed: int = Field(default=1, ge=0)
     data: Data = Data()
     network: Network = Network()
     learning: Learning = Learning()
     evaluation: Evaluation = Evaluation()
     engine: Engine = Engine()
+    callbacks: tuple[Annotated[Any, *part(CALLBACKS)], ...] = ()
+    imports: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("callbacks")
+    @classmethod
+    def _made(cls, callbacks: tuple[Any, ...]) -> tuple[Callback, ...]:
+        return tuple(CALLBACKS.make(callback) for callback in callbacks)
 
     @property
     def unsupervised(self) -> bool:
-        """Whether the network never sees a label; its accuracy is then that of a linear readout."""
-        return self.learning.negatives == "hybrid"
+        """Whether the network never sees a label; its accuracy is then that of a readout of its latents."""
+        return not self.learning.made_negatives.labelled
+
+    @property
+    def readout(self) -> Any:
+        """What infers the class: that of the evaluation, or a linear one where goodness cannot, without labels."""
+        own = self.evaluation.readout
+        return linear_readout if own is GoodnessReadout and self.unsupervised else own
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        from brianff.protocols.goodness import GOODNESS
-
-        if self.learning.goodness not in GOODNESS:
-            raise ValueError(f"learning.goodness is {self.learning.goodness!r}; known: {', '.join(GOODNESS)}")
         if self.unsupervised != (self.network.label.strength == 0):
             raise ValueError(
-                f"learning.negatives is {self.learning.negatives!r} and network.label.strength "
+                f"learning.negatives is {NEGATIVES.name_of(self.learning.negatives)!r} and network.label.strength "
                 f"{self.network.label.strength}: hybrid negatives need a strength of 0, wrong labels one above 0"
             )
-        if self.evaluation.decision == "probability" and self.learning.probability == "pair":
+        if self.evaluation.decision == "probability" and self.learning.made_modulator.paired:
             raise ValueError(
                 "evaluation.decision is 'probability', but the pair form gives none to one presentation: use 'log-odds'"
             )

@@ -1,14 +1,10 @@
 """What a protocol needs beside crossbars and neurons: named, so that a reader knows what hardware would have to add."""
 
 from brianff.protocols.configuration import Protocol
+from brianff.protocols.schedules import constant
 from brianff.simulator import Simulator
 
 __all__ = ["digital_support"]
-
-_STEP_RULES = {
-    "momentum": "a running average of the change for each weight (momentum)",
-    "adam": "two running averages, a root and a division for each weight (Adam)",
-}
 
 
 def digital_support(protocol: Protocol, simulator: Simulator) -> list[str]:
@@ -27,14 +23,14 @@ def digital_support(protocol: Protocol, simulator: Simulator) -> list[str]:
     needs = []
     if any(layer.device is None for layer in protocol.network.layers):
         needs.append("weights as plain numbers (no synaptic device is simulated)")
-    if learning.step_rule in _STEP_RULES:
-        needs.append(_STEP_RULES[learning.step_rule])
+    if support := learning.made_optimiser.digital_support:
+        needs.append(support)
     if learning.batch > 1:
         needs.append(f"the sum of the change over {learning.batch} images for each weight")
-    if learning.step_schedule != "constant":
-        needs.append("a global schedule of the step size")
-    if learning.several_negatives and learning.candidates > 1:
-        needs.append(f"comparing the goodness of {learning.candidates} wrong labels for each image")
+    if learning.schedule is not constant:
+        needs.append("a global schedule of the learning rate")
+    if (count := learning.made_negatives.count) > 1:
+        needs.append(f"comparing the goodness of {count} wrong labels for each image")
     if learning.collaboration and len(simulator.layers) > 1:
         needs.append("adding the goodness of the layers below to that of the layer that learns")
     for layer in simulator.layers:

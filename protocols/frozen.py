@@ -6,11 +6,14 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from brianff.inputs import PulseInput, SparseSpikes, SpikeInput
-from brianff.protocols.configuration import Protocol
+from brianff.matching import FastPath
 from brianff.responses import Responses
 from brianff.simulator import Simulator
 
-__all__ = ["FrozenLayers", "KeptSpikes"]
+__all__ = ["KEPT_SPIKES", "FrozenLayers", "KeptSpikes"]
+
+KEPT_SPIKES = FastPath("kept spikes", {"engine": {"lanes"}, "layers below": lambda layers: layers > 0})
+"""The same image and label give the same spikes each time, and they are all that the layer above is given."""
 
 
 class KeptSpikes:
@@ -32,7 +35,7 @@ class KeptSpikes:
         self._count = np.zeros(presentations, dtype=np.int32)
         kind = np.uint16 if steps * units <= np.iinfo(np.uint16).max + 1 else np.uint32
         room = max(memory - self._first.nbytes - self._count.nbytes, 0)
-        self._places = np.empty(room // np.dtype(kind).itemsize, dtype=kind)
+        self._indices = np.empty(room // np.dtype(kind).itemsize, dtype=kind)
         self._used = 0
 
     def missing(self, presentations: np.ndarray) -> np.ndarray:
@@ -41,25 +44,25 @@ class KeptSpikes:
 
     def keep(self, presentations: np.ndarray, raster: np.ndarray) -> None:
         """Keep spikes, shape (steps, presentations, units), of the first presentations for which there is room."""
-        which, places = _places(raster)
+        which, indices = _indices(raster)
         counts = np.bincount(which, minlength=len(presentations))
         ends = np.cumsum(counts)
-        fitting = int(np.searchsorted(ends, len(self._places) - self._used, side="right"))
+        fitting = int(np.searchsorted(ends, len(self._indices) - self._used, side="right"))
         new, used = presentations[:fitting], int(ends[fitting - 1]) if fitting else 0
         self._first[new] = self._used + ends[:fitting] - counts[:fitting]
         self._count[new] = counts[:fitting]
-        self._places[self._used : self._used + used] = places[:used]
+        self._indices[self._used : self._used + used] = indices[:used]
         self._used += used
 
     def get(self, presentations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the spikes of presentations that are kept: which of them each belongs to, and its place in it.
+        """Return the spikes of presentations that are kept: which of them each belongs to, and its index in it.
 
-        A place is ``step x units + unit``; places of a presentation rise.
+        An index is ``step x units + unit``; those of a presentation rise.
         """
         counts = self._count[presentations]
         before = np.cumsum(counts) - counts
-        index = np.arange(counts.sum()) + np.repeat(self._first[presentations] - before, counts)
-        return np.repeat(np.arange(len(presentations)), counts), self._places[index]
+        entry = np.arange(counts.sum()) + np.repeat(self._first[presentations] - before, counts)
+        return np.repeat(np.arange(len(presentations)), counts), self._indices[entry]
 
 
 class FrozenLayers:
@@ -81,24 +84,8 @@ class FrozenLayers:
         self._kept = KeptSpikes(images * network.classes, network.encoding.steps, units, memory)
         self._goodness = np.zeros(images * network.classes, simulator.dtype)
 
-    @staticmethod
-    def fits(protocol: Protocol, simulator: Simulator, layer: int) -> bool:
-        """Whether the same image and label give the same spikes each time, and they are all that the layer is given."""
-        network = protocol.network
-        return (
-            layer > 0
-            and protocol.engine.name == "lanes"
-            and protocol.data.shift == 0
-            and not protocol.unsupervised
-            and network.encoding.repeatable
-            and not simulator.carries
-            and not simulator.goodness.counts_spikes
-            and not network.layers[layer].synapse.analog
-            and not any(below.crossbar.noisy for below in simulator.layers[:layer])
-        )
-
     def present(
-        self, inputs: PulseInput | SpikeInput, places: np.ndarray, labels: np.ndarray
+        self, inputs: PulseInput | SpikeInput, indices: np.ndarray, labels: np.ndarray
     ) -> tuple[Responses, np.ndarray]:
         """Return the layer's responses, and the goodness of the layers below, shape (presentations,).
 
@@ -106,10 +93,10 @@ class FrozenLayers:
         ----------
         inputs : PulseInput or SpikeInput
             Input of the first layer.
-        places, labels : ndarray of int, shape (presentations,)
-            Place of each presentation's image among the training images, and its label.
+        indices, labels : ndarray of int, shape (presentations,)
+            Index of each presentation's image among the training images, and its label.
         """
-        presentations = places * self._simulator.network.classes + labels
+        presentations = indices * self._simulator.network.classes + labels
         missing = self._kept.missing(presentations)
         new, old = np.flatnonzero(missing), np.flatnonzero(~missing)
         which, where = self._kept.get(presentations[old])
@@ -121,7 +108,7 @@ class FrozenLayers:
             assert raster is not None
             self._kept.keep(presentations[new], raster)
             self._goodness[presentations[new]] = np.sum([response.goodness for response in below], axis=0)
-            new_which, new_where = _places(raster)
+            new_which, new_where = _indices(raster)
             which, where = np.append(which, new[new_which]), np.append(where, new_where)
         responses = self._simulator.present_spikes(self._spikes(which, where, len(presentations)), self._layer)
         return responses, self._goodness[presentations]
@@ -133,7 +120,7 @@ class FrozenLayers:
         return SparseSpikes(matrix, self._kept.steps, self._simulator.workers)
 
 
-def _places(raster: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _indices(raster: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return spikes (steps, presentations, units) as `KeptSpikes.get` does."""
     steps, _, units = raster.shape
     flat = np.flatnonzero(raster.transpose(1, 0, 2))

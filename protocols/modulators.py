@@ -6,11 +6,13 @@ layer. Decisions and losses are computed from log-odds, never from P, which satu
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from brianff.errors import ConfigurationError
+from brianff.registry import Registry
 from brianff.responses import Responses
 
 __all__ = ["MODULATORS", "Modulator", "Pair", "Sigmoid", "Symmetric"]
@@ -20,16 +22,35 @@ __all__ = ["MODULATORS", "Modulator", "Pair", "Sigmoid", "Symmetric"]
 class Modulator:
     """Base of the modulators.
 
+    One of your own overrides `loss` and `broadcast`, its derivative with the sign turned (`brianff.check_gradient`
+    compares them), and `log_odds`; `score` where it is not the goodness that inference compares; `groups` where not
+    all neurons of a layer receive the same. With further parameters it is a frozen dataclass too.
+
     Parameters
     ----------
     sharpness : float
         Factor of the goodness in the log-odds.
     threshold : float
         Goodness at which the odds are even, or the margin of a pair.
+
+    Attributes
+    ----------
+    name : str
+    paired : bool
+        Whether it compares an image's own positive and negatives; then the probability of one presentation is not
+        defined.
+    formula, source : str
+        The loss or probability in one line, and where it is published.
     """
 
     sharpness: float = 1.0
     threshold: float = 0.0
+
+    name: ClassVar[str] = ""
+    paired: ClassVar[bool] = False
+    formula: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+    unit: ClassVar[str] = "1 / goodness"
 
     def __call__(self, positive: Responses, negative: Responses) -> tuple[np.ndarray, np.ndarray]:
         """Return -dL/dg of each goodness term for both passes, broadcastable to (presentations, neurons)."""
@@ -43,10 +64,23 @@ class Modulator:
         """
         raise NotImplementedError
 
-    def mixed(self, responses: Responses, positive: np.ndarray) -> np.ndarray:
-        """Return -dL/dg of each goodness term where `positive` (presentations,) tells the polarity of each."""
+    def groups(self, neurons: int) -> np.ndarray:
+        """Return which group each neuron of a layer belongs to, ints from 0 of shape (neurons,).
+
+        The neurons of a group receive the same modulator; all of them, unless overridden.
+        """
+        return np.zeros(neurons, dtype=int)
+
+    def mixed(self, responses: Responses, positive: np.ndarray, clip: float | None = None) -> np.ndarray:
+        """Return -dL/dg of each goodness term where `positive` (presentations,) tells the polarity of each.
+
+        With `clip`, presentations whose probability is outside [clip, 1 - clip] have a modulator of zero.
+        """
         up, down = self.broadcast(responses, responses)
-        return np.where(positive[:, np.newaxis], up, down) * self.share(responses)
+        modulator = np.where(positive[:, np.newaxis], up, down) * self.share(responses)
+        if clip is not None:
+            modulator = modulator * (np.abs(self.log_odds(responses)) < -logit(clip))[:, np.newaxis]
+        return modulator
 
     def share(self, responses: Responses) -> np.ndarray:
         """Return dG/dg of each goodness term, broadcastable to (presentations, neurons)."""
@@ -75,6 +109,10 @@ class Sigmoid(Modulator):
     Source: arXiv 2406.16479.
     """
 
+    name = "sigmoid"
+    formula = "P = 1 / (1 + exp(-a (G - theta))), L = -log P of the truth"
+    source = "arXiv 2406.16479"
+
     def broadcast(self, positive, negative):
         return self._signed(positive, 1.0), self._signed(negative, -1.0)
 
@@ -96,6 +134,11 @@ class Pair(Modulator):
     NIPS 2016), -a exp(...) / (1 + sum of exp(...)) for each, and minus their sum for the right label. The negatives of
     an image follow each other.
     """
+
+    name = "pair"
+    paired = True
+    formula = "L = log(1 + sum over negatives k of exp(theta - a (G_positive - G_k)))"
+    source = "SymBa, arXiv 2303.08418; several negatives: Sohn, NIPS 2016"
 
     def broadcast(self, positive, negative):
         violation = self._violation(positive, negative)
@@ -127,7 +170,13 @@ class Symmetric(Modulator):
     arXiv 2406.16479.
     """
 
+    name = "symmetric"
+    formula = "P = (G+ + eps) / (G+ + G- + 2 eps), L = -log P of the truth; G+, G- of the first, second half"
+    source = "arXiv 2406.16479"
     epsilon = 0.01
+
+    def groups(self, neurons):
+        return (np.arange(neurons) >= neurons // 2).astype(int)
 
     def broadcast(self, positive, negative):
         return self._toward(positive, plus=True), self._toward(negative, plus=False)
@@ -151,10 +200,10 @@ class Symmetric(Modulator):
         plus, minus = (half.astype(np.float32) for half in self._halves(responses))
         return plus / (plus + minus)
 
-    @staticmethod
-    def _split(responses):
-        half = responses.goodness_terms.shape[1] // 2
-        return responses.goodness_terms[:, :half], responses.goodness_terms[:, half:]
+    def _split(self, responses):
+        terms = responses.goodness_terms
+        half = np.searchsorted(self.groups(terms.shape[1]), 1)
+        return terms[:, :half], terms[:, half:]
 
     def _halves(self, responses):
         plus, minus = (responses.measure.total(half) + self.epsilon for half in self._split(responses))
@@ -163,10 +212,9 @@ class Symmetric(Modulator):
     def _toward(self, responses, plus):
         own, other = self._halves(responses) if plus else self._halves(responses)[::-1]
         total = own + other
-        neurons = responses.goodness_terms.shape[1]
-        in_own_half = (np.arange(neurons) < neurons // 2) == plus
+        in_own_half = (self.groups(responses.goodness_terms.shape[1]) == 0) == plus
         return np.where(in_own_half, (other / own / total)[:, np.newaxis], (-1.0 / total)[:, np.newaxis])
 
 
-MODULATORS = {"pair": Pair, "sigmoid": Sigmoid, "symmetric": Symmetric}
+MODULATORS = Registry("modulator", Modulator, {"pair": Pair, "sigmoid": Sigmoid, "symmetric": Symmetric})
 """Modulators by the name of their probability."""

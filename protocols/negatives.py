@@ -1,10 +1,134 @@
 """Negative data: images with a label that is not theirs, and, without labels, mixtures of two images."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 
+from brianff.data.split import Dataset
 from brianff.errors import ConfigurationError
+from brianff.registry import Registry
 
-__all__ = ["hardest", "hybrid_images", "wrong_labels"]
+__all__ = [
+    "NEGATIVES",
+    "AllCandidates",
+    "Hardest",
+    "Hybrid",
+    "Negatives",
+    "WrongLabel",
+    "hardest",
+    "hybrid_images",
+    "wrong_labels",
+]
+
+
+class Negatives:
+    """Base of what gives each image its negatives; one of your own needs `draw`.
+
+    Attributes
+    ----------
+    count : int
+        Negatives of each image.
+    labelled : bool
+        Whether labels are shown; without, the network learns what images are like.
+    compared : bool
+        Whether one presentation is compared with all negatives of its image: then the modulator must be a pair's.
+    """
+
+    count: int = 1
+    labelled: ClassVar[bool] = True
+    compared: ClassVar[bool] = False
+
+    def draw(
+        self, images: np.ndarray, labels: np.ndarray, dataset: Dataset, generator: np.random.Generator
+    ) -> tuple[np.ndarray | None, np.ndarray]:
+        """Return the images and the labels of the negatives.
+
+        Parameters
+        ----------
+        images : ndarray, shape (images, pixels)
+        labels : ndarray of int, shape (images,)
+        dataset : Dataset
+            Tells `classes` and `image_shape`.
+        generator : numpy.random.Generator
+
+        Returns
+        -------
+        ndarray, shape (images, pixels), or None
+            None: the same images with other labels. Otherwise `count` is 1.
+        ndarray of int, shape (images, count)
+            Labels shown with them.
+        """
+        raise NotImplementedError
+
+    def check(self, dataset: Dataset) -> None:
+        """Raise a ConfigurationError if there are no such negatives of a data set's images."""
+
+    def choose(self, scores: np.ndarray) -> np.ndarray | None:
+        """Return which negative of each image is learned, given their scores (images, count); None: all of them."""
+        return None
+
+
+class WrongLabel(Negatives):
+    """One random wrong label."""
+
+    def draw(self, images, labels, dataset, generator):
+        return None, wrong_labels(labels, generator, dataset.classes, 1)
+
+
+@dataclass(frozen=True)
+class AllCandidates(Negatives):
+    """Several random wrong labels, all of which are learned, in the pair form.
+
+    Parameters
+    ----------
+    candidates : int
+    """
+
+    candidates: int = 4
+    compared: ClassVar[bool] = True
+
+    @property
+    def count(self) -> int:  # type: ignore[override]
+        """Negatives of each image."""
+        return self.candidates
+
+    def check(self, dataset):
+        if self.candidates >= dataset.classes:
+            raise ConfigurationError(
+                f"learning.candidates is {self.candidates}; there are only {dataset.classes - 1} wrong labels"
+            )
+
+    def draw(self, images, labels, dataset, generator):
+        return None, wrong_labels(labels, generator, dataset.classes, self.candidates)
+
+
+class Hardest(AllCandidates):
+    """Of several random wrong labels, the one that the network takes most for positive."""
+
+    compared: ClassVar[bool] = False
+
+    def choose(self, scores):
+        return hardest(scores)
+
+
+class Hybrid(Negatives):
+    """Without labels: mixtures of two images; see `hybrid_images`."""
+
+    labelled: ClassVar[bool] = False
+
+    def draw(self, images, labels, dataset, generator):
+        return hybrid_images(images, dataset.image_shape, generator), np.zeros((len(images), 1), dtype=int)
+
+
+NEGATIVES = Registry(
+    "negatives",
+    Negatives,
+    {"wrong-label": WrongLabel, "hardest": Hardest, "all-candidates": AllCandidates, "hybrid": Hybrid},
+)
+"""Negatives by name."""
 
 
 def wrong_labels(

@@ -21,27 +21,48 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import brian2
+import cloudpickle
 import numpy as np
 
+from brianff.acceleration import rows
 from brianff.acceleration.compiler import cache_directory, compiler, configure, generating
 from brianff.description import RateEncoding
-from brianff.acceleration import rows
 from brianff.engines.population import METHODS, PRECISIONS, Population
 from brianff.equations import eligibility as rule
 from brianff.equations.composition import presentation_start
 from brianff.errors import BrianffError
+from brianff.goodness import SumOfTerms
 from brianff.inputs import SpikeInput
+from brianff.matching import FastPath
 from brianff.protocols.configuration import Protocol
-from brianff.protocols.goodness import GOODNESS
-from brianff.protocols.modulators import Symmetric
+from brianff.protocols.modulators import Sigmoid, Symmetric
+from brianff.protocols.plasticity import ModulatedHebbian
+from brianff.protocols.samplers import RandomPolarity
 
-__all__ = ["PRESENTATIONS", "OnlineProgram", "OnlineState"]
+__all__ = ["ONLINE_PROGRAM", "PRESENTATIONS", "OnlineProgram", "OnlineState"]
+
+ONLINE_PROGRAM = FastPath(
+    "online program",
+    {
+        "engine": {"lanes"},
+        "compiler": lambda form: form == "fastest" and compiler() is not None,
+        "layers": {1},
+        "encoding": {RateEncoding},
+        "synapse": {"delta"},
+        "readout": {"final"},
+        "pooling": {SumOfTerms},
+        "modulator": {Sigmoid, Symmetric},
+        "plasticity": lambda rule: rule == ModulatedHebbian(),
+        "sampler": {RandomPolarity},
+        "carried membranes": {True},
+    },
+)
 
 PRESENTATIONS = 3000
 """Presentations of one call of a program, or the next smaller number of whole batches."""
 
 
-_GIVEN_TO_EACH_CALL: Any = {"epochs": True, "step_size": True, "step_schedule": True, "eligibility": {"gain"}}
+_GIVEN_TO_EACH_CALL: Any = {"epochs": True, "learning_rate": True, "schedule": True, "eligibility": {"gain"}}
 
 
 @dataclass
@@ -82,24 +103,6 @@ class OnlineProgram:
         self.batches = batches or max(PRESENTATIONS // self.lanes, 1)
         self.presentations = self.batches * self.lanes
 
-    @staticmethod
-    def fits(protocol: Protocol) -> bool:
-        """Tell whether a protocol can be learned in this form here."""
-        network = protocol.network
-        population = Population(network, network.layers[0], GOODNESS[protocol.learning.goodness])
-        return (
-            protocol.learning.eligibility is not None
-            and isinstance(network.encoding, RateEncoding)
-            and population.synapse.immediate
-            and population.goodness.readout == "final"
-            and population.rest_factor is not None
-            and population.neuron.refractory is None
-            and population.layer.device is None
-            and protocol.learning.clip is None
-            and protocol.engine.name == "lanes"
-            and compiler() is not None
-        )
-
     @cached_property
     def directory(self) -> Path:
         """Directory of the built program, in the cache of compiled code."""
@@ -126,10 +129,9 @@ class OnlineProgram:
         self.directory.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.directory.parent, prefix="building-") as place:
             arguments = [sys.executable, "-m", __name__, f"{place}/program", str(self.batches)]
-            description = json.dumps(self.protocol.model_dump(mode="json"))
-            done = subprocess.run(arguments, input=description, capture_output=True, text=True, check=False)
+            done = subprocess.run(arguments, input=cloudpickle.dumps(self.protocol), capture_output=True, check=False)
             if done.returncode != 0:
-                last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+                last = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()[-1:]
                 raise BrianffError(
                     f"the online program cannot be built ({' '.join(last)}); use engine.online = 'steps'"
                 )
@@ -234,7 +236,7 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
     """Return the Brian2 network; objects that are written out have fixed names."""
     network, learning = protocol.network, protocol.learning
     assert learning.eligibility is not None
-    population = Population(network, network.layers[0], GOODNESS[learning.goodness])
+    population = Population(network, network.layers[0], learning.goodness)
     lanes, size, steps = learning.batch, population.layer.neurons, network.encoding.steps
     clock = brian2.Clock(network.time_step, name="step_clock")
     duration = steps * network.time_step
@@ -309,13 +311,15 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
     neurons.thresholder["spike"].order = 3
     neurons.run_regularly("change = modulator*postsynaptic/lanes", when="after_resets", order=2, clock=clock)
 
-    parts = 2 if learning.probability == "symmetric" else 1
+    modulator = learning.made_modulator
+    form, groups = modulator.name, modulator.groups(size)
+    parts = int(groups.max()) + 1
     broadcast = brian2.NeuronGroup(
-        lanes * parts, rule.BROADCAST[learning.probability], namespace=namespace, clock=clock, name="broadcast"
+        lanes * parts, rule.BROADCAST[form], namespace=namespace, clock=clock, name="broadcast"
     )
-    broadcast.run_regularly(rule.MODULATE[learning.probability], when="after_resets", order=1, clock=clock)
+    broadcast.run_regularly(rule.MODULATE[form], when="after_resets", order=1, clock=clock)
     lane, neuron = np.divmod(np.arange(lanes * size), size)
-    part = parts * lane + np.minimum(neuron // max(size // parts, 1), parts - 1)
+    part = parts * lane + groups[neuron]
     neurons.modulator = brian2.linked_var(broadcast, "modulator", index=part)
     if parts == 2:
         other = np.arange(2 * lanes) ^ 1
@@ -381,7 +385,7 @@ _TOGETHER = {
 
 def _main(directory: str, batches: int) -> None:
     """Build the program of the protocol that comes in as JSON."""
-    protocol = Protocol(**json.load(sys.stdin))
+    protocol = cloudpickle.load(sys.stdin.buffer)
     configure()
     # Linked so, the program takes numbers too small to be normal for zero: decayed traces would be slow for nothing.
     brian2.prefs.codegen.cpp.extra_link_args = [*brian2.prefs.codegen.cpp.extra_link_args, "-ffast-math"]

@@ -1,26 +1,51 @@
-"""Step rules: how a wanted change becomes a step of the weights. They keep digital state beside the crossbar."""
+"""Optimisers: how a wanted change becomes a step of the weights. Their state is digital, beside the crossbar."""
 
 from __future__ import annotations
 
-import math
 from functools import cache
 
 import numpy as np
 
 from brianff.acceleration.elementwise import Statements
+from brianff.protocols.schedules import cosine
+from brianff.registry import Registry
 
-__all__ = ["STEP_RULES", "Adam", "Momentum", "Plain", "cosine"]
+__all__ = ["OPTIMISERS", "Adam", "Momentum", "Optimiser", "Plain", "cosine"]
 
 
-class Plain:
-    """step = step_size x change: purely local, without state.
+class Optimiser:
+    """Base of the optimisers; one of your own needs `__call__`, and keeps in `state` what resuming needs.
 
     Parameters
     ----------
-    step_size : float
-    threads : int
-        Threads that share the weights.
+    learning_rate : float
+
+    Attributes
+    ----------
+    state : dict of str to ndarray
+        Goes into checkpoints.
+    digital_support : str
+        What it needs beside the crossbar, in words; empty: nothing.
     """
+
+    digital_support = ""
+    threads = 1
+
+    def __init__(self, learning_rate: float):
+        self.learning_rate = learning_rate
+        self.state: dict[str, np.ndarray] = {}
+
+    def build(self, dtype: np.dtype) -> object:
+        """Compile what changes of a type need, if anything."""
+        return None
+
+    def __call__(self, change: np.ndarray, factor: float = 1.0) -> np.ndarray:
+        """Return the step of the weights for a wanted change (inputs, neurons); `factor` scales this step."""
+        raise NotImplementedError
+
+
+class Plain(Optimiser):
+    """step = learning_rate x change: purely local, without state."""
 
     moments: tuple[str, ...] = ()
     """Which averages are kept for each weight."""
@@ -28,10 +53,6 @@ class Plain:
     """What is done for each weight, in Brian2's language."""
     numbers: tuple[str, ...] = ("size",)
     """Numbers that the statements name."""
-
-    def __init__(self, step_size: float, threads: int = 1):
-        self.step_size, self.threads = step_size, threads
-        self.state: dict[str, np.ndarray] = {}
 
     def build(self, dtype: np.dtype) -> Statements:
         """Compile the statements for changes of a type, unless they are; returns them."""
@@ -45,7 +66,7 @@ class Plain:
                 self.state[name] = np.zeros_like(change)
         step = np.empty_like(change)
         arrays = {"change": change, "step": step} | {f"{name}_moment": self.state[name] for name in self.moments}
-        self.build(change.dtype)(arrays, self._numbers(factor * self.step_size), self.threads)
+        self.build(change.dtype)(arrays, self._numbers(factor * self.learning_rate), self.threads)
         return step
 
     def _numbers(self, size: float) -> dict[str, float]:
@@ -56,6 +77,7 @@ class Plain:
 class Momentum(Plain):
     """The step is an exponential average of the changes; decay 0.9."""
 
+    digital_support = "a running average of the change for each weight (momentum)"
     moments = ("first",)
     statements = """
 first_moment += (1 - 0.9)*(change - first_moment)
@@ -66,6 +88,7 @@ step = size*first_moment
 class Adam(Plain):
     """The step of each weight is normalised by its changes' root mean square (Kingma & Ba, arXiv 1412.6980)."""
 
+    digital_support = "two running averages, a root and a division for each weight (Adam)"
     moments = ("first", "second")
     decays = (0.9, 0.999)
     numbers = ("size", "correction")
@@ -87,10 +110,5 @@ def _compiled(statements: str, arrays: tuple[str, ...], numbers: tuple[str, ...]
     return Statements(statements, arrays, numbers, dtype)
 
 
-def cosine(progress: float) -> float:
-    """Return the factor of the step size at a share `progress` of the training: half a cosine from 1 to 0."""
-    return 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
-
-
-STEP_RULES = {"plain": Plain, "momentum": Momentum, "adam": Adam}
-"""Step rules by name."""
+OPTIMISERS = Registry("optimiser", Optimiser, {"plain": Plain, "momentum": Momentum, "adam": Adam})
+"""Optimisers by name."""

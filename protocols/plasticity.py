@@ -1,29 +1,88 @@
-"""Modulated Hebbian plasticity: modulator x presynaptic x postsynaptic."""
+"""Plasticity: modulated Hebbian, modulator x presynaptic x postsynaptic factor, or a rule of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from brianff.acceleration.contraction import contract
 from brianff.errors import ConfigurationError
+from brianff.protocols.contrast import Contrast, Pairs
 from brianff.protocols.modulators import Modulator
+from brianff.registry import Registry
 from brianff.responses import Responses
 
-__all__ = ["modulated_hebbian"]
+__all__ = ["PLASTICITY", "ModulatedHebbian", "Postsynaptic", "modulated_hebbian", "rule_change"]
+
+Postsynaptic = Callable[[Responses], np.ndarray]
+"""Gives the postsynaptic factor of responses, shape (presentations, neurons)."""
 
 
-def modulated_hebbian(positive: Responses, negative: Responses, modulator: Modulator) -> np.ndarray:
-    """Return the change of the weights after a positive and a negative pass.
+@dataclass(frozen=True)
+class ModulatedHebbian:
+    """With m the modulator (-dL/dg), x the presynaptic and e the postsynaptic factor (dg/d(drive), 2 z for g = z^2)::
 
-    With m the modulator (-dL/dg), x the presynaptic and e the postsynaptic factor (dg/d(drive), 2 z for g = z^2)::
-
-        change_ij = mean over pairs of (m x_i e_j)_positive + (m x_i e_j)_negative
+        change_ij = mean over images of the sum over their presentations of m x_i e_j
 
     In the analog limit, z = relu(W^T x) and g = z^2, this is -dL/dW exactly; see arXiv 2406.16479.
+
+    Parameters
+    ----------
+    postsynaptic : callable or None
+        Gives the postsynaptic factor of responses, (presentations, neurons); None: the derivative of the goodness terms
+        with respect to the neurons' drive, as the neuron model's equations have it.
+    clip : float or None
+        Probabilities outside [clip, 1 - clip] change nothing; for modulators of single presentations.
+    """
+
+    postsynaptic: Postsynaptic | None = None
+    clip: float | None = None
+
+    def change(self, contrast: Contrast, modulator: Modulator) -> np.ndarray:
+        """Return the change of the weights, shape (inputs, neurons); zero for empty batches.
+
+        Raises
+        ------
+        ConfigurationError
+            If the responses hold goodness only, or an own postsynaptic factor has another shape.
+        """
+        factors = contrast.factors(modulator, self.clip)
+        postsynaptic = [self._factor(responses) for responses, _ in factors]
+        return contract(
+            [responses.inputs for responses, _ in factors],
+            [modulated / max(len(contrast), 1) for _, modulated in factors],
+            postsynaptic,
+            factors[0][0].pulse_response,
+        )
+
+    def _factor(self, responses: Responses) -> np.ndarray:
+        if self.postsynaptic is not None:
+            factor = np.asarray(self.postsynaptic(responses))
+            if factor.shape != responses.goodness_terms.shape:
+                raise ConfigurationError(
+                    f"the postsynaptic factor has the shape {factor.shape}; it needs (presentations, neurons) = "
+                    f"{responses.goodness_terms.shape}"
+                )
+            return factor
+        if responses.postsynaptic.shape != responses.goodness_terms.shape:
+            raise ConfigurationError("these responses hold goodness only: present without goodness_only to learn")
+        return responses.postsynaptic
+
+
+def modulated_hebbian(
+    positive: Responses, negative: Responses, modulator: Modulator, postsynaptic: Postsynaptic | None = None
+) -> np.ndarray:
+    """Return the change of the weights after a positive and a negative pass; see `ModulatedHebbian`.
 
     Parameters
     ----------
     positive, negative : Responses
         Responses of the same layer.
     modulator : Modulator
+    postsynaptic : callable, optional
+        Gives another postsynaptic factor than the derivative of the goodness terms.
 
     Returns
     -------
@@ -35,13 +94,36 @@ def modulated_hebbian(positive: Responses, negative: Responses, modulator: Modul
     ConfigurationError
         If the responses hold goodness only.
     """
-    both = positive, negative
-    for responses in both:
-        if responses.postsynaptic.shape != responses.goodness_terms.shape:
-            raise ConfigurationError("these responses hold goodness only: present without goodness_only to learn")
-    return contract(
-        [responses.inputs for responses in both],
-        [factor / max(len(positive), 1) for factor in modulator(*both)],
-        [responses.postsynaptic for responses in both],
-        positive.pulse_response,
-    )
+    return ModulatedHebbian(postsynaptic).change(Pairs(positive, negative), modulator)
+
+
+def rule_change(rule: object, contrast: Contrast, modulator: Modulator) -> np.ndarray:
+    """Return the change that a rule wants: one with a method `change`, or a function like `modulated_hebbian`.
+
+    Raises
+    ------
+    ConfigurationError
+        If the change has not the shape of the weights, or is not finite.
+    """
+    own = getattr(rule, "change", None)
+    if isinstance(rule, ModulatedHebbian):
+        return rule.change(contrast, modulator)
+    change = own(contrast, modulator) if own else rule(contrast.positive, contrast.negative, modulator)  # type: ignore[operator]
+    change, name = np.asarray(change), PLASTICITY.name_of(rule)
+    shape = contrast.positive.presynaptic.shape[1], contrast.positive.goodness_terms.shape[1]
+    if change.shape != shape:
+        raise ConfigurationError(
+            f"plasticity {name!r} gave a change of the shape {change.shape}; the weights have {shape}"
+        )
+    return change
+
+
+class _Rules(Registry):
+    """Rules have a method `change(contrast, modulator)`, or are functions of positive, negative and modulator."""
+
+    def checked(self, part):
+        return part if callable(getattr(part, "change", None)) else super().checked(part)
+
+
+PLASTICITY = _Rules("plasticity", None, {"modulated-hebbian": ModulatedHebbian})
+"""Plasticity rules by name."""

@@ -1,4 +1,8 @@
-"""Readouts: what a layer that was trained without its help tells about the class of a presentation."""
+"""Readouts: what infers the class of an image.
+
+The goodness readout asks the network itself. All others are functions of latents, those of training images with their
+labels and those of others with theirs, and return an accuracy: `linear_readout` is the pattern of one's own.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from brianff.goodness import Goodness
+from brianff.registry import Registry
 from brianff.simulator import Simulator
 
 if TYPE_CHECKING:
     from brianff.protocols.trainer import Trainer
 
-__all__ = ["latents", "linear_readout", "majority_readout", "readout_accuracies"]
+__all__ = ["READOUTS", "GoodnessReadout", "latents", "linear_readout", "majority_readout", "readout_accuracies"]
 
 
 def latents(
@@ -22,7 +28,7 @@ def latents(
     batch: int = 500,
     report: Callable[[int], None] = lambda images: None,
 ) -> np.ndarray:
-    """Return what a network that sees no label makes of images: the roots of the goodness terms of its layers.
+    """Return what a network that sees no label makes of images: the activity of its neurons.
 
     Parameters
     ----------
@@ -39,21 +45,26 @@ def latents(
     Returns
     -------
     ndarray, shape (images, neurons of all layers)
-        For goodness terms that are mean squares: root mean square activities.
+        Root mean square activities, or spike counts if the goodness counts them.
     """
+    counts = simulator.goodness.counts_spikes
+    if not counts:  # the same quantity whatever goodness is trained
+        one_step = simulator.network.encoding.steps == 1
+        simulator = simulator.measuring(Goodness(readout="final" if one_step else "average"))
     parts = []
     with simulator.evaluation():
         for start in range(0, len(images), batch):
             part = images[start : start + batch]
             responses = simulator.present_layers(part, np.zeros(len(part), dtype=int))
             chosen = responses if layers is None else [responses[layer] for layer in layers]
-            parts.append(np.hstack([np.sqrt(np.abs(response.goodness_terms)) for response in chosen]))
+            terms = np.hstack([response.goodness_terms for response in chosen])
+            parts.append(terms if counts else np.sqrt(terms))
             report(len(part))
     return np.concatenate(parts)
 
 
 def readout_accuracies(trainer: Trainer, report: Callable[[int], None] = lambda images: None) -> dict[str, float]:
-    """Return the accuracy of linear readouts on the held-out images, fitted to the first training images.
+    """Return the accuracy of the protocol's readout on the held-out images, fitted to the first training images.
 
     Parameters
     ----------
@@ -70,16 +81,7 @@ def readout_accuracies(trainer: Trainer, report: Callable[[int], None] = lambda 
     evaluation, protocol = trainer.protocol.evaluation, trainer.protocol
     fitted = trainer.training.first(evaluation.readout_images)
     images = [part.intensities(slice(None)) for part in (fitted, trainer.held_out)]
-    engine = protocol.engine
-    untrained = Simulator(
-        protocol.network,
-        trainer.simulator.goodness,
-        engine.name,
-        engine.lanes,
-        protocol.seed,
-        precision=engine.precision,
-    )
-
+    untrained = trainer.new_simulator(workers=1)
     features = {
         "readout_accuracy": [latents(trainer.simulator, part, evaluation.layers) for part in images],
         "untrained_readout_accuracy": [latents(untrained, part, evaluation.layers) for part in images],
@@ -87,7 +89,7 @@ def readout_accuracies(trainer: Trainer, report: Callable[[int], None] = lambda 
     }
     report(len(trainer.held_out))
     return {
-        name: linear_readout(training, fitted.labels, held_out, trainer.held_out.labels)
+        name: protocol.readout(training, fitted.labels, held_out, trainer.held_out.labels)
         for name, (training, held_out) in features.items()
     }
 
@@ -134,3 +136,13 @@ def majority_readout(
     belongs = (np.argmax(response, axis=0) == np.arange(len(classes))[:, np.newaxis]) & voting
     votes = latents @ belongs.T / np.maximum(belongs.sum(axis=1), 1)
     return float(np.mean(classes[np.argmax(votes, axis=1)] == labels)) if len(labels) else float("nan")
+
+
+class GoodnessReadout:
+    """Shows each image with every label and takes the label with the highest score; nothing is fitted."""
+
+
+READOUTS = Registry(
+    "readout", None, {"goodness": GoodnessReadout, "linear": linear_readout, "majority": majority_readout}
+)
+"""Readouts by name."""

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import builtins
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from brianff.errors import CheckpointError
 from brianff.protocols.configuration import Protocol
+from brianff.protocols.studies.study import Map, measure_points
 from brianff.protocols.trainer import Trainer
-from brianff.protocols.training import prepare, resume, train
-from brianff.storage.run_directory import RunDirectory
 
 __all__ = ["run_sweep"]
 
 
 def run_sweep(
     protocols: Mapping[str, Protocol],
-    directory: Path,
+    directory: str | Path,
     data_dir: Path | None = None,
     progress: bool = True,
-    after_epoch: Callable[[Trainer], None] | None = None,
+    map: Map = builtins.map,
 ) -> dict[str, dict[str, Any]]:
-    """Make every run that is missing, go on with those that were stopped, and return all summaries.
+    """Make every run that is missing, resume those that were stopped, and return all summaries.
 
     Parameters
     ----------
     protocols : mapping of str to Protocol
         Name of each run's directory below `directory`, and what it runs.
-    directory : Path
+    directory : str or Path
     data_dir : Path, optional
         Where the data sets are.
     progress : bool
         Show a progress bar for each run.
-    after_epoch : callable, optional
-        As in `train`.
+    map : callable
+        Makes the runs, see `brianff.protocols.studies.study.measure_points`.
 
     Returns
     -------
@@ -48,16 +48,10 @@ def run_sweep(
     BrianffError
         Whatever a run raises; the runs before it are kept.
     """
-    return {
-        name: _complete(RunDirectory(Path(directory, name)), protocol, data_dir, progress, after_epoch)
-        for name, protocol in protocols.items()
-    }
+    points = [{"name": name} for name in protocols]
+    fit = partial(_fit, protocols, Path(directory), data_dir, progress)
+    return {point["name"]: summary for point, summary in measure_points(points, fit, map)}
 
 
-def _complete(run: RunDirectory, protocol: Protocol, data_dir, progress, after_epoch) -> dict[str, Any]:
-    if not run.started:
-        run.make(exist_ok=True)
-        return train(prepare(protocol, data_dir), run, progress, after_epoch)
-    if Protocol(**run.read_config()) != protocol:
-        raise CheckpointError(f"{run.path} holds a run of another configuration: move it away, or name another --out")
-    return run.read_summary() if run.finished else resume(run, data_dir, progress, after_epoch)
+def _fit(protocols: Mapping[str, Protocol], directory: Path, data_dir, progress: bool, name: str) -> dict[str, Any]:
+    return Trainer(protocols[name], data_dir=data_dir).fit(directory / name, progress)

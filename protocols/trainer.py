@@ -1,95 +1,167 @@
-"""The greedy layer-wise Forward-Forward algorithm, without files: state, one epoch, state again."""
+"""The greedy layer-wise Forward-Forward algorithm: only the last active layer learns, those below it are frozen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from brianff.acceleration.matrix_products import one_blas_thread
 from brianff.acceleration.threads import Ahead
-from brianff.data.split import Batch, Dataset, Split
+from brianff.data import load_dataset
+from brianff.data.split import Dataset, Split
+from brianff.describing import Described
 from brianff.engines.lanes.workers import processors
-from brianff.errors import ConfigurationError
-from brianff.inputs import PulseInput, SpikeInput
-from brianff.protocols.augmentation import shift_images
+from brianff.errors import CheckpointError, ConfigurationError
+from brianff.matching import choose
+from brianff.protocols import callbacks as hooks
+from brianff.protocols.callbacks import Callback
 from brianff.protocols.configuration import Protocol
-from brianff.protocols.frozen import FrozenLayers
-from brianff.protocols.goodness import GOODNESS
+from brianff.protocols.contrast import Contrast
+from brianff.protocols.eligibility import InsidePresentations
+from brianff.protocols.frozen import KEPT_SPIKES, FrozenLayers
 from brianff.protocols.inference import Score, accuracy
-from brianff.protocols.modulators import MODULATORS
-from brianff.protocols.negatives import hardest, hybrid_images, wrong_labels
-from brianff.protocols.optimisers import STEP_RULES, Plain, cosine
-from brianff.protocols.plasticity import modulated_hebbian
+from brianff.protocols.needs import needs_of_frozen_layers, needs_of_learning_inside
+from brianff.protocols.plasticity import rule_change
+from brianff.protocols.samplers import Shown
 from brianff.responses import Responses
 from brianff.simulator import Simulator
+
+if TYPE_CHECKING:
+    import pandas
+
+    from brianff.storage.run_directory import RunDirectory
 
 __all__ = ["Trainer"]
 
 Report = Callable[[int, dict[str, float]], None]
 
 
-@dataclass(frozen=True)
-class _Contrast:
-    """What a batch presents: positive presentations and then negative ones, their places in the split, their labels."""
-
-    inputs: PulseInput | SpikeInput
-    positives: int
-    places: np.ndarray
-    labels: np.ndarray
-
-
-class Trainer:
-    """Trains a protocol's network layer by layer; only the last active layer learns.
+class Trainer(Described):
+    """Trains a protocol's network layer by layer.
 
     Parameters
     ----------
     protocol : Protocol
-    dataset : Dataset
+        From a TOML file or made in Python, with parts of your own as objects.
+    dataset : Dataset, optional
+        Default: the one that the protocol names.
+    callbacks : sequence of Callback
+        In addition to those of the protocol, of which they become a part.
+    data_dir : str or Path, optional
+        Where a named data set is looked for first.
 
     Attributes
     ----------
     simulator : Simulator
+    modulator, negatives, sampler, rule, optimiser : object
+        What the protocol describes, made.
     training, held_out : Split
         Images that are learned, and those that the accuracy is measured on: validation or test images.
     layer, epoch : int
         Position: the layer that learns next, and how many of its epochs are done.
-    history : list of (epoch, layer, quantity, value)
+
+    Examples
+    --------
+    >>> from brianff.protocols import Trainer, load_protocol
+    >>> trainer = Trainer(load_protocol("msnn-digits", ["learning.epochs=1", "data.training_images=100"]))
+    >>> trainer.fit(progress=False)["epochs"]
+    1
     """
 
-    def __init__(self, protocol: Protocol, dataset: Dataset):
+    def __init__(
+        self,
+        protocol: Protocol,
+        dataset: Dataset | None = None,
+        callbacks: Sequence[Callback] = (),
+        data_dir: str | Path | None = None,
+    ):
+        if callbacks:
+            protocol = protocol.replace(callbacks=(*protocol.callbacks, *callbacks))
+        dataset = load_dataset(protocol.data.dataset, data_dir) if dataset is None else dataset
         _check_fit(protocol, dataset)
-        self.protocol = protocol
-        self.dataset = dataset
+        self.protocol, self.dataset = protocol, dataset
         learning = protocol.learning
         self.training, self.held_out = _split(protocol, dataset)
-        self.simulator = Simulator(
-            protocol.network,
-            GOODNESS[learning.goodness],
-            protocol.engine.name,
-            protocol.engine.lanes,
-            protocol.seed,
-            protocol.engine.memory,
-            protocol.engine.workers or processors(),
-            protocol.engine.precision,
-        )
-        self.modulator = MODULATORS[learning.probability](learning.sharpness, learning.threshold)
-        self.step_rule = self._new_step_rule()
-        self.layer = 0
-        self.epoch = 0
+        self.simulator = self.new_simulator()
+        self.modulator, self.negatives = learning.made_modulator, learning.made_negatives
+        self.sampler, self.rule = learning.made_sampler, learning.made_plasticity
+        self._start_layer(0)
         self._frozen_below: tuple[int, FrozenLayers | None] | None = None
-        self.history: list[tuple[int, int, str, float]] = []
+        self._history: list[tuple[int, int, str, float]] = []
+        self._inside: InsidePresentations | None = None
+        if learning.eligibility is not None:
+            self._inside = InsidePresentations(self, learning.eligibility)
+        for callback in protocol.callbacks:
+            callback.on_start(self)
+
+    def new_simulator(self, workers: int | None = None) -> Simulator:
+        """Return the protocol's network as it is before it learns."""
+        engine = self.protocol.engine
+        return Simulator(
+            self.protocol.network,
+            self.protocol.learning.goodness,
+            engine.name,
+            engine.lanes,
+            self.protocol.seed,
+            engine.memory,
+            workers or engine.workers or processors(),
+            engine.precision,
+        )
+
+    def fit(self, directory: str | Path | RunDirectory | None = None, progress: bool = True) -> dict[str, Any]:
+        """Train what is left to train, evaluate, and return the summary.
+
+        Parameters
+        ----------
+        directory : str, Path or RunDirectory, optional
+            A run directory, made if missing: it receives configuration, history, checkpoints, log and summary. A run of
+            the same protocol that was stopped there is resumed, bit for bit. Default: nothing is written.
+        progress : bool
+            Show a progress bar.
+
+        Raises
+        ------
+        CheckpointError
+            If the directory holds another run, or cannot be read or written.
+        NumericalError
+            If the integration diverges.
+        """
+        from brianff.protocols.training import fit
+
+        return fit(self, directory, progress)
 
     @property
     def engine(self) -> str:
         """Name of what simulates the training."""
-        return self.protocol.engine.name
+        program = self._inside is not None and self._inside.program is not None
+        return "standalone" if program else self.protocol.engine.name
+
+    @property
+    def needs(self) -> dict[str, Any]:
+        """What learning inside the presentations needs of a fast path."""
+        return needs_of_learning_inside(self.protocol, self.simulator)
+
+    @property
+    def history(self) -> pandas.DataFrame:
+        """What was noted so far, a table with the columns epoch, layer, quantity, value."""
+        import pandas
+
+        return pandas.DataFrame(self._history, columns=["epoch", "layer", "quantity", "value"])
+
+    def note(self, quantity: str, value: float) -> None:
+        """Add a quantity of the epoch to the history."""
+        self._history.append((self.epoch, self.layer, quantity, float(value)))
 
     def build(self) -> None:
         """Compile what training needs beside the simulator."""
-        self.step_rule.build(np.dtype(self.simulator.dtype))
+        if self._inside is None:
+            self.optimiser.build(np.dtype(self.simulator.dtype))
+        elif self._inside.program is not None:
+            self._inside.program.build()
 
     @property
     def score(self) -> Score:
@@ -108,6 +180,10 @@ class Trainer:
         epochs = self.protocol.learning.epochs
         return ((len(self.simulator.layers) - self.layer) * epochs - self.epoch) * len(self.training)
 
+    def stop_layer(self) -> None:
+        """Let the active layer end its training with this epoch; for callbacks."""
+        self._stopped = True
+
     @one_blas_thread()
     def run_epoch(self, report: Report = lambda images, figures: None) -> None:
         """Train the active layer for one epoch and move the position on.
@@ -117,29 +193,37 @@ class Trainer:
         report : callable
             Called after each batch with its number of images and the figures to show.
         """
-        sums = {"training_loss": 0.0, "goodness_positive": 0.0, "goodness_negative": 0.0, "right_order": 0.0}
-        done = 0
-        batches = self.training.batches(self.protocol.learning.batch, self.simulator.streams["batches"])
-        contrasts = Ahead(map(self._contrast, batches))
-        for contrast in contrasts:
-            positive, negative = self._present(contrast)
-            if self.simulator.workers > 1:  # not before: presentations keep all threads busy
-                contrasts.begin()
-            change = modulated_hebbian(positive, negative, self.modulator)
-            step = self.step_rule(change, self._step_factor(done / len(self.training)))
-            self.simulator.layers[self.layer].learn(step)
-            done += len(positive)
-            sums["training_loss"] += self.modulator.loss(positive, negative).sum()
-            sums["goodness_positive"] += positive.goodness.sum()
-            sums["goodness_negative"] += negative.goodness.mean() * len(positive)
-            right, wrong = (self.modulator.score(responses) for responses in (positive, negative))
-            sums["right_order"] += (right > wrong.reshape(len(right), -1).max(axis=1)).sum()
-            report(len(positive), {"loss": sums["training_loss"] / done, "right order": sums["right_order"] / done})
+        sums: dict[str, float] = {}
+        done, ahead = 0, self.sampler.ahead(self)
+        batches = Ahead(self._shown())
+        for shown, spikes in batches:
+            if ahead:
+                batches.begin()
+            contrast: Contrast
+            if self._inside is not None:
+                contrast = self._inside.present(shown, spikes, done)
+            else:
+                responses = self._present(shown)
+                if self.simulator.workers > 1:  # not before: presentations keep all threads busy
+                    batches.begin()
+                contrast = self.sampler.contrast(self, shown, responses)
+                change = rule_change(self.rule, contrast, self.modulator)
+                self.simulator.layers[self.layer].learn(self.optimiser(change, self.schedule_factor(done)))
+            done += len(contrast)
+            for quantity, total in contrast.figures(self.modulator).items():
+                sums[quantity] = sums.get(quantity, 0.0) + total
+            for callback in self.protocol.callbacks:
+                callback.on_batch(self, contrast)
+            first, *_, last = sums
+            shown_last = last.replace("_", " ")
+            report(len(contrast), {"loss": sums[first] / done, shown_last: sums[last] / done})
+        self.epoch += 1
         for quantity, total in sums.items():
-            self._note(quantity, total / done)
+            self.note(quantity, total / done)
         if not self.protocol.unsupervised:
-            self._note(*self._measure_accuracy())
-        self._advance()
+            self.note(*self._measure_accuracy())
+        self.note("weight_deviation", self.simulator.layers[self.layer].crossbar.weights.std())
+        self._end_epoch()
 
     def evaluate(
         self,
@@ -151,60 +235,39 @@ class Trainer:
         evaluation = self.protocol.evaluation
         return accuracy(self.simulator, split, layers or evaluation.layers, self.score, evaluation.batch, report)
 
-    def _contrast(self, batch: Batch) -> _Contrast:
-        """Return the input of a batch and of its negatives."""
-        learning, streams = self.protocol.learning, self.simulator.streams
-        shape, shift = self.dataset.image_shape, self.protocol.data.shift
-        images = shift_images(batch.images, shape, shift, streams["shifts"])
-        if learning.negatives == "hybrid":
-            both = np.concatenate([images, hybrid_images(images, shape, streams["negatives"])])
-            labels, places = np.zeros(len(both), dtype=int), np.tile(batch.places, 2)
-            return _Contrast(self.simulator.inputs(both, labels), len(images), places, labels)
-        count = learning.wrong_labels
-        wrong = wrong_labels(batch.labels, streams["negatives"], self.protocol.network.classes, count)
-        labels = np.column_stack([batch.labels, wrong])
-        # All positive presentations, then each image's wrong labels: slices of the responses are not copied.
-        order = np.arange(labels.size).reshape(labels.shape)
-        order = np.append(order[:, 0], order[:, 1:])
-        inputs = self.simulator.inputs(images, labels).select(order)
-        return _Contrast(inputs, len(images), batch.places[order // (1 + count)], labels.ravel()[order])
+    def schedule_factor(self, done: int) -> float:
+        """Return what the schedule makes of the learning rate after so many images of the epoch."""
+        learning = self.protocol.learning
+        return learning.schedule((self.epoch + done / len(self.training)) / learning.epochs)
 
-    def _present(self, contrast: _Contrast) -> tuple[Responses, Responses]:
-        """Present a batch and its negatives; return the positive and the negative responses."""
-        learning, positives = self.protocol.learning, contrast.positives
+    def _shown(self):
+        """Yield what the batches of an epoch show, and the spikes for a program that presents them, if any."""
+        inside = self._inside
+        size = self.protocol.learning.batch if inside is None else inside.drawn_together
+        batches = self.training.batches(size, self.simulator.streams["batches"])
+        shown = (self.sampler.shown(self, batch) for batch in batches)
+        return ((one, None) for one in shown) if inside is None else inside.joined(shown)
+
+    def _present(self, shown: Shown) -> Responses:
+        """Return the active layer's responses to what a batch shows."""
         if self._frozen is None:
-            *below, responses = self.simulator.present_inputs(contrast.inputs, self.layer + 1)
+            *below, responses = self.simulator.present_inputs(shown.inputs, self.layer + 1)
             goodness_below = np.sum([response.goodness for response in below], axis=0)
         else:
-            responses, goodness_below = self._frozen.present(contrast.inputs, contrast.places, contrast.labels)
-        if learning.collaboration and self.layer:
-            responses = replace(responses, goodness_below=learning.collaboration * goodness_below)
-        positive, negative = responses.select(slice(None, positives)), responses.select(slice(positives, None))
-        if learning.negatives != "hardest":
-            return positive, negative
-        count = learning.wrong_labels
-        scores = self.modulator.score(negative).reshape(positives, count)
-        return positive, negative.select(np.arange(positives) * count + hardest(scores))
+            responses, goodness_below = self._frozen.present(shown.inputs, shown.indices, shown.labels)
+        if (weight := self.protocol.learning.collaboration) and self.layer:
+            responses = replace(responses, goodness_below=weight * goodness_below)
+        return responses
 
     @property
     def _frozen(self) -> FrozenLayers | None:
         """The frozen layers below the active one, if what they answer can be kept."""
         if self._frozen_below is None or self._frozen_below[0] != self.layer:
-            fits = FrozenLayers.fits(self.protocol, self.simulator, self.layer)
+            fits = choose([KEPT_SPIKES], needs_of_frozen_layers(self.protocol, self.simulator, self.layer))
             memory = self.protocol.engine.kept_spikes
             kept = FrozenLayers(self.simulator, self.layer, len(self.training), memory) if fits else None
             self._frozen_below = self.layer, kept
         return self._frozen_below[1]
-
-    def _new_step_rule(self) -> Plain:
-        learning = self.protocol.learning
-        return STEP_RULES[learning.step_rule](learning.step_size, self.simulator.workers)
-
-    def _step_factor(self, share_of_epoch: float) -> float:
-        """Return what the schedule makes of the step size."""
-        learning = self.protocol.learning
-        progress = (self.epoch + share_of_epoch) / learning.epochs
-        return cosine(progress) if learning.step_schedule == "cosine" else 1.0
 
     def _measure_accuracy(self) -> tuple[str, float]:
         """Measure after an epoch, on the layers trained so far; never on test images."""
@@ -217,19 +280,23 @@ class Trainer:
         batch = self.protocol.evaluation.batch
         return quantity, accuracy(self.simulator, split, trained or [self.layer], self.score, batch)
 
-    def _note(self, quantity: str, value: float) -> None:
-        self.history.append((self.epoch + 1, self.layer, quantity, float(value)))
+    def _start_layer(self, layer: int) -> None:
+        self.layer, self.epoch, self._stopped = layer, 0, False
+        self.optimiser = self.protocol.learning.made_optimiser
+        self.optimiser.threads = self.simulator.workers
 
-    def _advance(self) -> None:
-        self.epoch += 1
-        if self.epoch == self.protocol.learning.epochs:
-            self.layer, self.epoch = self.layer + 1, 0
-            self.step_rule = self._new_step_rule()
+    def _end_epoch(self) -> None:
+        for callback in self.protocol.callbacks:
+            callback.on_epoch(self)
+        if self._stopped or self.epoch == self.protocol.learning.epochs:
+            for callback in self.protocol.callbacks:
+                callback.on_layer(self)
+            self._start_layer(self.layer + 1)
 
     def last_epoch(self) -> dict[str, float]:
         """Return the quantities of the history's last epoch."""
-        position = self.history[-1][:2] if self.history else None
-        return {quantity: value for *where, quantity, value in self.history if tuple(where) == position}
+        position = self._history[-1][:2] if self._history else None
+        return {quantity: value for *where, quantity, value in self._history if tuple(where) == position}
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return the weights and device states of all layers by name, and the label codes."""
@@ -240,40 +307,56 @@ class Trainer:
         }
         return weights | {"codes": self.simulator.codes}
 
-    def _membranes(self) -> dict[str, np.ndarray]:
-        """Return the membranes that are carried over by name."""
-        layers = enumerate(self.simulator.layers)
-        return {f"membrane_{number}": layer.membrane for number, layer in layers if layer.membrane is not None}
-
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return everything that resuming needs: arrays and JSON-able values."""
-        arrays = self.weights() | self._membranes()
-        arrays |= {f"step_rule.{name}": array for name, array in self.step_rule.state.items()}
-        return arrays, {
+        layers = enumerate(self.simulator.layers)
+        arrays = {f"membrane_{number}": layer.membrane for number, layer in layers if layer.membrane is not None}
+        arrays |= {f"optimiser.{name}": array for name, array in self.optimiser.state.items()}
+        arrays |= {} if self._inside is None else {"eligibility": self._inside.trace.value}
+        arrays |= hooks.states(self.protocol.callbacks)
+        return self.weights() | arrays, {
             "layer": self.layer,
             "epoch": self.epoch,
-            "history": self.history,
+            "history": self._history,
             "streams": self.simulator.streams.state(),
             "presentations": self.simulator.presentations,
             "neuron_steps": self.simulator.neuron_steps,
+            "data": self.dataset.digest,
         }
 
     def restore(self, arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
-        """Put the trainer into a state that `state` returned; training then continues bit for bit."""
+        """Put the trainer into a state that `state` returned; training then continues bit for bit.
+
+        Raises
+        ------
+        CheckpointError
+            If the state was reached with other data.
+        """
+        if values.get("data", self.dataset.digest) != self.dataset.digest:
+            raise CheckpointError(
+                f"this run learned another data set than {self.dataset.name!r} as it is now: their contents differ"
+            )
         for number, layer in enumerate(self.simulator.layers):
             layer.crossbar.restore({name: arrays[f"{name}_{number}"] for name in layer.crossbar.state()})
             layer.membrane = arrays.get(f"membrane_{number}")
         self.simulator.codes[:] = arrays["codes"]
-        prefix = "step_rule."
-        self.step_rule.state = {
-            name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)
-        }
-        self.layer, self.epoch = values["layer"], values["epoch"]
+        self._start_layer(values["layer"])
+        self.epoch = values["epoch"]
+        for prefix in ("optimiser.", "step_rule."):  # the latter until version 0.3
+            named = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+            self.optimiser.state |= named
+        if self._inside is not None:
+            self._inside.trace.value[:] = arrays["eligibility"]
+        hooks.restore(self.protocol.callbacks, arrays)
         self._frozen_below = None
-        self.history = [tuple(row) for row in values["history"]]
+        self._history = [tuple(row) for row in values["history"]]
         self.simulator.streams.restore(values["streams"])
         self.simulator.presentations = values["presentations"]
         self.simulator.neuron_steps = values["neuron_steps"]
+
+    def _facts(self) -> dict[str, Any]:
+        position = {"protocol": self.protocol.name, "layer": self.layer, "epoch": self.epoch}
+        return position | self.simulator._facts()
 
 
 def _check_fit(protocol: Protocol, dataset: Dataset) -> None:
@@ -281,11 +364,7 @@ def _check_fit(protocol: Protocol, dataset: Dataset) -> None:
     for field, given, needed in (("pixels", network.pixels, pixels), ("classes", network.classes, dataset.classes)):
         if given != needed:
             raise ConfigurationError(f"network.{field} is {given}; data set {dataset.name!r} needs {needed}")
-    learning = protocol.learning
-    if learning.several_negatives and learning.candidates >= dataset.classes:
-        raise ConfigurationError(
-            f"learning.candidates is {learning.candidates}; there are only {dataset.classes - 1} wrong labels"
-        )
+    protocol.learning.made_negatives.check(dataset)
 
 
 def _split(protocol: Protocol, dataset: Dataset) -> tuple[Split, Split]:

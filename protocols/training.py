@@ -1,4 +1,4 @@
-"""Training and evaluating in a run directory: what the command line and scripts call."""
+"""Training and evaluating in a run directory: what `Trainer.fit`, the command line and studies call."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from brianff.data.named import load_dataset
 from brianff.data.split import Split
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.progress import Progress
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.digital_support import digital_support
-from brianff.protocols.polarity import RandomPolarityTrainer
-from brianff.protocols.readout import readout_accuracies
+from brianff.protocols.readout import GoodnessReadout, readout_accuracies
 from brianff.protocols.trainer import Trainer
 from brianff.storage.checkpoint import digest, load_checkpoint, save_checkpoint
 from brianff.storage.provenance import provenance
 from brianff.storage.run_directory import RunDirectory
 
-__all__ = ["evaluate", "measure", "open_trainer", "prepare", "resume", "train"]
+__all__ = ["evaluate", "fit", "measure", "open_trainer", "prepare", "resume", "train"]
 
 
 def prepare(protocol: Protocol, data_dir: Path | None = None) -> Trainer:
@@ -40,56 +38,42 @@ def prepare(protocol: Protocol, data_dir: Path | None = None) -> Trainer:
     BrianffError
         If the data are missing or damaged, or the protocol does not fit them.
     """
-    trainer = Trainer if protocol.learning.polarity == "both" else RandomPolarityTrainer
-    return trainer(protocol, load_dataset(protocol.data.dataset, data_dir))
+    return Trainer(protocol, data_dir=data_dir)
 
 
-def train(
-    trainer: Trainer, run: RunDirectory, progress: bool = True, after_epoch: Callable[[Trainer], None] | None = None
-) -> dict[str, Any]:
-    """Train from the start and evaluate.
-
-    Parameters
-    ----------
-    trainer : Trainer
-        From `prepare`.
-    run : RunDirectory
-        A new run directory; it receives configuration, history, checkpoints, log and summary.
-    progress : bool
-        Show a progress bar.
-    after_epoch : callable, optional
-        Called with the trainer after each epoch, before the checkpoint; it may add rows to its history.
-
-    Returns
-    -------
-    dict
-        The summary, as written to summary.json.
-
-    Raises
-    ------
-    NumericalError
-        If the integration diverges.
-    """
-    run.write_config(trainer.protocol.model_dump(mode="json"))
-    return _run(trainer, run, progress, {"compile": 0.0, "train": 0.0, "evaluate": 0.0}, after_epoch)
+def fit(trainer: Trainer, directory: str | Path | RunDirectory | None = None, progress: bool = True) -> dict[str, Any]:
+    """Train what is left to train and evaluate; see `Trainer.fit`."""
+    seconds = {"compile": 0.0, "train": 0.0, "evaluate": 0.0}
+    if directory is None:
+        return _run(trainer, None, progress, seconds)
+    run = directory if isinstance(directory, RunDirectory) else RunDirectory(Path(directory))
+    if run.started:
+        config = trainer.protocol.model_dump(mode="json")
+        if not _is_of(config, run.read_config()):
+            raise CheckpointError(f"{run.path} holds a run of another configuration: move it away, or name another")
+        if run.finished:
+            _restore(trainer, run)
+            return run.read_summary()
+        if run.checkpoint_path.exists():
+            seconds |= _restore(trainer, run)
+    else:
+        run.make(exist_ok=True)
+        run.write_config(trainer.protocol.model_dump(mode="json"))
+    return _run(trainer, run, progress, seconds)
 
 
-def resume(
-    run: RunDirectory,
-    data_dir: Path | None = None,
-    progress: bool = True,
-    after_epoch: Callable[[Trainer], None] | None = None,
-) -> dict[str, Any]:
+def train(trainer: Trainer, run: RunDirectory, progress: bool = True) -> dict[str, Any]:
+    """Train in a run directory and evaluate; see `Trainer.fit`."""
+    return fit(trainer, run, progress)
+
+
+def resume(run: RunDirectory, data_dir: Path | None = None, progress: bool = True) -> dict[str, Any]:
     """Continue a run from its last checkpoint: the result is bit for bit that of the uninterrupted run.
 
     A run without a checkpoint starts again. Errors are those of `prepare` and `train`, and a CheckpointError for a
     damaged checkpoint.
     """
-    trainer = prepare(Protocol(**run.read_config()), data_dir)
-    seconds = {"compile": 0.0, "train": 0.0, "evaluate": 0.0}
-    if run.checkpoint_path.exists():
-        seconds |= _restore(trainer, run)
-    return _run(trainer, run, progress, seconds, after_epoch)
+    return fit(prepare(Protocol(**run.read_config()), data_dir), run, progress)
 
 
 def open_trainer(run: RunDirectory, data_dir: Path | None = None) -> Trainer:
@@ -131,39 +115,46 @@ def measure(trainer: Trainer, progress: bool = True) -> dict[str, Any]:
 
 def _restore(trainer: Trainer, run: RunDirectory) -> dict[str, float]:
     arrays, values = load_checkpoint(run.checkpoint_path)
-    if not _is_of(trainer.protocol, values.get("protocol")):
+    if not _is_of(trainer.protocol.model_dump(mode="json"), values.get("protocol")):
         raise CheckpointError(f"{run.checkpoint_path} belongs to another configuration than the run's config.toml")
     trainer.restore(arrays, values)
     return values["seconds"]
 
 
-def _is_of(protocol: Protocol, described: Any) -> bool:
-    """Tell whether a checkpoint's description is that of a protocol; settings that came later have their defaults."""
+def _is_of(config: dict[str, Any], described: Any) -> bool:
+    """Tell whether a description is that of a protocol; settings that came later have their defaults.
+
+    Descriptions are compared as they are written: parts of a user's script have names only.
+    """
+    if not isinstance(described, dict):
+        return False
+    if _without_none(described) == _without_none(config):
+        return True
     try:
-        return Protocol(**described) == protocol
+        return Protocol(**described).model_dump(mode="json") == config
     except (ConfigurationError, TypeError):
         return False
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    return [_without_none(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _save(trainer: Trainer, run: RunDirectory, seconds: dict[str, float]) -> None:
     arrays, values = trainer.state()
     protocol = trainer.protocol.model_dump(mode="json")
     save_checkpoint(run.checkpoint_path, arrays, values | {"seconds": seconds, "protocol": protocol})
-    run.write_history(trainer.history)
+    run.write_history(trainer.history.itertuples(index=False, name=None))
 
 
-def _run(
-    trainer: Trainer,
-    run: RunDirectory,
-    progress: bool,
-    seconds: dict[str, float],
-    after_epoch: Callable[[Trainer], None] | None = None,
-) -> dict[str, Any]:
-    protocol = trainer.protocol
+def _run(trainer: Trainer, run: RunDirectory | None, progress: bool, seconds: dict[str, float]) -> dict[str, Any]:
+    protocol, log = trainer.protocol, None if run is None else run.log
     training_part = trainer.training.first(protocol.evaluation.training_images)
-    evaluated = len(trainer.held_out) + (0 if protocol.unsupervised else len(training_part))
+    evaluated = len(trainer.held_out) + (len(training_part) if protocol.readout is GoodnessReadout else 0)
     total = trainer.images_left + evaluated
-    with Progress(total, run.log, enabled=progress, unit="images") as bar:
+    with Progress(total, log, enabled=progress, unit="images") as bar:
         with _timed(seconds, "compile"):
             bar.stage("compiling (only the first time; compiled code is kept)")
             _warm_up(trainer)
@@ -176,11 +167,9 @@ def _run(
             bar.stage(f"training layer {trainer.layer}, epoch {trainer.epoch + 1} of {protocol.learning.epochs}")
             with _timed(seconds, "train"):
                 trainer.run_epoch(report)
-            if after_epoch is not None:
-                with _timed(seconds, "evaluate"):
-                    after_epoch(trainer)
-            run.log.info("; ".join(f"{quantity} {value:.4g}" for quantity, value in trainer.last_epoch().items()))
-            _save(trainer, run, seconds)
+            if run is not None:
+                run.log.info("; ".join(f"{quantity} {value:.4g}" for quantity, value in trainer.last_epoch().items()))
+                _save(trainer, run, seconds)
         with _timed(seconds, "evaluate"):
             bar.stage("evaluating")
             parts = {_held_out_name(trainer): trainer.held_out, "train_accuracy": training_part}
@@ -188,7 +177,7 @@ def _run(
     summary = _identity(trainer) | {
         **accuracies,
         "neurons": [layer.neurons for layer in protocol.network.layers],
-        "devices": [layer.device.preset if layer.device else "none" for layer in protocol.network.layers],
+        "devices": [layer.device.name if layer.device else "none" for layer in protocol.network.layers],
         "epochs": protocol.learning.epochs,
         "presentations": trainer.simulator.presentations,
         "neuron_steps": trainer.simulator.neuron_steps,
@@ -200,8 +189,11 @@ def _run(
         "weights_digest": digest(trainer.weights()),
     }
     summary |= provenance()
-    run.write_summary(summary)
-    run.log.info(", ".join(f"{name} {np.round(value, 4)}" for name, value in accuracies.items()))
+    for callback in protocol.callbacks:
+        callback.on_evaluation(trainer, summary)
+    if run is not None:
+        run.write_summary(summary)
+        run.log.info(", ".join(f"{name} {np.round(value, 4)}" for name, value in accuracies.items()))
     return summary
 
 
@@ -210,7 +202,7 @@ def _accuracies(trainer: Trainer, parts: dict[str, Split], report: Callable[[int
 
     Of several layers, also what each alone reaches on the held-out images.
     """
-    if trainer.protocol.unsupervised:
+    if trainer.protocol.readout is not GoodnessReadout:
         return readout_accuracies(trainer, report)
     accuracies: dict[str, Any] = {name: trainer.evaluate(split, report) for name, split in parts.items()}
     layers = range(len(trainer.simulator.layers))

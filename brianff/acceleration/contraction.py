@@ -8,7 +8,7 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, issparse
 
 from brianff.acceleration.matrix_products import one_blas_thread, product
 from brianff.acceleration.threads import share
@@ -39,6 +39,9 @@ def contract(
         As in `Input.presynaptic`.
     """
     pulses = [one for one in inputs if isinstance(one, PulseInput)]
+    if len(inputs) == 1 and not (pulses and len(pulses[0]) > len(pulses[0].image_part)):
+        factor = postsynaptic[0]
+        return _contract_one(inputs[0], (modulators[0] * factor).astype(factor.dtype, copy=False), pulse_response)
     if len(pulses) == len(inputs):
         return _contract_pulses(pulses, modulators, postsynaptic)
     factors = zip(inputs, modulators, postsynaptic, strict=True)
@@ -48,9 +51,11 @@ def contract(
 
 def _contract_one(one: Input, factor: np.ndarray, pulse_response: np.ndarray) -> np.ndarray:
     """Return the contraction of one input with its modulated postsynaptic factor."""
-    if isinstance(one, PulseInput):
+    if isinstance(one, PulseInput) and len(one) > len(one.image_part):
         return _contract_pulses([one], [np.ones((1, 1))], [factor])
     presynaptic = one.presynaptic(pulse_response)
+    if issparse(presynaptic):
+        return presynaptic.T @ factor
     if factor.dtype == np.float32:  # twice as fast as a product of both types
         presynaptic = presynaptic.astype(np.float32, copy=False)
     return product(presynaptic.T, factor, one.threads)

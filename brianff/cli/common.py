@@ -1,4 +1,4 @@
-"""What the commands share: their options, tables, errors, and how work is stopped and begun again."""
+"""What the commands share: their options, tables, errors, and how work is stopped and resumed."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ StudyOut = Annotated[
     Path | None, typer.Option("--out", help="Directory of the study (default: runs/study-NAME, or -NAME-quick).")
 ]
 Seeds = Annotated[str, typer.Option("--seeds", metavar="N,...", help="Seeds, one run each.")]
+Imports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import",
+        metavar="MODULE",
+        help="Import a module, by its dotted name or the path of its .py file, that registers parts of your own.",
+    ),
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
 
@@ -36,6 +44,12 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def some_names(option: str, text: str) -> list[str]:
+    if not names(text):
+        raise ConfigurationError(f"{option} is {text!r}; it takes one name or several, separated by commas")
+    return names(text)
+
+
 def whole_numbers(option: str, text: str) -> list[int]:
     given = names(text)
     if not given or not all(name.isdecimal() for name in given):
@@ -45,12 +59,12 @@ def whole_numbers(option: str, text: str) -> list[int]:
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """Say how to go on when several runs are stopped by Ctrl-C or SIGTERM."""
+    """Say how to resume when several runs are stopped by Ctrl-C or SIGTERM."""
     before = signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     except KeyboardInterrupt as stop:
-        typer.echo("brianff: stopped; the same command goes on with what is missing", err=True)
+        typer.echo("brianff: stopped; the same command resumes, with what is missing", err=True)
         raise typer.Exit(143 if isinstance(stop, Terminated) else 130) from None
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from brianff.cli.common import DataDirectory, Out, Run, Terminated, print_table, results, terminate
+from brianff.cli.common import DataDirectory, Imports, Out, Run, Terminated, print_table, results, terminate
 from brianff.errors import ConfigurationError
+from brianff.imports import check, import_parts
 
 if TYPE_CHECKING:
     from brianff.protocols.configuration import Protocol
+    from brianff.protocols.trainer import Trainer
     from brianff.storage.run_directory import RunDirectory
 
 app = typer.Typer()
@@ -43,53 +45,72 @@ def train(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. learning.epochs=3.")
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
+        Path | None, typer.Option("--resume", metavar="RUN", help="Resume a run that was stopped.")
     ] = None,
+    imports: Imports = None,
 ) -> None:
-    """Train a protocol, or go on with a run."""
+    """Train a protocol, or resume a run."""
     if (protocol is None) == (resume is None):
         raise ConfigurationError("train takes either a PROTOCOL or --resume RUN")
     if resume is not None:
         if seed is not None or settings:
             raise ConfigurationError("--resume takes --seed and --set from the run: leave them out")
-        _resume(resume, data_dir)
+        _resume(resume, data_dir, imports)
     if protocol is not None:
-        from brianff.protocols.configuration import load_protocol
-
         seed_setting = [] if seed is None else [f"seed={seed}"]
-        _train(load_protocol(protocol, [*(settings or ()), *seed_setting]), out, data_dir)
+        _train(_protocol(protocol, [*(settings or ()), *seed_setting], imports), out, data_dir, imports)
 
 
-def _train(protocol: Protocol, out: Path, data_dir: Path | None) -> None:
+def _protocol(name: str, settings: list[str], imports: list[str] | None) -> Protocol:
+    """Return a protocol that knows the parts of the modules to import, and remembers the modules."""
+    from brianff.protocols.configuration import load_protocol
+
+    imported = import_parts(imports or ())
+    protocol = load_protocol(name, settings)
+    check(protocol.imports, imported)
+    return protocol.replace(imports=imported)
+
+
+def _open(path: Path, imports: list[str] | None) -> RunDirectory:
+    """Return a run, once the modules with which it was made are imported again."""
+    from brianff.storage.run_directory import RunDirectory
+
+    run = RunDirectory.open(path)
+    check(run.read_config().get("imports", {}), import_parts(imports or ()))
+    return run
+
+
+def _train(protocol: Protocol, out: Path, data_dir: Path | None, imports: list[str] | None = None) -> None:
     from brianff.protocols import training
     from brianff.storage.run_directory import RunDirectory
 
     trainer = training.prepare(protocol, data_dir)  # what cannot be trained leaves no run directory
     run = RunDirectory.create(out, protocol.name, protocol.seed)
-    with _resumable(run, data_dir):
+    with _resumable(run, data_dir, imports):
         summary = training.train(trainer, run)
-    _finish(run, summary, data_dir)
+    _finish(run, trainer, summary)
 
 
-def _resume(path: Path, data_dir: Path | None) -> None:
+def _resume(path: Path, data_dir: Path | None, imports: list[str] | None) -> None:
     from brianff.protocols import training
-    from brianff.storage.run_directory import RunDirectory
+    from brianff.protocols.configuration import Protocol
 
-    run = RunDirectory.open(path)
-    with _resumable(run, data_dir):
-        summary = training.resume(run, data_dir)
-    _finish(run, summary, data_dir)
+    run = _open(path, imports)
+    with _resumable(run, data_dir, imports):
+        trainer = training.prepare(Protocol(**run.read_config()), data_dir)
+        summary = training.train(trainer, run)
+    _finish(run, trainer, summary)
 
 
-def _finish(run: RunDirectory, summary: dict[str, Any], data_dir: Path | None) -> None:
+def _finish(run: RunDirectory, trainer: Trainer, summary: dict[str, Any]) -> None:
     from brianff.analysis.report import write_figures
 
-    write_figures(run, data_dir)
+    write_figures(trainer, run.path)
     print_table([*results(summary), ("run directory", str(run.path))])
 
 
 @contextmanager
-def _resumable(run: RunDirectory, data_dir: Path | None) -> Iterator[None]:
+def _resumable(run: RunDirectory, data_dir: Path | None, imports: list[str] | None) -> Iterator[None]:
     """Say how to resume when the work inside is stopped by Ctrl-C or SIGTERM."""
     before = signal.signal(signal.SIGTERM, terminate)
     try:
@@ -98,6 +119,7 @@ def _resumable(run: RunDirectory, data_dir: Path | None) -> Iterator[None]:
         if run.checkpoint_path.exists():
             command = ["brianff", "train", "--resume", str(run.path)]
             command += ["--data-dir", str(data_dir)] if data_dir else []
+            command += [part for name in imports or () for part in ("--import", name)]
             typer.echo(f"brianff: stopped; resume with: {shlex.join(command)}", err=True)
         else:
             typer.echo(f"brianff: stopped before the first checkpoint; start again ({run.path} is unused)", err=True)
@@ -120,40 +142,40 @@ def evaluate(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, with --weights.")
     ] = None,
+    imports: Imports = None,
 ) -> None:
     """Measure the accuracy of a trained run, which stays as it is, or of weights that were trained elsewhere."""
     if (run is None) == (protocol is None) or (protocol is None) != (weights is None):
         raise ConfigurationError("evaluate takes either a RUN, or --protocol PROTOCOL and --weights FILE.npz")
-    from brianff.protocols import training
-    from brianff.storage.run_directory import RunDirectory
-
     if run is not None:
-        print_table(results(training.evaluate(RunDirectory.open(run), data_dir)))
+        from brianff.protocols import training
+
+        print_table(results(training.evaluate(_open(run, imports), data_dir)))
     if protocol is not None and weights is not None:
-        from brianff.protocols.configuration import load_protocol
         from brianff.protocols.foreign import evaluate_weights
 
-        made, summary = evaluate_weights(load_protocol(protocol, settings or ()), weights, out, data_dir)
+        described = _protocol(protocol, settings or [], imports)
+        made, summary = evaluate_weights(described, weights, out, data_dir)
         print_table([*results(summary), ("run directory", str(made.path))])
 
 
 @app.command()
-def plot(run: Run, data_dir: DataDirectory = None) -> None:
+def plot(run: Run, data_dir: DataDirectory = None, imports: Imports = None) -> None:
     """Write a run's figures."""
     from brianff.analysis.report import write_figures
-    from brianff.storage.run_directory import RunDirectory
+    from brianff.protocols.training import open_trainer
 
-    for path in write_figures(RunDirectory.open(run), data_dir):
+    for path in write_figures(open_trainer(_open(run, imports), data_dir), run):
         typer.echo(path)
 
 
 @app.command()
-def energy(run: Run, data_dir: DataDirectory = None) -> None:
+def energy(run: Run, data_dir: DataDirectory = None, imports: Imports = None) -> None:
     """Measure where a run's energy goes; write energy.json and a figure into the run directory."""
     from brianff.analysis.energy import ledger_rows, write_ledger
-    from brianff.storage.run_directory import RunDirectory
+    from brianff.protocols.training import open_trainer
 
-    entries = write_ledger(RunDirectory.open(run), data_dir)
+    entries = write_ledger(open_trainer(_open(run, imports), data_dir), run)
     print_table(ledger_rows(entries))
     for note in entries["notes"]:
         typer.echo(f"note: {note}")

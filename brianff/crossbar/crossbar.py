@@ -114,7 +114,7 @@ class DeviceCrossbar(Crossbar):
         self.device = device
         self._streams, self._stream = streams, f"pulses {number}"
         generator = streams[f"devices {number}"]
-        self.devices = DeviceArray(device.physics, weights.size, generator)
+        self.devices = DeviceArray(device, weights.size, generator)
         self.devices.stick(device.stuck_on, device.stuck_off, device.stuck_anywhere, generator)
         self.bound = self.full_scale = bound
         self.weights = np.empty(weights.shape)

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from brianff.equations.devices import pulse_responses
+from brianff.description.device import Device
 
 __all__ = ["DeviceArray"]
 
@@ -22,8 +22,8 @@ class DeviceArray:
 
     Parameters
     ----------
-    physics : dict of str to float
-        Parameters in SI units.
+    device : Device
+        Its stuck shares are not looked at: see `stick`.
     pairs : int
     generator : numpy.random.Generator
         Draws what differs from device to device.
@@ -40,11 +40,10 @@ class DeviceArray:
         Lower and upper end of each device's range; None: 0 and 1. A stuck device has a range of zero width.
     """
 
-    def __init__(self, physics: dict[str, float], pairs: int, generator: np.random.Generator):
-        self.physics = physics
-        responses = pulse_responses(physics)
-        self.continuous = responses is None
-        self.responses = responses or ()
+    def __init__(self, device: Device, pairs: int, generator: np.random.Generator):
+        self.physics = physics = device.physics
+        self.responses = device.responses
+        self.continuous = not self.responses
         shape = (2, pairs)
         # Single precision: a device's noise is far above it, and programming is bound by memory.
         self._type = np.float64 if self.continuous else np.float32
@@ -65,7 +64,8 @@ class DeviceArray:
             common, difference = 1 + normal(p["device_spread"]), normal(p["asymmetry_spread"])
             self._factors = [np.maximum(common + difference, 0), np.maximum(common - difference, 0)]
         if p["bound_spread"]:
-            ends = normal(p["bound_spread"]), 1 + normal(p["bound_spread"])
+            half = 0.5 * p["bound_spread_difference"]
+            ends = normal(p["bound_spread"] - half), 1 + normal(p["bound_spread"] + half)
             self._set_bounds(np.maximum(np.minimum(*ends), -p["G_off"] / self.span), np.maximum(*ends))
 
     def _set_bounds(self, lower: np.ndarray, upper: np.ndarray) -> None:
@@ -203,10 +203,12 @@ class DeviceArray:
         """
         p = self.physics
         relative = np.clip(self.conductances / p["G_on"], 1e-7, None)
-        exponent = p["drift_exponent"] - p["drift_slope"] * np.log(relative)
-        exponent = np.clip(exponent, p["drift_least"], p["drift_most"])
-        exponent += p["drift_spread"] * generator.standard_normal(exponent.shape)
-        kept = (1 + seconds / p["drift_start"]) ** -np.maximum(exponent, 0)
+        distance = -np.log(relative)
+        mean = np.clip(p["drift_exponent"] + p["drift_slope"] * distance, p["drift_least"], p["drift_most"])
+        spread = p["drift_spread"] + p["drift_spread_slope"] * distance
+        spread = np.clip(spread, p["drift_spread_least"], p["drift_spread_most"])
+        exponent = np.abs(mean + spread * generator.standard_normal(mean.shape))
+        kept = (1 + seconds / p["drift_start"]) ** -exponent
         drifted = (relative * p["G_on"] * kept - p["G_off"]) / self.span
         if self.bounds is not None:
             drifted = np.where(self.bounds[0] < self.bounds[1], drifted, self.state)

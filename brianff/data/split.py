@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,11 +14,11 @@ __all__ = ["Batch", "Dataset", "Split"]
 
 @dataclass(frozen=True)
 class Batch:
-    """Some images of a split: intensities (images, pixels) in [0, 1], labels and places in the split (images,)."""
+    """Some images of a split: intensities (images, pixels) in [0, 1], labels and indices in the split (images,)."""
 
     images: np.ndarray
     labels: np.ndarray
-    places: np.ndarray
+    indices: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -75,3 +77,10 @@ class Dataset:
     image_shape: tuple[int, int]
     classes: int
     licence: str
+
+    @cached_property
+    def digest(self) -> str:
+        checksum = hashlib.sha256()
+        for part in (self.train, self.test):
+            checksum.update(part.images.tobytes() + part.labels.tobytes())
+        return checksum.hexdigest()

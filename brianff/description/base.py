@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -36,16 +37,27 @@ class Description(BaseModel):
     @classmethod
     def _understand_old_names(cls, values: Any) -> Any:
         old = cls.renamed.keys() & values.keys() if isinstance(values, dict) else ()
+        if not old:
+            return values
         # Where both names are given, the old one was set on top of a file.
-        return {key: value for key, value in values.items() if key not in old} | {
-            cls._new_name(name): values[name] for name in old
-        }
+        kept = {key: value for key, value in values.items() if key not in old}
+        return kept | {cls._new_name(name): values[name] for name in old}
 
     @classmethod
     def _new_name(cls, old: str) -> str:
         new = cls.renamed[old]
         warnings.warn(f"{old} is now {new}; the old name goes with version 0.3", DeprecationWarning, stacklevel=3)
         return new
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Show what differs from the defaults, and parts by their names."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if value != field.get_default(call_default_factory=True):
+                yield name, value if isinstance(value, BaseModel) else getattr(value, "name", value)
+
+    def __str__(self) -> str:
+        return repr(self)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, validated again."""
@@ -64,6 +76,7 @@ def describe_errors(error: ValidationError, model: type[BaseModel]) -> str:
             lines.append(f"{field} is missing")
         else:
             message = item["msg"].removeprefix("Value error, ")
-            given = "" if isinstance(item["input"], dict) else f" (given: {item['input']!r})"
+            told = isinstance(item["input"], dict) or isinstance(item.get("ctx", {}).get("error"), ConfigurationError)
+            given = "" if told else f" (given: {item['input']!r})"
             lines.append(f"{field}: {message}{given}")
     return "; ".join(lines)

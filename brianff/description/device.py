@@ -1,22 +1,33 @@
-"""Description of synaptic devices: a preset, what differs from it, faults, and how devices are programmed."""
+"""Description of synaptic devices: a preset or law, what differs from it, faults, and how devices are programmed."""
 
 from __future__ import annotations
 
-import math
+import tomllib
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
 from brianff.description.base import Description
-from brianff.description.quantities import parse_like
-from brianff.equations.devices import DEVICES
+from brianff.description.parts import DEVICES, LAWS, part
+from brianff.description.pulse_table import read_pulses
+from brianff.description.quantities import as_text, parse_like
+from brianff.equations.devices import IDEAL, DeviceLaw, DevicePreset
+from brianff.equations.pulse_response import PulseResponse
+from brianff.errors import ConfigurationError
 
 __all__ = ["Device"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
-_OF_EITHER_SIGN = ("nonlinearity_up", "nonlinearity_down", "programming_error_linear", "programming_error_square")
+
+def _law(value: Any) -> DeviceLaw | None:
+    try:
+        return None if value is None else LAWS.make(LAWS.find(value))
+    except TypeError:
+        raise ValueError(f"law {value!r} is more than its name: a table of pulses is read by `file`") from None
 
 
 class Device(Description):
@@ -24,10 +35,13 @@ class Device(Description):
 
     Parameters
     ----------
-    preset : str
-        Name of a device in `brianff.equations.devices`: "ideal", "linear", "ecram", "reram-es", "ag-a-si", "pcm".
-    parameters : dict of str to str or float
-        Single parameters that replace those of the preset, with units as text: {"G_on": "10 uS", "cycle_spread": 0.1}.
+    preset : DevicePreset or str
+        A device, or the name of one: see `brianff devices`.
+    law : DeviceLaw, str or None
+        A law of pulses, or the name of one, in place of a preset: all parameters start from the law's defaults.
+    parameters : dict of str to quantity or float
+        Single parameters that replace those of the preset: {"G_on": 10 * uS, "cycle_spread": 0.1}, in TOML as text,
+        "10 uS".
     programming : {"open-loop", "program-and-verify"}
         `open-loop`: pulses in proportion to the wanted change, their number rounded at random. `program-and-verify`:
         after that each weight is read and corrected, up to `verify_rounds` times.
@@ -37,46 +51,106 @@ class Device(Description):
         `nonlinearity`: each device is read first, and the number of pulses allows for the mean law's step there.
     stuck_on, stuck_off, stuck_anywhere : float
         Share of devices that are stuck at the upper end, the lower end, or at a random state of their range.
+    file : str or Path, optional
+        A file that is read once, in place of a preset and a law: measured pulse trains (see `from_table`), or TOML
+        (`*.toml`) with keys of a device. What was read becomes part of the description.
     """
 
-    preset: str = "ideal"
-    parameters: dict[str, str | float] = Field(default_factory=dict)
+    preset: Annotated[Any, *part(DEVICES)] = IDEAL
+    law: Annotated[Any, PlainValidator(_law), PlainSerializer(lambda law: law and LAWS.describe(law))] = None
+    parameters: Annotated[dict[str, Any], PlainSerializer(as_text)] = Field(default_factory=dict)
     programming: Literal["open-loop", "program-and-verify"] = "open-loop"
-    verify_rounds: int = Field(5, ge=1)
+    verify_rounds: int = Field(default=5, ge=1)
     compensation: Literal["none", "nonlinearity"] = "none"
     stuck_on: Share = 0.0
     stuck_off: Share = 0.0
     stuck_anywhere: Share = 0.0
 
+    @classmethod
+    def from_table(cls, pulses: str | Path | Mapping[str, Any], **fields: Any) -> Self:
+        """Return devices that follow measured pulse trains, without a formula.
+
+        Parameters
+        ----------
+        pulses : str, Path, pandas.DataFrame or mapping of str to array
+            A CSV file, or its columns: `direction` ("up" or "down"), `pulse` (number of pulses so far) and
+            `conductance_S` (or another unit: `conductance_uS`). Rows of the same direction and pulse, of several
+            devices and cycles, are averaged; their spread is not taken over: give it as a parameter.
+        **fields
+            Other fields of the description.
+
+        Raises
+        ------
+        ConfigurationError
+            If a column is missing, a value is no number or negative, or a train has no course to follow.
+        """
+        law, ends = read_pulses(pulses)
+        return cls(law=law, parameters=ends | fields.pop("parameters", {}), **fields)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_file(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("file") is None:
+            return values
+        values = dict(values)
+        path = Path(values.pop("file"))
+        if path.suffix == ".toml":
+            try:
+                content = tomllib.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                raise ConfigurationError(f"device.file {str(path)!r} cannot be read: {error}") from None
+        else:
+            law, ends = read_pulses(path)
+            content = {"law": law, "parameters": ends}
+        parameters = {**content.get("parameters", {}), **values.get("parameters", {})}
+        return {**values, "preset": IDEAL, "law": None, **content, "parameters": parameters}
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.preset not in DEVICES:
-            raise ValueError(f"preset is {self.preset!r}; known: {', '.join(DEVICES)}")
-        physics = self.physics
-        for name, value in physics.items():
-            if not math.isfinite(value) or (value < 0 and name not in _OF_EITHER_SIGN):
-                raise ValueError(f"parameters.{name} is {value:g}; it must be finite and not negative")
-            if name.startswith(("levels", "decay")) and value <= 0:
-                raise ValueError(f"parameters.{name} is {value:g}; it must be positive")
-            if name.startswith("nonlinearity") and abs(value) > 9.5:
-                raise ValueError(f"parameters.{name} is {value:g}; it must lie between -9.5 and 9.5")
-            if name.startswith(("slope", "step")) and value > 1:
-                raise ValueError(f"parameters.{name} is {value:g}; it must lie between 0 and 1")
-        if physics["G_on"] <= physics["G_off"]:
+        defaults = self.base.parameters
+        for name, value in self.parameters.items():
+            if name not in defaults:
+                raise ValueError(f"device {self.name!r} has no parameter {name!r}; known: {', '.join(defaults)}")
+            try:
+                self.parameters[name] = parse_like(value, defaults[name].value)
+            except ValueError as error:
+                raise ValueError(f"parameters.{name}: {error}") from None
+        for name, value in self.physics.items():
+            if value not in defaults[name].range:
+                raise ValueError(f"parameters.{name} is {value:g}; it must {defaults[name].range.rule}")
+        if self.physics["G_on"] <= self.physics["G_off"]:
             raise ValueError("parameters.G_on must be larger than G_off")
+        _ = self.responses  # a law that does not work is told now
         if self.stuck_on + self.stuck_off + self.stuck_anywhere > 1:
             raise ValueError("stuck_on, stuck_off and stuck_anywhere together exceed 1")
         return self
 
+    @property
+    def base(self) -> DevicePreset:
+        """The preset; that of a law has the law's default parameters."""
+        return self.preset if self.law is None else self.law.preset(self.law.name, "parameters of one's own")
+
+    @property
+    def name(self) -> str:
+        """Name of the preset or law."""
+        return self.base.name
+
     @cached_property
     def physics(self) -> dict[str, float]:
-        """Parameters of the device in SI units: the preset with the description's own values."""
-        values = DEVICES[self.preset].namespace()
-        for name, value in self.parameters.items():
-            if name not in values:
-                raise ValueError(f"device {self.preset!r} has no parameter {name!r}; known: {', '.join(values)}")
-            try:
-                values[name] = parse_like(str(value), values[name])
-            except ValueError as error:
-                raise ValueError(f"parameters.{name}: {error}") from None
-        return {name: float(value) for name, value in values.items()}
+        """Parameters of the device in SI units: those of the preset with the description's own values."""
+        return {name: float(value) for name, value in (self.base.namespace() | self.parameters).items()}
+
+    @cached_property
+    def responses(self) -> tuple[PulseResponse, ...]:
+        """Responses of the mean device to pulses up and down; none: any change in one pulse."""
+        law = self.base.law
+        try:
+            return law.responses(self.physics)
+        except TypeError as error:
+            raise ValueError(f"law {law.name!r}: its parameters are no arguments of its response: {error}") from None
+
+    def pulse_energy(self, direction: Literal["up", "down"]) -> float:
+        """Return the energy (joule) of a pulse in the middle of the range."""
+        p = self.physics
+        heat = p[f"write_voltage_{direction}"] ** 2 * p[f"write_time_{direction}"] * (p["G_on"] + p["G_off"]) / 2
+        return p["write_energy"] or heat

@@ -29,7 +29,7 @@ class InputEncoding(Description):
     """Name in files, as `kind`."""
     repeatable: ClassVar[bool] = True
     """Whether the same intensities give the same spikes each time."""
-    steps: int = Field(20, ge=1)
+    steps: int = Field(default=20, ge=1)
 
     def spikes(self, intensities: np.ndarray, generator: np.random.Generator) -> np.ndarray | csr_matrix:
         """Return the spikes of the input units.
@@ -85,10 +85,10 @@ class RateEncoding(InputEncoding):
     """
 
     name: ClassVar[str] = "rate"
-    steps: int = Field(23, ge=1)
+    steps: int = Field(default=23, ge=1)
     repeatable: ClassVar[bool] = False
     maximum_probability: Probability = 0.25
-    rest_steps: int = Field(0, ge=0)
+    rest_steps: int = Field(default=0, ge=0)
 
     def spikes(self, intensities, generator):
         """Draw for the units of some intensity only: four of five pixels of a handwritten digit are black."""

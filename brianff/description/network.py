@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import brian2
-from pydantic import Field, PlainSerializer, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
+from brianff.describing import Described, layer_table
 from brianff.description.base import Description
 from brianff.description.device import Device
 from brianff.description.encodings import Encoding, PulseEncoding
 from brianff.description.parts import Neuron, Synapse
 from brianff.description.quantities import Current, Time, as_text, parse_like
 from brianff.equations import MIF
+from brianff.equations.devices import DevicePreset
 from brianff.equations.semi_implicit import METHODS
 from brianff.equations.synapse import ALPHA
 
@@ -20,6 +23,11 @@ __all__ = ["LabelCode", "Layer", "Network"]
 
 Positive = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+def _device(value: Any) -> Any:
+    """Let a preset, or the name of one, stand for a device of it."""
+    return {"preset": value} if isinstance(value, str | DevicePreset) else value
 
 
 class LabelCode(Description):
@@ -39,8 +47,8 @@ class LabelCode(Description):
     """
 
     placement: Literal["append", "pixels", "code"] = "append"
-    strength: float = Field(1.0, ge=0)
-    bits: int = Field(100, ge=1)
+    strength: float = Field(default=1.0, ge=0)
+    bits: int = Field(default=100, ge=1)
     density: Probability = 0.3
 
 
@@ -73,7 +81,7 @@ class Layer(Description):
         Standard deviation of the initial normal weights.
     weight_bound : float or None
         Weights are kept in [-weight_bound, weight_bound]; None: unbounded, or 1 with devices.
-    device : Device or None
+    device : Device, DevicePreset, str or None
         What the synapses are made of: each weight is the difference of two such devices, weight_bound at their full
         range. None: ideal weights, plain numbers without devices.
     membrane : {"reset", "carried"}
@@ -83,7 +91,7 @@ class Layer(Description):
     """
 
     renamed: ClassVar[dict[str, str]] = {"current": "current_scale"}
-    neurons: int = Field(512, ge=1)
+    neurons: int = Field(default=512, ge=1)
     neuron: Neuron = MIF
     preset: str | None = None
     parameters: Annotated[dict[str, Any], PlainSerializer(as_text)] = Field(default_factory=dict)
@@ -93,9 +101,9 @@ class Layer(Description):
     synapse_time_constant: Time = 4 * brian2.us
     initial_weight_deviation: Positive = 0.02
     weight_bound: Positive | None = None
-    device: Device | None = None
+    device: Annotated[Device | None, BeforeValidator(_device)] = None
     membrane: Literal["reset", "carried"] = "reset"
-    winners: int | None = Field(None, ge=1)
+    winners: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _few_winners(self) -> Self:
@@ -122,7 +130,7 @@ class Layer(Description):
         return self
 
 
-class Network(Description):
+class Network(Described, Description):
     """A feedforward network: encoding of images and labels, and one or more layers.
 
     Parameters
@@ -142,11 +150,11 @@ class Network(Description):
         are stable at small time steps only.
     """
 
-    pixels: int = Field(784, ge=1)
-    classes: int = Field(10, ge=2)
+    pixels: int = Field(default=784, ge=1)
+    classes: int = Field(default=10, ge=2)
     encoding: Encoding = PulseEncoding()
     label: LabelCode = LabelCode()
-    layers: tuple[Layer, ...] = (Layer(),)
+    layers: Annotated[Sequence[Layer], AfterValidator(tuple)] = (Layer(),)
     time_step: Time = 1 * brian2.us
     method: str = "semi_implicit"
 
@@ -159,7 +167,7 @@ class Network(Description):
 
     @field_validator("layers")
     @classmethod
-    def _at_least_one(cls, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    def _at_least_one(cls, layers: Sequence[Layer]) -> Sequence[Layer]:
         if not layers:
             raise ValueError("a network has at least one layer")
         if layers[0].synapse.analog:
@@ -182,3 +190,10 @@ class Network(Description):
     def rest_steps(self) -> int:
         """Steps of silence before each presentation."""
         return getattr(self.encoding, "rest_steps", 0)
+
+    def _facts(self) -> dict[str, Any]:
+        layers = " -> ".join(f"{layer.neurons} {layer.neuron.name}" for layer in self.layers)
+        encoding = f"{self.encoding.name}, {self.encoding.steps} steps of {self.time_step}"
+        return {"inputs": self.inputs, "classes": self.classes, "layers": layers, "encoding": encoding}
+
+    _table = layer_table

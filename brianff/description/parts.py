@@ -9,12 +9,17 @@ from pydantic import PlainSerializer, PlainValidator
 from brianff.equations import NEURONS as _NEURONS
 from brianff.equations import SYNAPSES as _SYNAPSES
 from brianff.equations import NeuronModel, SynapseModel
+from brianff.equations.devices import DEVICES as _DEVICES
+from brianff.equations.devices import LAWS as _LAWS
+from brianff.equations.devices import DeviceLaw, DevicePreset
 from brianff.registry import Registry
 
-__all__ = ["NEURONS", "SYNAPSES", "Neuron", "Synapse", "part"]
+__all__ = ["DEVICES", "LAWS", "NEURONS", "SYNAPSES", "Neuron", "Synapse", "part"]
 
 NEURONS = Registry("neuron", NeuronModel, _NEURONS)
 SYNAPSES = Registry("synapse", SynapseModel, _SYNAPSES)
+LAWS = Registry("law", DeviceLaw, _LAWS)
+DEVICES = Registry("device", DevicePreset, _DEVICES)
 
 
 def part(registry: Registry) -> Any:

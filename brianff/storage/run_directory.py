@@ -9,6 +9,7 @@ import logging
 import re
 import tomllib
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from itertools import count
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import tomli_w
 
+from brianff.describing import Described
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.storage.checkpoint import write_atomically
 
@@ -29,7 +31,7 @@ __all__ = ["RunDirectory"]
 _HISTORY_TYPES = {"epoch": "int64", "layer": "int64", "quantity": "str", "value": "float64"}
 
 
-class RunDirectory:
+class RunDirectory(Described):
     """One run on disk. Make it with `create` or `open`.
 
     Attributes
@@ -44,13 +46,13 @@ class RunDirectory:
         Writes to its log.txt.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: str | Path):
         self.path = Path(path)
         self.figures = self.path / "figures"
         self.checkpoint_path = self.path / "checkpoint.npz"
 
     @classmethod
-    def create(cls, parent: Path, protocol_name: str, seed: int) -> Self:
+    def create(cls, parent: str | Path, protocol_name: str, seed: int) -> Self:
         """Make a new directory `<parent>/<protocol_name>-seed<seed>-<date>-<time>`.
 
         Raises
@@ -70,7 +72,7 @@ class RunDirectory:
         raise AssertionError
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: str | Path) -> Self:
         """Return the run in an existing directory.
 
         Raises
@@ -175,6 +177,15 @@ class RunDirectory:
             return table[list(_HISTORY_TYPES)].astype(_HISTORY_TYPES)
         except (ValueError, KeyError) as error:
             raise CheckpointError(f"{self._history_path} is not a history: {str(error).splitlines()[0]}") from None
+
+    def _facts(self) -> dict[str, Any]:
+        states = {"finished": self.finished, "can be resumed": self.checkpoint_path.exists(), "started": self.started}
+        state = next((name for name, holds in states.items() if holds), "empty")
+        summary: dict[str, Any] = {}
+        with suppress(CheckpointError):
+            summary = self.read_summary()
+        accuracies = {key: value for key, value in summary.items() if key.endswith("_accuracy")}
+        return {"path": str(self.path), "state": state, **accuracies}
 
     def _read(self, path: Path) -> str:
         try:

@@ -1,22 +1,60 @@
-"""Studies: tables that grow cell by cell, are kept on disk, and go on where they were stopped."""
+"""Studies: tables that grow point by point, are kept on disk, and resume where they were stopped."""
 
 from __future__ import annotations
 
+import builtins
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas
-
-from brianff.errors import ConfigurationError
+from brianff.errors import CheckpointError, ConfigurationError
 from brianff.progress import Progress
 from brianff.storage.checkpoint import write_atomically
 
-__all__ = ["Study"]
+if TYPE_CHECKING:
+    import pandas
 
-Cell = Mapping[str, Any]
-"""What identifies a part of a study, e.g. {"neuron": "mif", "dataset": "mnist"}."""
+__all__ = ["Map", "Point", "Study", "measure_points"]
+
+Point = Mapping[str, Any]
+"""What identifies a measurement, e.g. {"neuron": "mif", "dataset": "mnist"}."""
+
+Map = Callable[[Callable[[Point], Any], Sequence[Point]], Iterable[Any]]
+"""Calls a function with each point and gives the results in the order of the points: `map`, or that of an executor."""
+
+
+def measure_points(
+    points: Sequence[Point],
+    measure: Callable[..., Any],
+    map: Map = builtins.map,
+    bar: Progress | None = None,
+) -> Iterator[tuple[Point, Any]]:
+    """Yield each point with what is measured there: in order and one at a time, unless `map` schedules otherwise.
+
+    Parameters
+    ----------
+    points : sequence of mapping
+    measure : callable
+        Called with a point's values by keyword.
+    map : callable
+        As the builtin: the place for processes or machines side by side.
+    bar : Progress, optional
+        Told of each point.
+    """
+    results = iter(map(partial(_call, measure), points))
+    for point in points:
+        if bar is not None:
+            bar.stage(", ".join(str(value) for value in point.values()))
+        yield point, next(results)
+        if bar is not None:
+            bar.advance()
+
+
+def _call(measure: Callable[..., Any], point: Point) -> Any:
+    result = measure(**point)
+    return list(result) if isinstance(result, Iterator) else result  # what a generator does is done here
 
 
 class Study:
@@ -24,8 +62,8 @@ class Study:
 
     Parameters
     ----------
-    directory : Path
-        Made if missing. A study that was stopped goes on here, if its settings are the same.
+    directory : str or Path
+        Made if missing. A study that was stopped here resumes, if its settings are the same.
     settings : mapping
         Everything that the results depend on, as far as JSON can hold it.
 
@@ -35,62 +73,97 @@ class Study:
         If the directory cannot be made, or holds a study with other settings.
     """
 
-    def __init__(self, directory: Path, settings: Mapping[str, Any]):
+    def __init__(self, directory: str | Path, settings: Mapping[str, Any]):
         self.directory = Path(directory)
-        text = json.dumps(settings, indent=2, sort_keys=True)
+        content = json.dumps(settings, indent=2, sort_keys=True).encode()
         path = self.directory / "settings.json"
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
+            other = path.exists() and path.read_bytes() != content
         except OSError as error:
-            message = f"cannot make the directory {directory}: {error.strerror}; name another with --out"
+            message = f"cannot use {directory} for a study: {error.strerror}; name another with --out"
             raise ConfigurationError(message) from None
-        if path.exists() and path.read_text(encoding="utf-8") != text:
-            raise ConfigurationError(
-                f"{directory} holds a study with other settings; name another directory with --out"
-            )
-        write_atomically(path, text.encode())
+        if other:
+            raise ConfigurationError(f"{path} tells of a study with other settings; name another directory with --out")
+        write_atomically(path, content)
+
+    def path(self, name: str) -> Path:
+        """Return the file of a table."""
+        return self.directory / f"{name}.csv"
 
     def table(self, name: str) -> pandas.DataFrame:
-        """Return a table as far as it is done; empty if it was not begun."""
-        path = self._path(name)
-        return pandas.read_csv(path) if path.exists() else pandas.DataFrame()
+        """Return a table as far as it is done; empty if it was not begun.
+
+        Raises
+        ------
+        CheckpointError
+            If its file cannot be read.
+        """
+        import pandas
+
+        path = self.path(name)
+        if not path.exists():
+            return pandas.DataFrame()
+        try:
+            return pandas.read_csv(path, keep_default_na=False, na_values=[""])  # a text such as "NA" stays one
+        except (OSError, ValueError) as error:  # those of pandas and of decoding are ValueErrors
+            raise CheckpointError(_damaged(path, str(error).splitlines()[0])) from None
 
     def fill(
         self,
         name: str,
-        cells: Sequence[Cell],
+        points: Sequence[Point],
         measure: Callable[..., Iterable[Mapping[str, Any]]],
         progress: bool = True,
+        map: Map = builtins.map,
     ) -> pandas.DataFrame:
-        """Measure the cells that a table still lacks and return the whole table.
+        """Measure the points that a table still lacks and return the whole table.
 
         Parameters
         ----------
         name : str
-            Name of the table: <name>.csv, written anew after each cell.
-        cells : sequence of mapping
-            All with the same keys: the first columns of the table.
+            Name of the table: <name>.csv, written anew after each point.
+        points : sequence of mapping
+            All with the same keys: the first columns of the table. None: the table stays as it is.
         measure : callable
-            Called with a cell's values by keyword; gives its rows, without the columns of the cell.
+            Called with a point's values by keyword; gives its rows, without the columns of the point.
         progress : bool
             Show a progress bar.
+        map : callable
+            Measures the points, see `measure_points`.
+
+        Raises
+        ------
+        CheckpointError
+            If the table cannot be read or written.
         """
+        import pandas
+
         table = self.table(name)
-        keys = list(cells[0])
-        done = set() if table.empty else {_identity(row) for row in table[keys].to_dict("records")}
-        missing = [cell for cell in cells if _identity(cell) not in done]
-        with Progress(len(cells), None, enabled=progress, unit="cells", initial=len(cells) - len(missing)) as bar:
-            for cell in missing:
-                bar.stage(f"{name}: {', '.join(map(str, cell.values()))}")
-                new = pandas.DataFrame([{**cell, **row} for row in measure(**cell)])
+        keys = list(points[0]) if points else []
+        if not table.empty and not set(keys) <= set(table.columns):
+            raise CheckpointError(_damaged(self.path(name), f"it has no columns {', '.join(keys)}"))
+        done = set() if table.empty else {_identity(row) for row in table[keys].to_numpy(dtype=object)}
+        missing = [point for point in points if _identity(point.values()) not in done]
+        with Progress(len(points), None, enabled=progress, unit="points", initial=len(points) - len(missing)) as bar:
+            for point, rows in measure_points(missing, measure, map, bar):
+                new = pandas.DataFrame([{**point, **row} for row in rows])
                 table = new if table.empty else pandas.concat([table, new], ignore_index=True)
-                write_atomically(self._path(name), table.to_csv(index=False).encode())
-                bar.advance()
+                write_atomically(self.path(name), table.to_csv(index=False).encode())
         return table
 
-    def _path(self, name: str) -> Path:
-        return self.directory / f"{name}.csv"
+
+def _damaged(path: Path, reason: str) -> str:
+    return f"{path} is not the table of a study: {reason}; move it away, and its points are measured again"
 
 
-def _identity(cell: Mapping[Any, Any]) -> tuple[str, ...]:
-    return tuple(str(value) for value in cell.values())
+def _identity(values: Iterable[Any]) -> tuple[str, ...]:
+    """Return values as they compare after being written and read: numbers by value, all else as text."""
+    return tuple(_text("" if value is None or value != value else str(value)) for value in values)
+
+
+def _text(value: str) -> str:
+    try:
+        return repr(float(value))
+    except ValueError:
+        return value

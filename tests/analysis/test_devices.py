@@ -35,4 +35,4 @@ def test_the_volatile_memristor_is_pinched_and_its_loop_closes_at_high_frequency
 
 def test_the_sheet_has_a_panel_for_each_pulsed_preset():
     titles = [ax.get_title() for ax in figures.device_sheet()]
-    assert titles == ["linear", "ecram", "reram-es", "ag-a-si", "pcm", "volatile memristor"]
+    assert titles == ["linear", "ecram", "ecram-mo", "reram-es", "ag-a-si", "pcm", "volatile memristor"]

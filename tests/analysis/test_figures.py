@@ -7,7 +7,7 @@ import pytest
 
 from brianff import Recording
 from brianff.analysis import figures
-from brianff.errors import ConfigurationError
+from brianff.errors import BrianffError, ConfigurationError
 
 
 @pytest.fixture
@@ -117,6 +117,16 @@ def test_saved_figures_are_pictures(spikes, recording, tmp_path):
     for number, drawn in enumerate((figures.spike_raster(spikes), figures.presentation_traces(recording))):
         path = figures.save_figure(drawn, tmp_path / "new" / f"{number}.png")
         assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_figures_that_cannot_be_saved_are_refused_and_leave_nothing(spikes, tmp_path):
+    drawn = figures.spike_raster(spikes)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.png").mkdir()
+    for name in ("file/x.png", "folder.png", "x.bogus", "x", f"{'x' * 300}.png"):
+        with pytest.raises(BrianffError, match=name):
+            figures.save_figure(drawn, tmp_path / name)
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "folder.png"}
 
 
 @pytest.mark.parametrize(

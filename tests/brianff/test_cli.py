@@ -28,7 +28,7 @@ def calls(monkeypatch):
     made = []
 
     def record(name, result):
-        def call(*arguments):
+        def call(*arguments, **options):
             made.append((name, *arguments))
             return result
 
@@ -47,15 +47,17 @@ def calls(monkeypatch):
     import brianff.protocols.studies  # noqa: F401
 
     module(
-        "brianff.protocols.training", prepare="trainer", train=SUMMARY, resume=SUMMARY, evaluate={"test_accuracy": 0.5}
+        "brianff.protocols.training",
+        prepare="trainer",
+        train=SUMMARY,
+        open_trainer="opened",
+        evaluate={"test_accuracy": 0.5},
     )
     module("brianff.protocols.foreign", evaluate_weights=(RunDirectory(Path("made")), {"test_accuracy": 0.25}))
-    module("brianff.analysis.neohebbian", reproduce="table", markdown="| model |")
-    sys.modules["brianff.analysis.neohebbian"].MODELS = ("analog", "online")
+    module("brianff.protocols.studies.neohebbian", reproduce="table", markdown="| model |")
+    sys.modules["brianff.protocols.studies.neohebbian"].MODELS = ("analog", "online")
     module("brianff.analysis.report", write_figures=[Path("a.png"), Path("b.png")])
     module("brianff.analysis.energy", write_ledger={"notes": ["n"]}, ledger_rows=[("neurons", "3 nJ")])
-    module("brianff.protocols.studies.robustness", run=Path("out/robustness.csv"))
-    module("brianff.analysis.figures", robustness="axes", save_figure=Path("out/robustness.png"))
     module(
         "brianff.data.named", available_datasets={"digits": Path("/here"), "mnist": None}, fetch_dataset=Path("/cache")
     )
@@ -102,7 +104,7 @@ def test_train(brianff, protocol, calls):
     assert data_dir == Path("images")
     assert run.path.parent == Path("o")
     assert run.path.name.startswith("small-seed5-")
-    assert figures == ("write_figures", run, data_dir)
+    assert figures == ("write_figures", "trainer", run.path)
     assert output.splitlines() == [
         "test accuracy   96.54%",
         "train accuracy  100.00%",
@@ -132,14 +134,16 @@ def test_demo_trains_the_digits(brianff, calls, monkeypatch, protocol):
 
 def test_resume(brianff, run, calls):
     assert brianff(f"train --resume {run.path} --data-dir images")[0] == 0
-    assert [call[0] for call in calls] == ["resume", "write_figures"]
-    assert calls[0][1].path == run.path
-    assert calls[0][2] == Path("images")
+    assert [call[0] for call in calls] == ["prepare", "train", "write_figures"]
+    assert (calls[0][1].name, calls[0][2]) == ("small", Path("images"))
+    assert calls[1][2].path == run.path
+    assert calls[2] == ("write_figures", "trainer", run.path)
 
 
-def test_evaluate_and_plot(brianff, run):
+def test_evaluate_and_plot(brianff, run, calls):
     assert brianff(f"evaluate {run.path}") == (0, "test accuracy  50.00%\n", "")
     assert brianff(f"plot {run.path}") == (0, "a.png\nb.png\n", "")
+    assert calls[-1] == ("write_figures", "opened", run.path)
 
 
 def test_evaluate_foreign_weights(brianff, protocol, calls):
@@ -170,26 +174,123 @@ def test_energy(brianff, run):
     assert brianff(f"energy {run.path}") == (0, "neurons  3 nJ\nnote: n\n", "")
 
 
-def test_study_robustness(brianff, calls, monkeypatch):
-    import pandas
-
-    monkeypatch.setattr(pandas, "read_csv", lambda path: f"table {path}")
-    for size in ("QUICK", "FULL"):
-        monkeypatch.setattr(sys.modules["brianff.protocols.studies.robustness"], size, size.lower(), raising=False)
-    assert brianff("study robustness --quick --out out --data-dir images")[:2] == (
-        0,
-        "out/robustness.csv\nout/robustness.png\n",
-    )
-    assert calls[0] == ("run", "quick", Path("out"), Path("images"))
-    assert calls[1] == ("robustness", "table out/robustness.csv")
-    assert brianff("study robustness")[0] == 0
-    assert calls[3] == ("run", "full", Path("runs/study-robustness"), None)
-
-
 def test_devices(brianff):
     status, output, _ = brianff("devices")
     assert status == 0
-    assert [line.split()[0] for line in output.splitlines()][:3] == ["ideal", "linear", "ecram"]
+    lines = output.splitlines()
+    assert [line.split()[0] for line in lines[:6:2]] == ["ideal", "linear", "ecram"]
+    assert "linear-step; 1e-15 J up, 1e-15 J down" in lines[4]
+    assert "Tang et al., IEDM 2018" in lines[5]
+    assert "dy = step (1 - slope y)" in output
+
+
+@pytest.mark.parametrize(
+    ("kind", "named", "said"),
+    [
+        (
+            "neurons",
+            ["mif", "lif", "relu"],
+            ["dv/dt = (R*I - v)/tau : volt", "activity: mV", "Kang et al., IEEE TCAS-I"],
+        ),
+        ("goodness", ["mean-square", "l4-norm"], ["time average of z**4"]),
+        ("modulators", ["pair", "sigmoid"], ["P = 1 / (1 + exp(-a (G - theta)))", "arXiv 2406.16479"]),
+    ],
+)
+def test_parts_are_listed_with_formula_unit_and_source(brianff, kind, named, said):
+    status, output, errors = brianff(kind)
+    assert (status, errors) == (0, "")
+    assert set(named) <= {line.split()[0] for line in output.splitlines() if not line.startswith(" ")}
+    assert [text for text in said if text not in output] == []
+
+
+def test_version(brianff):
+    from importlib.metadata import version
+
+    expected = (0, f"brianff {version('brianff')}\n", "")
+    assert brianff("--version") == brianff("--version train missing") == expected
+
+
+@pytest.fixture
+def parts(tmp_path, monkeypatch):
+    """Write a module that registers a neuron; what it leaves in this process is removed afterwards."""
+    from brianff.description.parts import NEURONS
+
+    monkeypatch.setattr(NEURONS, "_parts", dict(NEURONS._parts))
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    path = tmp_path / "my_parts.py"
+    path.write_text(
+        "from dataclasses import replace\nimport brianff\nfrom brianff.equations import MIF\n"
+        "brianff.register.neuron(replace(MIF, name='mine'))\n"
+    )
+    yield path
+    sys.modules.pop("my_parts", None)
+
+
+@pytest.mark.parametrize("name", ["my_parts.py", "my_parts"])
+def test_a_run_remembers_what_was_imported(brianff, protocol, calls, parts, name):
+    from hashlib import sha256
+
+    line = f"train {protocol} --set network.layers.0.neurons=5 --set network.layers.0.neuron=mine"
+    protocol.write_text("[[network.layers]]\nneurons = 4\n")
+    status, _, errors = brianff(line)
+    assert status == 2
+    assert "no neuron 'mine'" in errors
+    assert "--import" in errors
+    assert brianff(f"{line} --import {name}")[0] == 0
+    trained = calls[0][1]
+    assert trained.network.layers[0].neuron.name == "mine"
+    assert trained.imports == {name: sha256(parts.read_bytes()).hexdigest()}
+
+
+@pytest.mark.parametrize("command", ["train --resume", "evaluate", "plot", "energy"])
+def test_a_run_asks_for_the_same_imports(brianff, run, calls, parts, command):
+    from brianff.imports import import_parts
+
+    run.write_config({"imports": import_parts([str(parts)])})
+    error = f"brianff: error: this run was made with --import {parts}; give it again\n"
+    assert brianff(f"{command} {run.path}") == (2, "", error)
+    assert brianff(f"{command} {run.path} --import my_parts.py")[0] == 0  # the same file, from another directory
+    made = len(calls)
+    parts.write_text("# changed\n")
+    status, _, errors = brianff(f"{command} {run.path} --import my_parts.py")
+    assert status == 2
+    assert f"{parts} has changed since this run was made" in errors
+    assert len(calls) == made
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fault"),
+    [
+        ("missing.py", None, "No module named 'missing'"),
+        ("no.such.module", None, "No module named 'no'"),
+        ("colorsys.py", "", "there is another module 'colorsys'"),
+        ("json.py", "", "there is another module 'json'"),
+        ("broken.py", "import brianff\n1 / 0", "ZeroDivisionError: division by zero"),
+        ("broken.py", "import brianff\n1 / 0", "broken.py, line 2"),
+        ("needs.py", "import not_installed", "No module named 'not_installed' ({tmp_path}/needs.py, line 1)"),
+        ("needs_too", "import not_installed", "No module named 'not_installed'"),
+        ("sys", None, "--import sys"),
+    ],
+)
+def test_what_cannot_be_imported_is_an_error_of_one_line(brianff, tmp_path, name, content, fault, parts):
+    if content is not None:
+        (tmp_path / name).with_suffix(".py").write_text(content)
+    status, output, errors = brianff(f"neurons --import {name}")
+    assert (status, output) == (2, "")
+    assert errors.startswith("brianff: error: --import ")
+    assert errors.count("\n") == 1
+    assert fault.format(tmp_path=tmp_path) in errors
+
+
+def test_parts_of_an_imported_file_are_listed_and_pickled_by_value(brianff, parts):
+    import pickle
+
+    import cloudpickle
+
+    parts.write_text(parts.read_text() + "class Mine:\n    answer = 42\n")
+    assert "mine  " in brianff("neurons --import my_parts.py")[1]
+    module = sys.modules.pop("my_parts")
+    assert pickle.loads(cloudpickle.dumps(module.Mine)).answer == 42
 
 
 def test_doctor(brianff, monkeypatch):
@@ -199,35 +300,44 @@ def test_doctor(brianff, monkeypatch):
     assert brianff("doctor") == (0, "python    3\nSIMD exp  yes\n", "")
 
 
-@pytest.mark.parametrize("name", ["equivalence", "stdp"])
-def test_study(brianff, monkeypatch, tmp_path, name):
-    import pandas
+@pytest.mark.parametrize("name", ["equivalence", "robustness", "stdp"])
+def test_study(brianff, monkeypatch, name):
+    from importlib import import_module
 
-    from brianff import analysis
+    from brianff.analysis import style
+    from brianff.protocols.studies.study import Study
 
-    asked = []
+    asked, drawn = [], []
 
-    def run_study(*arguments):
-        asked.append(arguments)
-        pandas.DataFrame({"goodness": ["max"], "cosine": [0.5]}).to_csv("table.csv", index=False)
-        return [Path("table.csv"), Path("figure.png")]
+    def run_study(directory, *arguments):
+        asked.append((directory, *arguments))
+        study = Study(directory, {})
+        study.fill(name, [{"goodness": "max"}], lambda goodness: [{"cosine": 0.5}], progress=False)
+        return study
 
-    fake = types.ModuleType(f"{name}_study")
-    fake.run_study, fake.summarise = run_study, lambda table: table.set_index("goodness")
-    monkeypatch.setitem(sys.modules, f"brianff.analysis.{name}_study", fake)
-    monkeypatch.setattr(analysis, f"{name}_study", fake, raising=False)
+    studied = types.ModuleType(f"brianff.protocols.studies.{name}")
+    studied.run_study = run_study
+    monkeypatch.setitem(sys.modules, studied.__name__, studied)
+    analysed = import_module(f"brianff.analysis.{name}")
+    assert all(callable(draw) for _, draw in analysed.FIGURES.values())
+    monkeypatch.setattr(analysed, "summarise", lambda table: table.set_index("goodness"))
+    monkeypatch.setattr(analysed, "FIGURES", {"figure": (name, drawn.append)})
+    monkeypatch.setattr(style, "save_figure", lambda axes, path: path)
     status, output, errors = brianff(f"study {name} --quick --data-dir images")
     assert (status, errors) == (0, "")
     assert "0.500" in output
-    assert output.splitlines()[-2:] == ["table.csv", "figure.png"]
+    directory = Path("runs", f"study-{name}-quick")
+    assert output.splitlines()[-2:] == [str(directory / f"{name}.csv"), str(directory / "figure.png")]
+    assert drawn[0].to_dict("list") == {"goodness": ["max"], "cosine": [0.5]}
     assert brianff(f"study {name} --out o")[0] == 0
-    assert asked == [(Path("runs", f"study-{name}-quick"), True, Path("images")), (Path("o"), False, None)]
+    assert asked == [(directory, True, Path("images")), (Path("o"), False, None)]
 
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fake, "run_study", stop)
-    assert brianff(f"study {name}") == (130, "", "brianff: stopped; the same command goes on with what is missing\n")
+    monkeypatch.setattr(studied, "run_study", stop)
+    message = "brianff: stopped; the same command resumes, with what is missing\n"
+    assert brianff(f"study {name}") == (130, "", message)
 
 
 @pytest.mark.parametrize(
@@ -352,10 +462,13 @@ def test_a_stopped_run_says_how_to_resume(protocol, tmp_path, signal_number, sta
     assert errors == f"brianff: stopped; resume with: brianff train --resume '{path}' --data-dir 'my images'\n"
 
 
-def test_stopped_while_resumed(run):
-    status, path, errors = stop(signal.SIGTERM, ["train", "--resume", run.path])
+def test_stopped_while_resumed(run, tmp_path):
+    (tmp_path / "mine.py").touch()
+    imports = ["--import", tmp_path / "mine.py", "--import", "colorsys"]
+    status, path, errors = stop(signal.SIGTERM, ["train", "--resume", run.path, *imports])
     assert status == 143
-    assert errors == f"brianff: stopped; resume with: brianff train --resume {path}\n"
+    resumed = shlex.join(map(str, ["brianff", "train", "--resume", path, *imports]))
+    assert errors == f"brianff: stopped; resume with: {resumed}\n"
 
 
 def test_stopped_before_the_first_checkpoint(protocol, tmp_path):

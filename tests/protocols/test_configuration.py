@@ -5,6 +5,7 @@ import tomli_w
 
 from brianff.errors import ConfigurationError
 from brianff.protocols.configuration import Protocol, load_protocol, named_protocols
+from brianff.protocols.modulators import Sigmoid
 
 
 def without_none(value):
@@ -40,13 +41,13 @@ def test_settings_change_single_values():
     ]
     protocol = load_protocol("msnn-digits", settings)
     assert protocol.seed == 5
-    assert (protocol.learning.epochs, protocol.learning.step_size) == (3, 0.01)
+    assert (protocol.learning.epochs, protocol.learning.learning_rate) == (3, 0.01)
     layer = protocol.network.layers[0]
     assert (layer.neurons, layer.synapse.name) == (64, "alpha-as-published")
     assert float(layer.current_scale) == pytest.approx(16e-6)
     assert protocol.network.encoding.pulse_steps == (0, 4)
     assert protocol.evaluation.layers == (0,)
-    assert protocol.learning.probability == "sigmoid"
+    assert protocol.learning.modulator is Sigmoid
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_settings_change_single_values():
         ("network.layers.first.neurons=3", "there is no key"),
         ("seed.value=3", "there is no key 'seed.value'"),
         ("seed=-1", "seed: .*greater than or equal to 0"),
-        ("learning.goodness=entropy", r"learning\.goodness is 'entropy'; known: mean-square"),
+        ("learning.goodness=entropy", "no goodness 'entropy'; known: mean-square"),
         ("learning.negatives=hybrid", "hybrid negatives need a strength of 0"),
         ("network.label.strength=0", "wrong labels one above 0"),
         ("evaluation.layers=[1]", "names layer 1; there are 1"),

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from brianff.matching import choose
+from brianff.protocols import trainer as trainer_module
 from brianff.protocols.configuration import load_protocol
-from brianff.protocols.frozen import FrozenLayers, KeptSpikes
+from brianff.protocols.frozen import KEPT_SPIKES, KeptSpikes
+from brianff.protocols.needs import needs_of_frozen_layers
 from brianff.protocols.training import prepare
 
 
@@ -53,7 +56,7 @@ def test_training_does_not_depend_on_what_is_kept(encoding, precision, numpy_tar
     results = []
     for memory in ("1 MiB", "9 kB", "1 B", None):
         if memory is None:
-            monkeypatch.setattr(FrozenLayers, "fits", lambda *arguments: False)
+            monkeypatch.setattr(trainer_module, "choose", lambda paths, needs: None)
         trainer = prepare(two_layers(*settings, *([f"engine.kept_spikes={memory}"] if memory else [])))
         while not trainer.finished:
             trainer.run_epoch()
@@ -61,7 +64,7 @@ def test_training_does_not_depend_on_what_is_kept(encoding, precision, numpy_tar
     everything, some, nothing, without = results
     assert np.ptp(everything.simulator.layers[1].crossbar.weights) > 0
     for trainer in (some, nothing, without):
-        assert trainer.history == everything.history
+        assert trainer.history.equals(everything.history)
         for name, array in trainer.weights().items():
             np.testing.assert_array_equal(array, everything.weights()[name])
     steps = [trainer.simulator.neuron_steps for trainer in results]
@@ -83,5 +86,5 @@ def test_training_does_not_depend_on_what_is_kept(encoding, precision, numpy_tar
 def test_only_answers_that_come_again_are_kept(setting, fits, numpy_target):
     protocol = two_layers(setting)
     simulator = prepare(protocol).simulator
-    assert FrozenLayers.fits(protocol, simulator, 1) is fits
-    assert not FrozenLayers.fits(protocol, simulator, 0)
+    assert bool(choose([KEPT_SPIKES], needs_of_frozen_layers(protocol, simulator, 1))) is fits
+    assert not choose([KEPT_SPIKES], needs_of_frozen_layers(protocol, simulator, 0))

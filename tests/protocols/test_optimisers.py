@@ -1,9 +1,9 @@
-"""Step rules against hand computation and a closed form."""
+"""Optimisers against hand computation and a closed form."""
 
 import numpy as np
 import pytest
 
-from brianff.protocols.optimisers import STEP_RULES, Adam, Momentum, Plain, cosine
+from brianff.protocols.optimisers import OPTIMISERS, Adam, Momentum, Plain, cosine
 
 
 def test_plain_is_proportional_and_keeps_nothing():
@@ -33,10 +33,10 @@ def test_adam_by_hand():
     np.testing.assert_allclose(rule(np.array([3.0])), 0.1 * first / (np.sqrt(second) + 1e-8))
 
 
-@pytest.mark.parametrize("name", STEP_RULES)
+@pytest.mark.parametrize("name", OPTIMISERS)
 def test_a_copied_state_continues_identically(name):
     changes = np.random.default_rng(1).normal(size=(6, 3))
-    whole, first_half, second_half = (STEP_RULES[name](0.1) for _ in range(3))
+    whole, first_half, second_half = (OPTIMISERS[name](0.1) for _ in range(3))
     steps = [whole(change) for change in changes]
     for change in changes[:3]:
         first_half(change)
@@ -49,9 +49,10 @@ def test_cosine_falls_from_one_to_zero():
     np.testing.assert_allclose([cosine(share) for share in (0.0, 0.5, 1.0, 1.1)], [1.0, 0.5, 0.0, 0.0], atol=1e-15)
 
 
-@pytest.mark.parametrize("name", STEP_RULES)
+@pytest.mark.parametrize("name", OPTIMISERS)
 def test_threads_change_nothing(name):
     changes = np.random.default_rng(1).normal(size=(2, 300, 701))  # several parts, the last one smaller
-    one, several = STEP_RULES[name](0.1), STEP_RULES[name](0.1, threads=3)
+    one, several = OPTIMISERS[name](0.1), OPTIMISERS[name](0.1)
+    several.threads = 3
     for change in changes:
         np.testing.assert_array_equal(one(change), several(change))

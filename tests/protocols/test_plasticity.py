@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from brianff import Goodness
-from brianff.analysis.layers import analog_layer
 from brianff.errors import ConfigurationError
 from brianff.inputs import PulseInput, SpikeInput
 from brianff.protocols.goodness import GOODNESS
+from brianff.protocols.layers import analog_layer
 from brianff.protocols.modulators import MODULATORS
 from brianff.protocols.plasticity import modulated_hebbian
 
@@ -142,3 +142,29 @@ def test_presynaptic_factor_of_spikes_is_the_mean_alpha_current():
     response = np.array([0.0, 1.0, 2.0, 4.0, 8.0])
     # Unit 0: the whole response after step 0, its first two steps after step 3. Unit 1: its first step after step 4.
     np.testing.assert_allclose(SpikeInput(raster).presynaptic(response), [[(15 + 1) / 5, 0.0]])
+
+
+def test_groups_tell_which_neurons_share_a_modulator():
+    generator = np.random.default_rng(6)
+    both = [
+        analog_responses(part, generator.normal(size=(INPUTS, 7)), Goodness())
+        for part in generator.random((2, 4, INPUTS))
+    ]
+    for modulator in (kind() for kind in MODULATORS.values()):
+        groups = modulator.groups(7)
+        for factors in modulator.broadcast(*both):
+            factors = np.broadcast_to(factors, (4, 7))
+            for group in np.unique(groups):
+                assert (factors[:, groups == group] == factors[:, groups == group][:, :1]).all()
+            assert groups.max() == 0 or (factors[:, 0] != factors[:, -1]).all()
+    np.testing.assert_array_equal(MODULATORS["symmetric"]().groups(5), [0, 0, 1, 1, 1])
+
+
+def test_clipped_probabilities_change_nothing():
+    modulator, weights = MODULATORS["sigmoid"](sharpness=1.0), np.eye(INPUTS)
+    drives = np.zeros((3, INPUTS))
+    drives[:, 0] = np.sqrt(INPUTS * np.array([0.5, 2.0, 5.0]))  # goodness 0.5, 2 and 5: P = 0.62, 0.88, 0.993
+    responses, positive = analog_responses(drives, weights, Goodness()), np.array([True, False, True])
+    free, clipped = modulator.mixed(responses, positive), modulator.mixed(responses, positive, clip=0.1)
+    assert free.all()
+    np.testing.assert_array_equal(clipped, free * [[True], [True], [False]])

@@ -6,8 +6,9 @@ import pytest
 from brianff.data.split import Batch
 from brianff.errors import BrianffError, ConfigurationError
 from brianff.protocols.configuration import load_protocol
+from brianff.protocols.contrast import Mixed
 from brianff.protocols.online_program import OnlineProgram, OnlineState
-from brianff.protocols.polarity import RandomPolarityTrainer
+from brianff.protocols.trainer import Trainer
 from brianff.protocols.training import prepare, resume, train
 from brianff.storage.run_directory import RunDirectory
 
@@ -36,11 +37,10 @@ def present_one_batch(name, images=20, precision="double"):
     """Let a trainer present and learn one batch; return it, what it was given and its state before."""
     trainer = prepare(small(name, "engine.online=steps", f"engine.precision={precision}"))
     batch = trainer.training.first(images)
-    shown, labels, positive = trainer._draw(everything(batch))
-    inputs = trainer.simulator.inputs(shown, labels)
+    shown = trainer.sampler.shown(trainer, everything(batch))
     before = trainer.simulator.layers[0].crossbar.weights.copy()
-    trainer._present_and_learn(inputs, positive, 1.0)
-    return trainer, inputs, positive, before
+    trainer._inside.present(shown, None, 0)
+    return trainer, shown.inputs, shown.positive, before
 
 
 def published_rule(inputs, positive, weights, sigmoid, nu, decay, growth):
@@ -86,7 +86,7 @@ def test_a_batch_follows_the_published_rule(name, nu, decay, growth, precision, 
     assert moved > 1e-4
     np.testing.assert_allclose(crossbar.weights, weights, atol=tolerance)
     # The trace keeps the factors of the gradient that the published one leaves to nu: 2, and a = 6.
-    np.testing.assert_allclose(trainer.eligibility.value, (12 if sigmoid else 2) * eligibility, atol=tolerance)
+    np.testing.assert_allclose(trainer._inside.trace.value, (12 if sigmoid else 2) * eligibility, atol=tolerance)
 
 
 def test_analog_change_is_the_gradient_of_the_clipped_loss(numpy_target):
@@ -95,10 +95,10 @@ def test_analog_change_is_the_gradient_of_the_clipped_loss(numpy_target):
     batch, simulator = trainer.training.first(20), trainer.simulator
     weights = simulator.layers[0].crossbar.weights
     weights *= 8.0  # some probabilities beyond the clip, some not
-    images, labels, positive = trainer._draw(everything(batch))
-    inputs = simulator.inputs(images, labels)
+    shown = trainer.sampler.shown(trainer, everything(batch))
+    inputs, positive = shown.inputs, shown.positive
     (responses,) = simulator.present_inputs(inputs)
-    change = trainer._change(responses, responses.presynaptic, positive)
+    change = trainer.rule.change(Mixed(responses, positive), trainer.modulator)
 
     def loss(candidate):
         goodness = (np.maximum(inputs.amplitudes @ candidate, 0) ** 2).sum(axis=1)
@@ -120,13 +120,17 @@ def test_resuming_after_an_epoch_changes_nothing(name, numpy_target, tmp_path):
     protocol = small(name, "engine.online=steps")
     expected = train(prepare(protocol), whole, progress=False)
     stopped = RunDirectory.create(tmp_path, "stopped", 1)
+    trainer = prepare(protocol)
+    run_epoch = trainer.run_epoch
 
-    def stop_in_the_second_epoch(trainer):
-        if trainer.history[-1][0] == 2:
+    def stop_after_the_second_epoch(report):
+        run_epoch(report)
+        if trainer.epoch != 1:
             raise KeyboardInterrupt
 
+    trainer.run_epoch = stop_after_the_second_epoch
     with pytest.raises(KeyboardInterrupt):
-        train(prepare(protocol), stopped, progress=False, after_epoch=stop_in_the_second_epoch)
+        train(trainer, stopped, progress=False)
     summary = resume(stopped, progress=False)
     assert summary["weights_digest"] == expected["weights_digest"]
     assert (stopped.path / "history.csv").read_bytes() == (whole.path / "history.csv").read_bytes()
@@ -158,25 +162,25 @@ def test_the_program_equals_step_by_step(name, changes, tolerance, numpy_target)
     """The same spikes in, the same weights, traces, membranes and goodness out; fewer batches than its size."""
     trainer = prepare(small(name, "engine.online=steps", *changes))
     size = trainer.protocol.learning.batch
-    layer, before = trainer.simulator.layers[0], trainer.eligibility.value.copy()
-    trainer.eligibility.value[:] = np.random.default_rng(1).normal(0, 0.01, before.shape)
+    layer, before = trainer.simulator.layers[0], trainer._inside.trace.value.copy()
+    trainer._inside.trace.value[:] = np.random.default_rng(1).normal(0, 0.01, before.shape)
     batch, weights = trainer.training.first(40), layer.crossbar.weights
-    images, labels, positive = trainer._draw(everything(batch))
-    inputs = trainer.simulator.inputs(images, labels)
-    state = OnlineState(weights.copy(), trainer.eligibility.value.copy(), np.zeros((size, 12)))
+    shown = trainer.sampler.shown(trainer, everything(batch))
+    inputs, positive = shown.inputs, shown.positive
+    state = OnlineState(weights.copy(), trainer._inside.trace.value.copy(), np.zeros((size, 12)))
     program = OnlineProgram(trainer.protocol, batches=25 // size)
     parts = slice(0, 25), slice(25, 40)  # the second is padded
     goodness = [
-        program.run(program.spikes(inputs.select(part)), positive[part], state, trainer.eligibility.gain)
+        program.run(program.spikes(inputs.select(part)), positive[part], state, trainer._inside.trace.gain)
         for part in parts
     ]
     start = weights.copy()
-    terms = trainer._present_and_learn(inputs, positive, 1.0).goodness_terms
+    terms = trainer._inside.present(shown, None, 0).responses.goodness_terms
     assert np.abs(weights - start).max() > 1e-3
     groups = 1 if "sigmoid" in name else 2
     np.testing.assert_allclose(np.vstack(goodness), terms.reshape(40, groups, -1).sum(axis=2), atol=10 * tolerance)
     np.testing.assert_allclose(state.weights, weights, atol=tolerance)
-    np.testing.assert_allclose(state.eligibility, trainer.eligibility.value, atol=tolerance)
+    np.testing.assert_allclose(state.eligibility, trainer._inside.trace.value, atol=tolerance)
     membrane = 0.0 if layer.membrane is None else layer.membrane
     np.testing.assert_allclose(state.membrane, membrane, atol=tolerance)
 
@@ -212,12 +216,12 @@ def test_too_few_spikes_are_an_error(numpy_target):
 @pytest.mark.standalone
 def test_a_last_batch_that_is_not_whole_is_learned_step_by_step(numpy_target):
     """33 images in batches of 5: six batches by the program, three images after them."""
-    settings = "learning.batch=5", "data.training_images=33", "learning.step_schedule=cosine"
+    settings = "learning.batch=5", "data.training_images=33", "learning.schedule=cosine"
     ways = [
         prepare(small("neohebbian-batched-symmetric", f"engine.online={way}", *settings))
         for way in ("fastest", "steps")
     ]
-    assert [trainer.program is None for trainer in ways] == [False, True]
+    assert [trainer._inside.program is None for trainer in ways] == [False, True]
     for trainer in ways:
         trainer.run_epoch()
     program, steps = ways
@@ -230,7 +234,7 @@ def test_a_last_batch_that_is_not_whole_is_learned_step_by_step(numpy_target):
             for trainer in ways
         )
         np.testing.assert_allclose(first, second, atol=1e-11)
-    assert program.history[0][2:] == pytest.approx(steps.history[0][2:])
+    np.testing.assert_allclose(program.history.value, steps.history.value)
 
 
 @pytest.mark.parametrize("name", ["neohebbian-analog-symmetric", "neohebbian-online-symmetric"])
@@ -241,8 +245,8 @@ def test_hard_negatives_are_the_candidates_taken_most_for_positive(name, numpy_t
     )
     batch = random.training.first(40)
     images = batch.intensities(slice(None))
-    _, drawn, positive = random._draw(everything(batch))
-    _, shown, same = hard._draw(everything(batch))
+    drawn, shown = (trainer.sampler.shown(trainer, everything(batch)) for trainer in (random, hard))
+    positive, same, drawn, shown = drawn.positive, shown.positive, drawn.labels, shown.labels
     np.testing.assert_array_equal(same, positive)
     np.testing.assert_array_equal(shown[positive], batch.labels[positive])
     with hard.simulator.evaluation():
@@ -263,9 +267,9 @@ def test_hard_negatives_are_the_candidates_taken_most_for_positive(name, numpy_t
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["learning.probability=pair"], "'random' has no pairs"),
-        (["learning.negatives=hybrid", "network.label.strength=0"], "'random' needs labels"),
-        (["learning.negatives=all-candidates"], "compares an image's labels"),
+        (["learning.modulator=pair"], "'random' has no pairs"),
+        (["learning.negatives=hybrid", "network.label.strength=0"], "without labels need pairs"),
+        (["learning.negatives=all-candidates"], "compare an image's labels"),
         (["learning.collaboration=1"], "collaboration sums goodness"),
         (["learning.polarity=both"], "need polarity = 'random'"),
         (["learning.eligibility.last_step=23"], "last_step is 23; the last step of a presentation is 22"),
@@ -279,6 +283,6 @@ def test_what_does_not_fit_together_is_refused(settings, message):
 
 def test_a_batch_that_does_not_run_side_by_side_is_refused(numpy_target):
     trainer = prepare(small("neohebbian-batched-symmetric", "engine.online=steps", "engine.lanes=10"))
-    assert isinstance(trainer, RandomPolarityTrainer)
+    assert isinstance(trainer, Trainer)
     with pytest.raises(ConfigurationError, match=r"set engine\.lanes = 50"):
         trainer.run_epoch()

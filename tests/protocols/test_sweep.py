@@ -1,11 +1,11 @@
-"""A sweep makes what is missing, goes on with what was stopped, and leaves alone what is finished."""
+"""A sweep makes what is missing, resumes what was stopped, and leaves alone what is finished."""
 
 import pytest
 
 from brianff.errors import CheckpointError
-from brianff.protocols import sweep
 from brianff.protocols.configuration import load_protocol
 from brianff.protocols.sweep import run_sweep
+from brianff.protocols.trainer import Trainer
 
 SMALL = ["data.training_images=32", "network.layers.0.neurons=8", "learning.epochs=2"]
 SMALL += ["evaluation.epoch_images=10", "evaluation.training_images=10"]
@@ -20,12 +20,16 @@ def test_finished_runs_are_kept_and_stopped_ones_resumed(protocols, tmp_path, mo
     expected = run_sweep(protocols, tmp_path / "whole", progress=False)
     assert [summary["seed"] for summary in expected.values()] == [1, 2]
 
-    def stopped(*arguments):
-        monkeypatch.undo()
-        raise KeyboardInterrupt
+    epoch = Trainer.run_epoch
+
+    def stopped(trainer, *arguments):
+        if trainer.epoch == 1:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+        epoch(trainer, *arguments)
 
     run_sweep({"seed1": protocols["seed1"]}, tmp_path / "parts", progress=False)
-    monkeypatch.setattr(sweep, "train", stopped)
+    monkeypatch.setattr(Trainer, "run_epoch", stopped)
     with pytest.raises(KeyboardInterrupt):
         run_sweep(protocols, tmp_path / "parts", progress=False)
     kept = (tmp_path / "parts" / "seed1" / "summary.json").stat().st_mtime_ns
@@ -43,3 +47,16 @@ def test_another_configuration_is_refused(protocols, tmp_path):
 
 def test_nothing_to_do(tmp_path):
     assert run_sweep({}, tmp_path) == {}
+
+
+def test_runs_may_be_scheduled(protocols, tmp_path):
+    """A scheduler gets a function and all points at once, and may make the runs in any order."""
+    made = []
+
+    def backwards(function, points):
+        made.extend(points)
+        return reversed([function(point) for point in reversed(points)])
+
+    summaries = run_sweep(protocols, tmp_path, progress=False, map=backwards)
+    assert made == [{"name": "seed1"}, {"name": "seed2"}]
+    assert [summary["seed"] for summary in summaries.values()] == [1, 2]

@@ -112,7 +112,7 @@ def stop_after(epochs, protocol, run):
     run_epoch = trainer.run_epoch
 
     def interrupted(report):
-        if len({row[:2] for row in trainer.history}) == epochs:
+        if len(trainer.history.groupby(["epoch", "layer"])) == epochs:
 
             def stop(images, figures):
                 raise KeyboardInterrupt
@@ -186,11 +186,11 @@ def test_validation_images_replace_the_test_images(small, tmp_path):
 @pytest.mark.parametrize("probability", ["sigmoid", "symmetric"])
 @pytest.mark.parametrize("encoding", ["rate", "latency"])
 def test_every_probability_and_encoding_trains(probability, encoding, numpy_target):
-    settings = [f"learning.probability={probability}", f"network.encoding={{kind='{encoding}', steps=20}}"]
+    settings = [f"learning.modulator={probability}", f"network.encoding={{kind='{encoding}', steps=20}}"]
     settings += ["learning.negatives='wrong-label'", "learning.threshold=300.0", "learning.epochs=1"]
     trainer = prepare(load_protocol("msnn-digits", SMALL + settings))
     trainer.run_epoch()
-    assert np.isfinite([row[3] for row in trainer.history]).all()
+    assert np.isfinite(trainer.history.value).all()
 
 
 def test_one_candidate_is_a_wrong_label(small):
@@ -208,8 +208,8 @@ def test_all_candidates_are_presented_and_learned(small):
     while not trainer.finished:
         trainer.run_epoch()
     assert trainer.simulator.presentations == 4 * (64 + 20) * 10
-    losses = [value for *_, quantity, value in trainer.history if quantity == "training_loss"]
-    assert losses[-1] < 0.5 * losses[0]
+    losses = trainer.history.query("quantity == 'training_loss'").value
+    assert losses.iloc[-1] < 0.5 * losses.iloc[0]
     assert trainer.last_epoch()["right_order"] > 0.5  # chance is 0.1
 
 

@@ -12,7 +12,7 @@ def test_every_combination_is_a_run_of_its_own():
     assert len({protocol.model_dump_json() for protocol in runs.values()}) == len(runs)
     protocol = runs["msnn-fashion-mnist-large-ecram-seed2"]
     assert (protocol.data.dataset, protocol.seed) == ("fashion-mnist", 2)
-    assert all(layer.device.preset == "ecram" for layer in protocol.network.layers)
+    assert all(layer.device.name == "ecram" for layer in protocol.network.layers)
     assert not any(protocol.data.validation_images for protocol in runs.values())  # the test images are evaluated
 
 

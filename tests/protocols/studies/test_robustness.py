@@ -9,10 +9,10 @@ import pytest
 from brianff.analysis.figures import robustness as draw
 from brianff.data.split import Dataset, Split
 from brianff.errors import ConfigurationError
-from brianff.protocols import robustness
-from brianff.protocols.studies.robustness import FULL, QUICK, Study, points
+from brianff.protocols.studies import robustness
+from brianff.protocols.studies.robustness import FULL, Size, imperfections
 
-TINY = Study(seeds=(1, 2), neurons=6, training_images=40, test_images=20, reference_epochs=1, coarse=True)
+TINY = Size(seeds=(1, 2), neurons=6, training_images=40, test_images=20, reference_epochs=1, coarse=True)
 
 
 @pytest.fixture
@@ -28,8 +28,9 @@ def stripes(monkeypatch):
 
     dataset = Dataset("mnist", split(60), split(30), (28, 28), 10, "")
     monkeypatch.setattr(robustness, "load_dataset", lambda name, data_dir: dataset)
-    chosen = [point for point in points(True) if point.property in ("levels", "stuck share")][:6]
-    monkeypatch.setattr(robustness, "points", lambda coarse=False: chosen)
+    chosen = [point for point in imperfections(True) if point.property in ("levels", "stuck share")][:6]
+    monkeypatch.setattr(robustness, "imperfections", lambda coarse=False: chosen)
+    monkeypatch.setattr(robustness, "QUICK", TINY)
 
 
 def read(path: Path) -> list[dict]:
@@ -37,8 +38,8 @@ def read(path: Path) -> list[dict]:
 
 
 @pytest.mark.slow
-def test_a_stopped_study_goes_on_to_the_same_table(stripes, tmp_path, numpy_target, monkeypatch):
-    whole = robustness.run(TINY, tmp_path / "whole", progress=False)
+def test_a_stopped_study_resumes_to_the_same_table(stripes, tmp_path, numpy_target, monkeypatch):
+    whole = robustness.run_study(tmp_path / "whole", quick=True, progress=False).path("robustness")
     rows = read(whole)
     assert len(rows) == 6 * 2 * 2
     assert {row["learning"] for row in rows} == {"0", "1"}
@@ -52,25 +53,25 @@ def test_a_stopped_study_goes_on_to_the_same_table(stripes, tmp_path, numpy_targ
 
     monkeypatch.setattr(robustness, "_measure", stopping)
     with pytest.raises(KeyboardInterrupt):
-        robustness.run(TINY, tmp_path / "stopped", progress=False)
-    stopped = robustness.run(TINY, tmp_path / "stopped", progress=False)
+        robustness.run_study(tmp_path / "stopped", quick=True, progress=False).path("robustness")
+    stopped = robustness.run_study(tmp_path / "stopped", quick=True, progress=False).path("robustness")
     assert stopped.read_bytes() == whole.read_bytes()
-    with pytest.raises(ConfigurationError, match="holds another robustness study; choose another directory"):
-        robustness.run(QUICK, tmp_path / "whole", progress=False)
+    with pytest.raises(ConfigurationError, match="other settings; name another directory"):
+        robustness.run_study(tmp_path / "whole", quick=False, progress=False)
 
 
 def test_points_vary_one_property_of_a_linear_device():
     base = {"levels_up": 256.0, "levels_down": 256.0}
-    for point in points():
+    for point in imperfections():
         changed = {name: value for name, value in point.device.parameters.items() if base.get(name) != value}
-        assert point.device.preset == "linear"
+        assert point.device.name == "linear"
         if point.property == "levels" and point.value != 256:
             assert changed == {"levels_up": point.value, "levels_down": point.value}
         if point.property == "nonlinearity":
             assert changed == {"nonlinearity_up": point.value, "nonlinearity_down": -point.value}
         if point.property == "stuck share":
             assert (changed, point.stuck) == ({}, point.value)
-    assert {point.property for point in points(True)} == {point.property for point in points()}
+    assert {point.property for point in imperfections(True)} == {point.property for point in imperfections()}
     assert len(FULL.seeds) == 3
 
 

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas
 
-from brianff.analysis.latents import (
-    dead_units,
-    hoyer_sparsity,
-    latent_embedding,
-    latent_raster,
-    latents,
-    separability,
-    without_rest,
-)
-from brianff.analysis.style import save_figure
 from brianff.data.split import Split
 from brianff.errors import ConfigurationError
-from brianff.protocols import training
+from brianff.protocols.callbacks import HeldOutAccuracy
 from brianff.protocols.configuration import Protocol, load_protocol
-from brianff.protocols.inference import label_scores
-from brianff.protocols.sweep import run_sweep
+from brianff.protocols.latents import dead_units, hoyer_sparsity, latents, separability, without_rest
 from brianff.protocols.trainer import Trainer
 from brianff.storage.checkpoint import write_atomically
-from brianff.storage.run_directory import RunDirectory
 
 __all__ = ["MODELS", "PUBLISHED", "reproduce"]
 
@@ -59,6 +47,10 @@ QUICK = (
 QUICK_TEST_IMAGES = 500
 
 
+Draw = Callable[[Sequence[np.ndarray], np.ndarray, Sequence[str], Path], None]
+"""Takes latents (images, neurons) of each model, the images' labels, titles, and a directory for the figures."""
+
+
 def reproduce(
     out: Path,
     data_dir: Path | None = None,
@@ -66,14 +58,15 @@ def reproduce(
     models: Sequence[str] = MODELS,
     quick: bool = False,
     progress: bool = True,
+    draw: Draw | None = None,
 ) -> pandas.DataFrame:
-    """Train what is missing, measure, and write table and figures.
+    """Train what is missing, measure, and write the table.
 
     Parameters
     ----------
     out : Path
-        Receives one run directory for each model and seed, neohebbian.csv, neohebbian.md and the two figures. A call
-        that is repeated goes on where the last one stopped.
+        Receives one run directory for each model and seed, neohebbian.csv and neohebbian.md. A call that is repeated
+        resumes where the last one stopped.
     data_dir : Path, optional
         Where the data sets are.
     seeds : sequence of int
@@ -82,6 +75,8 @@ def reproduce(
     quick : bool
         Few images and epochs.
     progress : bool
+    draw : callable, optional
+        Draws the latents of each model's first seed, such as `brianff.analysis.latents.draw_latents`.
 
     Returns
     -------
@@ -99,15 +94,16 @@ def reproduce(
         raise ConfigurationError("reproduce needs at least one model and one seed")
     rows, activity = {}, {}
     for model in models:
-        protocols = {f"neohebbian-{model}-seed{seed}": _protocol(model, seed, quick) for seed in seeds}
-        run_sweep(protocols, out, data_dir, progress, _note_test_accuracy)
-        runs = [RunDirectory.open(Path(out, name)) for name in protocols]
-        trainers = [training.open_trainer(run, data_dir) for run in runs]
-        test = _test_images(trainers[0], quick)
+        trainers = [Trainer(_protocol(model, seed, quick), data_dir=data_dir) for seed in seeds]
+        directories = [Path(out, f"neohebbian-{model}-seed{seed}") for seed in seeds]
+        summaries = [trainer.fit(run, progress) for trainer, run in zip(trainers, directories, strict=True)]
+        test = trainers[0].held_out.first(QUICK_TEST_IMAGES) if quick else trainers[0].held_out
         restless = [without_rest(trainer) for trainer in trainers]
         of_seeds = [latents(trainer, test) for trainer in restless]
         activity[model] = of_seeds[0]
-        rows[model] = _accuracies(runs) | _sparsity(of_seeds) | _latent_figures(restless[0], test, of_seeds[0])
+        rows[model] = (
+            _accuracies(trainers, summaries) | _sparsity(of_seeds) | _latent_figures(restless[0], test, of_seeds[0])
+        )
         rows[model]["hoyer_with_rest"] = hoyer_sparsity(latents(trainers[0], test))
     table = pandas.DataFrame.from_dict(rows, orient="index")
     table.index.name = "model"
@@ -115,48 +111,25 @@ def reproduce(
     stem = Path(out, "neohebbian-quick" if quick else "neohebbian")
     write_atomically(stem.with_suffix(".csv"), table.to_csv(float_format="%.4f").encode())
     write_atomically(stem.with_suffix(".md"), markdown(table, len(seeds), quick).encode())
-    if len(models) % 2 == 0:
+    if draw is not None:
         titles = [model.replace("-", ", ") for model in models]
-        chosen = [activity[model] for model in models]
-        save_figure(latent_raster(chosen, titles), Path(out, "figures", "latent-raster.png"))
-        save_figure(latent_embedding(chosen, test.labels, titles), Path(out, "figures", "latent-embedding.png"))
+        draw([activity[model] for model in models], test.labels, titles, Path(out, "figures"))
     return table
 
 
 def _protocol(model: str, seed: int, quick: bool) -> Protocol:
-    return load_protocol(f"neohebbian-{model}", [f"seed={seed}", *(QUICK if quick else ())])
+    protocol = load_protocol(f"neohebbian-{model}", [f"seed={seed}", *(QUICK if quick else ())])
+    # Nothing is chosen by the test images: the published table quotes their accuracy after each epoch.
+    return protocol.replace(callbacks=[HeldOutAccuracy(QUICK_TEST_IMAGES if quick else None)])
 
 
-def _test_images(trainer: Trainer, quick: bool) -> Split:
-    return trainer.held_out.first(QUICK_TEST_IMAGES) if quick else trainer.held_out
-
-
-def _note_test_accuracy(trainer: Trainer) -> None:
-    """Add the test accuracy of an epoch to the history: nothing is chosen by it, the published table quotes it."""
-    quick = trainer.protocol.data.training_images is not None
-    split, correct, tied = _test_images(trainer, quick), np.zeros(2), 0
-    scores = trainer.modulator.probability, trainer.modulator.log_odds
-    batch = trainer.protocol.evaluation.batch
-    with trainer.simulator.evaluation():
-        for start in range(0, len(split), batch):
-            rows = slice(start, start + batch)
-            found = label_scores(trainer.simulator, split.intensities(rows), None, scores)
-            correct += [(score.argmax(axis=1) == split.labels[rows]).sum() for score in found]
-            highest = found[0].max(axis=1, keepdims=True)
-            tied += int(((found[0] == highest).sum(axis=1) > 1).sum())
-    epoch, layer, *_ = trainer.history[-1]
-    quantities = dict(zip(("test_accuracy", "test_accuracy_by_log_odds"), correct / len(split), strict=True))
-    quantities["tied_images"] = tied / len(split)
-    trainer.history += [(epoch, layer, quantity, float(value)) for quantity, value in quantities.items()]
-
-
-def _accuracies(runs: Sequence[RunDirectory]) -> dict[str, Any]:
+def _accuracies(trainers: Sequence[Trainer], summaries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return accuracies in per cent: mean and spread over the runs, best and last epoch."""
-    histories = [run.read_history().pivot(index="epoch", columns="quantity", values="value") for run in runs]
+    histories = [trainer.history.pivot(index="epoch", columns="quantity", values="value") for trainer in trainers]
     accuracy = 100 * pandas.DataFrame([history["test_accuracy"] for history in histories])
     final = accuracy.iloc[:, -1]
     return {
-        "seeds": len(runs),
+        "seeds": len(trainers),
         "best": accuracy.max(axis=1).mean(),
         "final": final.mean(),
         "final_lowest": final.min(),
@@ -164,7 +137,7 @@ def _accuracies(runs: Sequence[RunDirectory]) -> dict[str, Any]:
         "final_by_log_odds": np.mean([100 * history["test_accuracy_by_log_odds"].iloc[-1] for history in histories]),
         "tied_percent": np.mean([100 * history["tied_images"].iloc[-1] for history in histories]),
         "weight_deviation_final": np.mean([history["weight_deviation"].iloc[-1] for history in histories]),
-        "minutes": np.mean([sum(run.read_summary()["wall_seconds"].values()) / 60 for run in runs]),
+        "minutes": np.mean([sum(summary["wall_seconds"].values()) / 60 for summary in summaries]),
     }
 
 

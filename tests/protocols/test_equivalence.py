@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from brianff import Layer, Network, PulseEncoding, RateEncoding, Simulator, load_dataset
-from brianff.analysis.equivalence import compare, compare_layers, equivalence, numerical_gradient
-from brianff.analysis.layers import analog_layer, simulated_layer
+from brianff.protocols.equivalence import compare, compare_layers, equivalence, numerical_gradient
 from brianff.protocols.goodness import GOODNESS
+from brianff.protocols.layers import analog_layer, simulated_layer
 from brianff.protocols.modulators import MODULATORS, Pair
 from brianff.protocols.negatives import wrong_labels
 

@@ -1,20 +1,20 @@
-"""Measures of latents against vectors whose values are known, and the figures of the study."""
+"""Measures of latents against vectors whose values are known, and their figures."""
 
 import numpy as np
 import pytest
 
-from brianff.analysis.latents import (
+from brianff.analysis.latents import draw_latents, latent_embedding, latent_raster
+from brianff.errors import ConfigurationError
+from brianff.goodness import Goodness
+from brianff.protocols.configuration import load_protocol
+from brianff.protocols.latents import (
     dead_units,
     hoyer_sparsity,
-    latent_embedding,
-    latent_raster,
     latents,
     separability,
     without_rest,
 )
-from brianff.analysis.neohebbian import MODELS, PUBLISHED, markdown, reproduce
-from brianff.errors import ConfigurationError
-from brianff.protocols.configuration import load_protocol
+from brianff.protocols.studies.neohebbian import MODELS
 from brianff.protocols.training import prepare
 
 
@@ -41,9 +41,12 @@ def test_dead_units():
     assert dead_units(np.array([[0, 1, 0, 0], [0, 2, 3, 0]])) == 0.5
 
 
-def test_latents_show_the_wanted_label_and_leave_the_codes_alone(numpy_target):
+@pytest.mark.parametrize("power", [2, 4])
+def test_latents_show_the_wanted_label_whatever_the_goodness(power, numpy_target):
     settings = ["data.dataset=digits", "network.pixels=64", "network.layers.0.neurons=12"]
-    trainer = prepare(load_protocol("neohebbian-analog-symmetric", settings))
+    protocol = load_protocol("neohebbian-analog-symmetric", settings)
+    goodness = Goodness("power", f"activity**{power}", f"{power}*activity**{power - 1}", "sum", "final")
+    trainer = prepare(protocol.replace(learning=protocol.learning.replace(goodness=goodness)))
     split, codes = trainer.held_out.first(60), trainer.simulator.codes.copy()
     pixels = split.intensities(slice(None))
     weights = trainer.simulator.layers[0].crossbar.weights
@@ -52,6 +55,28 @@ def test_latents_show_the_wanted_label_and_leave_the_codes_alone(numpy_target):
         np.testing.assert_allclose(latents(trainer, split, label), np.maximum(drive, 0), atol=1e-12)
     assert np.abs(latents(trainer, split, "wrong") - np.maximum(shown["true"], 0)).max() > 0.01
     np.testing.assert_array_equal(trainer.simulator.codes, codes)
+
+
+@pytest.mark.parametrize("goodness", ["l1-norm", "l4-norm", "log-sum", "spike-count"])
+@pytest.mark.parametrize("neuron", ["relu", "mif"])
+def test_latents_are_the_same_whatever_goodness_is_trained(goodness, neuron, numpy_target):
+    settings = ["data.dataset=digits", "network.pixels=64", "network.layers.0.neurons=12"]
+    if neuron == "mif":
+        settings += ["network.layers.0.neuron_spread.tau=0.3"]
+    elif goodness == "spike-count":
+        pytest.skip("rectified units do not spike")
+    name = {"relu": "neohebbian-analog-symmetric", "mif": "msnn-digits"}[neuron]
+    found = []
+    for trained in ("squared-norm", goodness):
+        trainer = prepare(load_protocol(name, [*settings, f"learning.goodness={trained}"]))
+        before = trainer.state()
+        found.append(latents(trainer, trainer.held_out.first(20)))
+        for key, value in before[0].items():
+            np.testing.assert_array_equal(trainer.state()[0][key], value)
+        assert trainer.state()[1] == before[1]
+        assert trainer.simulator.goodness.name == trained
+    assert found[0].any()
+    np.testing.assert_array_equal(*found)
 
 
 def test_latents_without_rest_start_from_the_membranes_that_the_last_batch_left(numpy_target):
@@ -87,38 +112,6 @@ def test_figures_have_one_panel_for_each_model():
         latent_raster(some[:3], MODELS[:3])
 
 
-def test_wrong_models_are_refused_before_anything_is_trained(tmp_path):
-    with pytest.raises(ConfigurationError, match="no model 'digital'; known: analog-sigmoid"):
-        reproduce(tmp_path, models=["digital"])
-    with pytest.raises(ConfigurationError, match="at least one"):
-        reproduce(tmp_path, seeds=[])
+def test_latents_of_an_odd_number_of_models_are_not_drawn(tmp_path):
+    draw_latents([np.ones((8, 200))], np.arange(8), MODELS[:1], tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.slow
-@pytest.mark.data
-def test_the_study_is_trained_once_and_tabulated(data_directory, tmp_path, monkeypatch):
-    from brianff.analysis import neohebbian
-
-    few = (
-        "data.training_images=200",
-        "learning.epochs=2",
-        "evaluation.epoch_images=50",
-        "evaluation.training_images=50",
-    )
-    monkeypatch.setattr(neohebbian, "QUICK", few)
-    monkeypatch.setattr(neohebbian, "QUICK_TEST_IMAGES", 60)
-    models = ["analog-sigmoid", "analog-symmetric"]
-    table = reproduce(tmp_path, data_directory, seeds=[1, 2], models=models, quick=True, progress=False)
-    assert list(table.index) == models
-    assert table.loc["analog-symmetric", "published_final"] == PUBLISHED.loc["analog-symmetric", "final"] == 94.87
-    assert (table["final_lowest"] <= table["final"]).all()
-    runs = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/checkpoint.npz")}
-    assert len(runs) == 4
-    again = reproduce(tmp_path, data_directory, seeds=[1, 2], models=models, quick=True, progress=False)
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/checkpoint.npz")} == runs
-    np.testing.assert_array_equal(again["final"], table["final"])
-    text = (tmp_path / "neohebbian-quick.md").read_text()
-    assert text == markdown(again, 2, quick=True)
-    assert "not a result" in text
-    assert len(list((tmp_path / "figures").glob("latent-*.png"))) == 2

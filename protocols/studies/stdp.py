@@ -18,18 +18,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from brian2 import Quantity, ms, mV, nA
 
-from brianff.analysis.layers import simulated_layer
-from brianff.analysis.style import COLOURS, GREY, save_figure
 from brianff.data.named import load_dataset
 from brianff.data.split import Dataset
 from brianff.description import Layer, Network, RateEncoding
 from brianff.inputs import SpikeInput
 from brianff.protocols.goodness import GOODNESS
+from brianff.protocols.layers import simulated_layer
 from brianff.protocols.modulators import Pair
 from brianff.protocols.negatives import wrong_labels
 from brianff.protocols.optimisers import Adam
@@ -40,11 +39,7 @@ from brianff.protocols.studies.study import Study
 from brianff.protocols.studies.temporal_patterns import CLASSES, temporal_patterns
 from brianff.random import RandomStreams
 
-if TYPE_CHECKING:
-    import pandas
-    from matplotlib.figure import Figure
-
-__all__ = ["RULES", "Task", "mnist_task", "order_task", "plot_accuracies", "run_study", "summarise"]
+__all__ = ["RULES", "Task", "mnist_task", "order_task", "run_study"]
 
 NEURONS = 200
 CHUNK = 250
@@ -75,7 +70,7 @@ class Task:
         Parameters of the STDP layer that differ from the preset.
     time_constant : brian2.Quantity
         Of the Forward-Forward layer's membranes and traces.
-    weight_deviation, step_size : float
+    weight_deviation, learning_rate : float
         Of the Forward-Forward layer's initial weights, and of its learning.
     """
 
@@ -87,7 +82,7 @@ class Task:
     stdp: dict[str, Any]
     time_constant: Quantity
     weight_deviation: float
-    step_size: float
+    learning_rate: float
 
 
 def mnist_task(dataset: Dataset, training: int, test: int) -> Task:
@@ -151,9 +146,8 @@ class _ForwardForward:
             neurons=NEURONS,
             neuron="lif",
             parameters={"tau": constant, "tau_trace": constant},
-            current_scale=task.time_constant
-            / ms
-            * nA,  # a spike through a weight of 1 lifts the membrane to the threshold
+            # A spike through a weight of 1 lifts the membrane to the threshold.
+            current_scale=task.time_constant / ms * nA,
             synapse_time_constant=1 * ms,
         )
         network = Network(
@@ -181,13 +175,13 @@ class _ForwardForward:
 
     def _learn(self) -> None:
         labels = self.task.labels["training"]
-        step, modulator = Adam(self.task.step_size), None
+        optimiser, modulator = Adam(self.task.learning_rate), None
         for rows in _chunks(len(labels), self.batch):
             raster = self.task.draw("training", rows, self.streams["training spikes"])
             wrong = wrong_labels(labels[rows], self.streams["negatives"], self.task.classes)
             passes = [self.respond(self.with_labels(raster, shown), self.weights) for shown in (labels[rows], wrong)]
             modulator = modulator or Pair(1.0 / (passes[0].goodness.std() or 1.0), 1.0)
-            self.weights += step(modulated_hebbian(passes[0], passes[1], modulator))
+            self.weights += optimiser(modulated_hebbian(passes[0], passes[1], modulator))
 
     def latents(self, raster: np.ndarray) -> np.ndarray:
         """Return spike counts with no label shown."""
@@ -258,75 +252,31 @@ def _activity(counts: np.ndarray) -> dict[str, float]:
     }
 
 
-def run_study(out: Path, quick: bool = False, data_dir: Path | None = None, progress: bool = True) -> list[Path]:
-    """Measure what is missing, write the table and the figure, and return their paths.
+def run_study(directory: Path, quick: bool = False, data_dir: Path | None = None, progress: bool = True) -> Study:
+    """Measure what is missing and return the study, with the table "stdp".
 
     Parameters
     ----------
-    out : Path
-        Directory of the study; the same command goes on after a stop.
+    directory : Path
+        Of the study; one that was stopped there resumes.
     quick : bool
         Fewer images and one seed.
     data_dir : Path, optional
         Where MNIST is.
     progress : bool
-
-    Returns
-    -------
-    list of Path
-        stdp.csv, stdp.png.
     """
     training, fit, test, seeds = (400, 400, 200, 1) if quick else (2000, 1000, 1000, 3)
-    study = Study(out, {"study": "stdp", "training": training, "fit": fit, "test": test, "seeds": seeds})
+    study = Study(directory, {"study": "stdp", "training": training, "fit": fit, "test": test, "seeds": seeds})
     dataset = load_dataset("mnist", data_dir)
 
     def measure(task: str, seed: int, rule: str) -> Iterator[dict[str, Any]]:
         of_task = mnist_task(dataset, training, test) if task == "mnist" else order_task(training, test, seed)
         return _measure(of_task, rule, seed, fit)
 
-    cells = [
+    points = [
         {"task": task, "seed": seed, "rule": rule}
         for seed, task, rule in product(range(1, seeds + 1), ("mnist", "order"), RULES)
         if (task, rule) != ("mnist", "input in time")
     ]
-    table = study.fill("stdp", cells, measure, progress)
-    return [study.directory / "stdp.csv", save_figure(plot_accuracies(table), study.directory / "stdp.png")]
-
-
-def summarise(table: pandas.DataFrame) -> pandas.DataFrame:
-    """Return the accuracy in per cent, mean over seeds: rule by task and readout."""
-    pivot = table.assign(accuracy=100 * table["accuracy"])
-    return pivot.pivot_table("accuracy", "rule", ["task", "readout"], "mean", sort=False)
-
-
-def plot_accuracies(table: pandas.DataFrame) -> Figure:
-    """Plot the accuracy of each rule and readout, a panel for each task; dots are seeds, the line is chance.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        stdp.csv.
-    """
-    from matplotlib.figure import Figure
-
-    tasks = list(dict.fromkeys(table["task"]))
-    titles = {"mnist": ("MNIST, rate-coded", 10.0), "order": ("order of three events", 100 / CLASSES)}
-    rules = list(dict.fromkeys(table["rule"]))
-    readouts = ("goodness", "linear", "majority")
-    figure = Figure(figsize=(3.6 * len(tasks) + 1, 3.2), layout="constrained")
-    panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
-    for ax, task in zip(panels, tasks, strict=True):
-        title, chance = titles[task]
-        for place, (readout, colour) in enumerate(zip(readouts, COLOURS, strict=False)):
-            part = table[(table["task"] == task) & (table["readout"] == readout)]
-            height = np.array([rules.index(rule) for rule in part["rule"]]) + 0.22 * (place - 1)
-            ax.plot(100 * part["accuracy"], height, "o", color=colour, ms=4, alpha=0.7, label=readout)
-        ax.axvline(chance, color=GREY, linestyle=":", linewidth=1, label="chance")
-        ax.set(xlabel="test accuracy (%)", xlim=(0, 102))
-        ax.set_yticks(range(len(rules)), rules, fontsize=8)
-        ax.set_title(title, fontsize=9)
-        ax.spines[["top", "right"]].set_visible(False)
-    panels[0].invert_yaxis()
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8, title="readout")
-    return figure
+    study.fill("stdp", points, measure, progress)
+    return study

@@ -2,7 +2,7 @@
 
 import pytest
 
-from brianff.analysis.msnn import msnn_table, runs_table, write_msnn_tables
+from brianff.protocols.studies.msnn import msnn_table, runs_table, write_msnn_tables
 
 
 def summary(dataset, device, seed, accuracy):

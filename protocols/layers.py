@@ -10,6 +10,7 @@ import numpy as np
 from brianff.description import Network
 from brianff.engines import LanesEngine
 from brianff.errors import ConfigurationError
+from brianff.expressions import evaluate
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
 from brianff.responses import Responses
@@ -21,8 +22,6 @@ LayerFunction = Callable[[PulseInput | SpikeInput, np.ndarray], Responses]
 
 ACTIVITY = Goodness("activity", "activity", "1", "sum")
 """Measures the mean activity z of each neuron: its goodness terms are z."""
-
-_FUNCTIONS = {"abs": np.abs, "sign": np.sign, "sqrt": np.sqrt, "exp": np.exp, "log": np.log}
 
 
 def analog_layer(goodness: Goodness) -> LayerFunction:
@@ -44,9 +43,9 @@ def analog_layer(goodness: Goodness) -> LayerFunction:
         if not isinstance(inputs, PulseInput):
             raise ConfigurationError("analog units take amplitudes, not spikes: describe their input as pulses")
         drive = inputs.amplitudes @ weights
-        names = {**_FUNCTIONS, "activity": np.maximum(drive, 0.0)}
-        terms, derivative = (eval(expression, {"__builtins__": {}}, names) for expression in (density, slope))
-        return Responses(inputs, terms + 0.0 * drive, derivative * (drive > 0), goodness, np.ones(1))
+        activity = np.maximum(drive, 0.0)
+        terms, derivative = (evaluate(expression, "activity", activity) for expression in (density, slope))
+        return Responses(inputs, terms, derivative * (drive > 0), goodness, np.ones(1))
 
     return respond
 

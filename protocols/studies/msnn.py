@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brianff.analysis.published import MEMRISTIVE
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.studies.backpropagation import backpropagated_accuracy
 from brianff.protocols.studies.msnn_runs import msnn_runs
+from brianff.protocols.studies.published import MEMRISTIVE
 from brianff.protocols.sweep import run_sweep
 from brianff.storage.checkpoint import write_atomically
 

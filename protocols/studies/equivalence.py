@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
+from functools import cache, partial
 from itertools import islice, product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from brian2 import ms, nA
 
-from brianff.analysis.equivalence import WEIGHT_STEP, Comparison, equivalence, hebbian_change
-from brianff.analysis.layers import ACTIVITY, LayerFunction, analog_layer, simulated_layer
-from brianff.analysis.rate_limit import measure_rate_limit, plot_rate_limit, rate_limit_cells
-from brianff.analysis.style import COLOURS, GREY, save_figure
 from brianff.data.named import load_dataset
 from brianff.data.split import Split
 from brianff.description import LabelCode, Layer, Network, PulseEncoding, RateEncoding
 from brianff.errors import NumericalError
 from brianff.goodness import Goodness
+from brianff.protocols.equivalence import WEIGHT_STEP, Comparison, Inputs, equivalence, hebbian_change
 from brianff.protocols.goodness import GOODNESS
+from brianff.protocols.layers import ACTIVITY, analog_layer, simulated_layer
 from brianff.protocols.modulators import MODULATORS, Modulator
 from brianff.protocols.negatives import wrong_labels
 from brianff.protocols.optimisers import Adam
 from brianff.protocols.plasticity import modulated_hebbian
+from brianff.protocols.studies.rate_limit import measure_rate_limit, rate_limit_points
 from brianff.protocols.studies.study import Study
 from brianff.random import RandomStreams
 from brianff.simulator import Simulator
 
-if TYPE_CHECKING:
-    import pandas
-    from matplotlib.figure import Figure
-
-__all__ = ["NETWORKS", "plot_cosines", "run_study", "summarise"]
+__all__ = ["NETWORKS", "run_study"]
 
 NEURONS = 200
 _LABEL = LabelCode(strength=4.0)
@@ -62,7 +57,7 @@ NETWORKS = {
 }
 """One layer of 200 neurons on 28 x 28 pixels and an appended label, for each kind of neuron."""
 
-STEP_SIZES = {"relu": 5e-3, "mif": 2e-3, "lif": 5e-3}
+LEARNING_RATES = {"relu": 5e-3, "mif": 2e-3, "lif": 5e-3}
 BATCH = 128
 SEED = 1
 
@@ -88,10 +83,10 @@ def _settings(quick: bool) -> dict[str, Any]:
     }
 
 
-def _cells(quick: bool) -> list[dict[str, str]]:
-    """Return the cells: the whole grid for analog units; for spiking ones the pair form everywhere, others on MNIST.
+def _points(quick: bool) -> list[dict[str, str]]:
+    """Return the points: the whole grid for analog units; for spiking ones the pair form everywhere, others on MNIST.
 
-    LIF cells cost most. `mean-square` and `mean` are left out there: they are `squared-norm` and `l1-norm` (traces are
+    LIF costs most. `mean-square` and `mean` are left out there: they are `squared-norm` and `l1-norm` (traces are
     not negative) up to a factor. The other forms are measured for two goodness functions, Fashion-MNIST for four.
     """
     names = _settings(quick)["goodness"]
@@ -100,7 +95,7 @@ def _cells(quick: bool) -> list[dict[str, str]]:
             {"neuron": neuron, "dataset": "mnist", "goodness": goodness, "probability": "pair"}
             for neuron, goodness in product(NETWORKS, names)
         ]
-    cells = []
+    points = []
     # What matters most comes first.
     for dataset, probability, neuron, goodness in product(("mnist", "fashion-mnist"), MODULATORS, NETWORKS, names):
         if neuron != "relu" and probability != "pair" and dataset != "mnist":
@@ -109,8 +104,8 @@ def _cells(quick: bool) -> list[dict[str, str]]:
             continue
         if neuron == "mif" and goodness == "spike-count":
             continue  # pulses carry no noise: a count has no gradient, not even on average
-        cells.append({"neuron": neuron, "dataset": dataset, "goodness": goodness, "probability": probability})
-    return cells
+        points.append({"neuron": neuron, "dataset": dataset, "goodness": goodness, "probability": probability})
+    return points
 
 
 _LIF_GOODNESS = {
@@ -120,8 +115,8 @@ _LIF_GOODNESS = {
 }
 
 
-def _training_cells(quick: bool) -> list[dict[str, str]]:
-    """Return the cells of the training by each change: pair form on MNIST, neurons that are quick to simulate."""
+def _training_points(quick: bool) -> list[dict[str, str]]:
+    """Return the points of the training by each change: pair form on MNIST, neurons that are quick to simulate."""
     return [
         {"neuron": neuron, "goodness": goodness, "rule": rule}
         for neuron, goodness, rule in product(("relu", "mif"), _settings(quick)["goodness"], ("local rule", "hebbian"))
@@ -129,90 +124,85 @@ def _training_cells(quick: bool) -> list[dict[str, str]]:
     ]
 
 
-def run_study(out: Path, quick: bool = False, data_dir: Path | None = None, progress: bool = True) -> list[Path]:
-    """Measure what is missing, write the tables and figures, and return their paths.
+def run_study(directory: Path, quick: bool = False, data_dir: Path | None = None, progress: bool = True) -> Study:
+    """Measure what is missing and return the study, with the tables "equivalence", "training" and "rate-limit".
 
     Parameters
     ----------
-    out : Path
-        Directory of the study; the same command goes on after a stop.
+    directory : Path
+        Of the study; one that was stopped there resumes.
     quick : bool
         A small part of the grid.
     data_dir : Path, optional
         Where the data sets are.
     progress : bool
-
-    Returns
-    -------
-    list of Path
-        equivalence.csv, training.csv, rate-limit.csv, cosine.png, rate-limit.png.
     """
     settings = _settings(quick)
-    study = Study(out, {"study": "equivalence", "seed": SEED, **settings})
-    datasets: dict[str, Split] = {}
+    study = Study(directory, {"study": "equivalence", "seed": SEED, **settings})
 
+    @cache
     def split(name: str) -> Split:
-        if name not in datasets:
-            datasets[name] = load_dataset(name, data_dir).train
-        return datasets[name]
+        return load_dataset(name, data_dir).train
 
-    def measure(neuron: str, dataset: str, goodness: str, probability: str) -> Iterator[dict[str, Any]]:
+    def compare(neuron: str, dataset: str, goodness: str, probability: str) -> Iterator[dict[str, Any]]:
         return _follow_training(neuron, split(dataset), GOODNESS[goodness], probability, settings)
 
     def judge(neuron: str, goodness: str, rule: str) -> Iterator[dict[str, Any]]:
         yield {"accuracy": _accuracy_after_training(neuron, split("mnist"), GOODNESS[goodness], rule, settings)}
 
-    cosines = study.fill("equivalence", _cells(quick), measure, progress)
-    study.fill("training", _training_cells(quick), judge, progress)
-    rates = study.fill("rate-limit", rate_limit_cells(quick), measure_rate_limit, progress)
-    return [
-        study.directory / "equivalence.csv",
-        study.directory / "training.csv",
-        study.directory / "rate-limit.csv",
-        save_figure(plot_cosines(cosines), study.directory / "cosine.png"),
-        save_figure(plot_rate_limit(rates), study.directory / "rate-limit.png"),
-    ]
+    study.fill("equivalence", _points(quick), compare, progress)
+    study.fill("training", _training_points(quick), judge, progress)
+    study.fill("rate-limit", rate_limit_points(quick), measure_rate_limit, progress)
+    return study
+
+
+class _Layer:
+    """One layer that learns, as a function of inputs and weights, which a simulator draws but does not present.
+
+    A Trainer does not fit here: the same presentations are measured by two goodness functions, at shifted weights, and
+    by analog units that have no time.
+    """
+
+    def __init__(self, neuron: str):
+        self.make = analog_layer if neuron == "relu" else partial(simulated_layer, NETWORKS[neuron])
+        self.streams = RandomStreams(SEED)
+        self.simulator = Simulator(NETWORKS[neuron], seed=SEED)
+        self.weights = self.simulator.layers[0].crossbar.weights
+        self.optimiser = Adam(LEARNING_RATES[neuron])
+
+    def pairs(self, training: Split) -> Iterator[tuple[Inputs, Inputs]]:
+        """Yield the inputs of an epoch: a batch with its labels, and with wrong ones."""
+        for batch in training.batches(BATCH, self.streams["batches"]):
+            yield self.inputs(batch.images, batch.labels, wrong_labels(batch.labels, self.streams["negatives"]))
+
+    def inputs(self, images: np.ndarray, labels: np.ndarray, wrong: np.ndarray) -> tuple[Inputs, Inputs]:
+        """Return positive and negative inputs, drawn anew."""
+        return self.simulator.inputs(images, labels), self.simulator.inputs(images, wrong)
 
 
 def _follow_training(
     neuron: str, split: Split, goodness: Goodness, probability: str, settings: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Train one layer by the local rule and compare the changes with the gradient at some points of the training."""
-    make = _layer_maker(neuron)
-    respond = make(goodness)
-    streams = RandomStreams(SEED)
-    simulator = Simulator(NETWORKS[neuron], seed=SEED)  # makes inputs and initial weights; it presents nothing
-    weights = simulator.layers[0].crossbar.weights
-    step = Adam(STEP_SIZES[neuron])
-
+    layer = _Layer(neuron)
+    respond, weights, streams = layer.make(goodness), layer.weights, layer.streams
     # The pairs on which changes and gradient are compared are held out of the training.
     held_out, training = split.last(settings["pairs"]), split.without_last(settings["pairs"])
     draws, weight_step = (settings["draws"], WEIGHT_STEP) if neuron == "lif" else (1, None)
     images = np.tile(held_out.intensities(slice(None)), (draws, 1))
     labels = np.tile(held_out.labels, draws)
     wrong = np.tile(wrong_labels(held_out.labels, streams["negatives"]), draws)
-
-    def draw_inputs():
-        return simulator.inputs(images, labels), simulator.inputs(images, wrong)
-
+    draw_inputs = partial(layer.inputs, images, labels, wrong)
     modulator = _scaled(probability, respond(draw_inputs()[0], weights).goodness)
-    batches = training.batches(BATCH, streams["batches"])
+    pairs = layer.pairs(training)
     for count in range(max(settings["batches"]) + 1):
         if count in settings["batches"]:
             generator = streams["sampled weights"]
-            compared = equivalence(make, goodness, modulator, weights, draw_inputs, generator, weight_step)
+            compared = equivalence(layer.make, goodness, modulator, weights, draw_inputs, generator, weight_step)
             for rule, comparison in compared.items():
                 yield {"batches": count, "rule": rule, **_columns(comparison)}
-        batch = next(batches)
-        positive, negative = (
-            respond(simulator.inputs(batch.images, shown), weights)
-            for shown in (batch.labels, wrong_labels(batch.labels, streams["negatives"]))
-        )
-        weights += step(modulated_hebbian(positive, negative, modulator))
-
-
-def _layer_maker(neuron: str) -> Callable[[Goodness], LayerFunction]:
-    return analog_layer if neuron == "relu" else partial(simulated_layer, NETWORKS[neuron])
+        positive, negative = (respond(part, weights) for part in next(pairs))
+        weights += layer.optimiser(modulated_hebbian(positive, negative, modulator))
 
 
 def _accuracy_after_training(
@@ -229,25 +219,21 @@ def _accuracy_after_training(
 
 
 def _accuracy(neuron: str, split: Split, goodness: Goodness, rule: str, settings: dict[str, Any]) -> float:
-    respond, respond_activity = (_layer_maker(neuron)(measure) for measure in (goodness, ACTIVITY))
-    streams = RandomStreams(SEED)
-    simulator = Simulator(NETWORKS[neuron], seed=SEED)
-    weights, step = simulator.layers[0].crossbar.weights, Adam(STEP_SIZES[neuron])
+    layer = _Layer(neuron)
+    respond, respond_activity = layer.make(goodness), layer.make(ACTIVITY)
     held_out, training = split.last(settings["judged"]), split.without_last(settings["judged"])
     modulator = None
-    for batch in islice(training.batches(BATCH, streams["batches"]), settings["trained"]):
-        shown = batch.labels, wrong_labels(batch.labels, streams["negatives"])
-        inputs = [simulator.inputs(batch.images, labels) for labels in shown]
-        positive, negative = (respond(part, weights) for part in inputs)
+    for inputs in islice(layer.pairs(training), settings["trained"]):
+        positive, negative = (respond(part, layer.weights) for part in inputs)
         modulator = modulator or _scaled("pair", positive.goodness)
         if rule == "hebbian":
-            first, second = (respond_activity(part, weights).goodness_terms for part in inputs)
+            first, second = (respond_activity(part, layer.weights).goodness_terms for part in inputs)
             change = hebbian_change(positive, negative, modulator, (first, second))
         else:
             change = modulated_hebbian(positive, negative, modulator)
-        weights += step(change)
+        layer.weights += layer.optimiser(change)
     every_label = np.broadcast_to(np.arange(10), (len(held_out), 10))
-    responses = respond(simulator.inputs(held_out.intensities(slice(None)), every_label), weights)
+    responses = respond(layer.simulator.inputs(held_out.intensities(slice(None)), every_label), layer.weights)
     return float(np.mean(np.argmax(responses.goodness.reshape(-1, 10), axis=1) == held_out.labels))
 
 
@@ -274,57 +260,3 @@ def _columns(comparison: Comparison) -> dict[str, float]:
         "neuron_cosine_tenth": low,
         "neurons_compared": of_neurons.size,
     }
-
-
-def summarise(table: pandas.DataFrame) -> pandas.DataFrame:
-    """Return the corrected cosine of the neo-Hebbian change: goodness by neuron, mean over stages, forms and sets."""
-    hebbian = table[table["rule"] == "hebbian"]
-    return hebbian.pivot_table("corrected_cosine", "goodness", "neuron", "mean", sort=False)
-
-
-def plot_cosines(table: pandas.DataFrame) -> Figure:
-    """Plot the cosine with the gradient over training, pair form: a row per neuron, a column per data set.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        equivalence.csv.
-
-    Returns
-    -------
-    Figure
-        Solid lines: the neo-Hebbian change; dotted grey: the local rule, mean over goodness functions, with its range.
-    """
-    from matplotlib.figure import Figure
-
-    table = table[table["probability"] == "pair"]
-    neurons, datasets, names = (list(dict.fromkeys(table[key])) for key in ("neuron", "dataset", "goodness"))
-    titles = {"relu": "analog relu", "mif": "MIF", "lif": "LIF"}
-    figure = Figure(figsize=(1.6 + 2.9 * len(datasets), 0.6 + 2.1 * len(neurons)), layout="constrained")
-    panels = figure.subplots(len(neurons), len(datasets), sharex=True, sharey=True, squeeze=False)
-    styles = [(colour, line) for line in ("-", "--") for colour in COLOURS]
-    for (row, neuron), (column, dataset) in product(enumerate(neurons), enumerate(datasets)):
-        ax = panels[row, column]
-        part = table[(table["neuron"] == neuron) & (table["dataset"] == dataset)]
-        if part.empty:  # not measured yet
-            ax.set_axis_off()
-            continue
-        local = part[part["rule"] == "local rule"].groupby("batches")["corrected_cosine"].agg(["min", "mean", "max"])
-        ax.fill_between(local.index, local["min"], local["max"], color=GREY, alpha=0.2, linewidth=0)
-        ax.plot(local.index, local["mean"], ":", color=GREY, label="local rule (mean, range)")
-        for name, (colour, line) in zip(names, styles, strict=False):
-            curve = part[(part["goodness"] == name) & (part["rule"] == "hebbian")]
-            ax.plot(curve["batches"], curve["corrected_cosine"], f"o{line}", ms=3, color=colour, lw=1.2, label=name)
-        ax.axhline(0, color=GREY, linewidth=0.5)
-        ax.set_xscale("symlog", linthresh=10, linscale=0.5)
-        ax.set_xticks(sorted(set(table["batches"])), [str(count) for count in sorted(set(table["batches"]))])
-        ax.minorticks_off()
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.set_title(f"{titles.get(neuron, neuron)}, {dataset}", fontsize=9)
-        if column == 0:
-            ax.set_ylabel("cosine with the gradient", fontsize=9)
-        if row == len(neurons) - 1:
-            ax.set_xlabel("training batches", fontsize=9)
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8, title="goodness")
-    return figure

@@ -1,0 +1,17 @@
+from . import equivalence as equivalence
+from . import figures as figures
+from . import latents as latents
+from .energy import ledger as ledger
+from .equivalence import Comparison as Comparison
+from .equivalence import compare as compare
+from .equivalence import compare_layers as compare_layers
+from .equivalence import hebbian_change as hebbian_change
+from .equivalence import numerical_gradient as numerical_gradient
+from .latents import dead_units as dead_units
+from .latents import hoyer_sparsity as hoyer_sparsity
+from .latents import latent_embedding as latent_embedding
+from .latents import latent_raster as latent_raster
+from .latents import separability as separability
+from .latents import without_rest as without_rest
+from .report import write_figures as write_figures
+from .style import save_figure as save_figure

@@ -1,0 +1,96 @@
+"""Measured pulse trains: a table of conductances after numbers of pulses becomes a law of devices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from brian2 import siemens
+from brian2.units.fundamentalunits import Quantity
+from scipy.optimize import isotonic_regression
+
+from brianff.description.quantities import parse_quantity
+from brianff.equations.devices import TableLaw
+from brianff.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["read_pulses"]
+
+
+def read_pulses(pulses: str | Path | Mapping[str, Any]) -> tuple[TableLaw, dict[str, Quantity]]:
+    """Return the law of measured pulse trains, and the ends of the range of both, "G_off" and "G_on".
+
+    See `brianff.Device.from_table` for the table and its errors.
+    """
+    import pandas
+
+    name = repr(str(pulses)) if isinstance(pulses, str | Path) else "the table of pulses"
+    try:
+        if isinstance(pulses, str | Path):
+            table = pandas.read_csv(pulses, skipinitialspace=True)
+        else:
+            table = pandas.DataFrame(dict(pulses))
+        table = _checked(table)
+        (up_pulses, up), (down_pulses, down) = (_rising(way, table[table.direction == way]) for way in ("up", "down"))
+        lower, upper = min(up[0], -down[-1]), max(up[-1], -down[0])
+        law = TableLaw(
+            up=_points(up_pulses, (up - lower) / (upper - lower)),
+            down=_points(down_pulses, (down + upper) / (upper - lower)),
+        )
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{name}: {str(error).splitlines()[0]}") from None
+    return law, {"G_off": lower * siemens, "G_on": upper * siemens}
+
+
+def _checked(table: pandas.DataFrame) -> pandas.DataFrame:
+    """Return the columns direction, pulse and conductance (siemens)."""
+    import pandas
+
+    measured = next((str(name) for name in table if re.fullmatch(r"conductance_\w+", str(name))), "conductance_S")
+    if missing := [name for name in ("direction", "pulse", measured) if name not in table]:
+        raise ValueError(
+            f"no column {missing[0]!r} among {', '.join(map(str, table))}; needed: direction (up or down), pulse, and "
+            "conductance_S or another unit, such as conductance_uS"
+        )
+    table = table[["direction", "pulse", measured]].reset_index(drop=True)
+    for name in ("pulse", measured):
+        table[name] = pandas.to_numeric(table[name], errors="coerce")
+        for wrong, reason in ((~np.isfinite(table[name]), "no number"), (table[name] < 0, "negative")):
+            if wrong.any():
+                raise ValueError(
+                    f"{name} is {reason} in row {np.argmax(wrong) + 1} of the data: mend or remove the row"
+                )
+    if unknown := set(table.direction) - {"up", "down"}:
+        raise ValueError(f"direction is {unknown.pop()!r}; it must be up or down")
+    table["conductance"] = table[measured] * float(parse_quantity(f"1 {measured.partition('_')[2]}", siemens))
+    return table
+
+
+def _rising(way: str, train: pandas.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pulse numbers and values of the rising curve next to a mean train; a train down is turned over.
+
+    Where noise makes the train go back, the points concerned are pooled into one in their middle: a curve that stood
+    still would hold devices for ever.
+    """
+    rows = train.groupby("pulse").conductance.agg(["mean", "size"])
+    if len(rows) < 2:
+        raise ValueError(f"{len(rows)} pulse numbers of direction {way!r}; at least 2 are needed")
+    fit = isotonic_regression(rows["mean"] if way == "up" else -rows["mean"], weights=rows["size"])
+    starts = fit.blocks[:-1]
+    if starts.size < 2:
+        change = "rise" if way == "up" else "fall"
+        raise ValueError(f"the conductance does not {change} under pulses {way}; see the column direction")
+    return np.add.reduceat(rows.index.to_numpy(float), starts) / np.diff(fit.blocks), fit.x[starts]
+
+
+def _points(pulses: np.ndarray, distances: np.ndarray) -> list[tuple[float, float]]:
+    """Return the points of a curve, continued to the end of the range where the other train went further."""
+    if distances[0] > 0:
+        first = pulses[0] - distances[0] * (pulses[1] - pulses[0]) / (distances[1] - distances[0])
+        pulses, distances = np.append(first, pulses), np.append(0.0, distances)
+    return list(zip((pulses - pulses[0]).tolist(), distances.tolist(), strict=True))

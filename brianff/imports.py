@@ -1,0 +1,85 @@
+"""Modules of a user's own that register parts: `--import` runs them, and a run remembers which they were.
+
+A run directory alone never makes code run: whoever resumes or evaluates a run names the same modules again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import traceback
+from collections.abc import Iterable, Mapping
+from importlib import import_module, invalidate_caches
+from pathlib import Path
+from types import ModuleType
+
+from brianff.errors import ConfigurationError
+
+__all__ = ["check", "import_parts"]
+
+
+def import_parts(names: Iterable[str]) -> dict[str, str]:
+    """Import modules, so that they register their parts, and return the SHA-256 of the files of each by its name.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Dotted names of modules, searched for on ``sys.path`` and in the working directory, or paths of ``.py`` files.
+
+    Raises
+    ------
+    ConfigurationError
+        If a module is not found, bears the name of another one, or fails.
+    """
+    imported = {}
+    for name in names:
+        try:
+            imported[name] = _digest(_import(name))
+        except Exception as error:
+            frames = reversed(traceback.extract_tb(error.__traceback__))
+            own = (frame for frame in frames if frame.filename != __file__ and "importlib" not in frame.filename)
+            place = next((f" ({frame.filename}, line {frame.lineno})" for frame in own), "")
+            raise ConfigurationError(f"--import {name}: {type(error).__name__}: {error}{place}") from error
+    return imported
+
+
+def check(recorded: Mapping[str, str], given: Mapping[str, str]) -> None:
+    """Make sure that the modules with which a run was made are there again and unchanged, wherever they lie now.
+
+    Parameters
+    ----------
+    recorded, given : mapping of str to str
+        What `import_parts` returned when the run was made, and now.
+
+    Raises
+    ------
+    ConfigurationError
+        If a module is missing, or its files have changed.
+    """
+    for name, digest in recorded.items():
+        if digest not in given.values():
+            if any(Path(other).name == Path(name).name for other in given):
+                raise ConfigurationError(f"{name} has changed since this run was made: restore it, or train anew")
+            raise ConfigurationError(f"this run was made with --import {name}; give it again")
+
+
+def _import(name: str) -> ModuleType:
+    path = Path(name).resolve() if name.endswith(".py") else None
+    directory = str(path.parent if path else Path.cwd())
+    if directory not in sys.path:  # at the end: a file hides no other module
+        sys.path.append(directory)
+    invalidate_caches()
+    module = import_module(path.stem if path else name)
+    if path and (origin := getattr(module, "__file__", "built in")) != str(path):
+        raise ImportError(f"there is another module {path.stem!r}, {origin}: rename the file")
+    if path:
+        import cloudpickle
+
+        cloudpickle.register_pickle_by_value(module)  # worker processes receive its classes, and do not run it again
+    return module
+
+
+def _digest(module: ModuleType) -> str:
+    file = Path(module.__file__ or "")
+    files = sorted(file.parent.rglob("*.py")) if hasattr(module, "__path__") else [file]
+    return hashlib.sha256(b"".join(part.read_bytes() for part in files)).hexdigest()

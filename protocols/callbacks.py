@@ -1,0 +1,210 @@
+"""Callbacks: what happens beside training, after batches, epochs and layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brianff.errors import ConfigurationError
+from brianff.registry import Registry
+
+if TYPE_CHECKING:
+    import pandas
+
+    from brianff.protocols.contrast import Contrast
+    from brianff.protocols.trainer import Trainer
+
+__all__ = ["CALLBACKS", "Callback", "EarlyStop", "HeldOutAccuracy", "RecordSpikes", "WeightAverage"]
+
+
+class Callback:
+    """Base of the callbacks; one of your own needs only the methods that it uses.
+
+    In `on_batch`, `on_epoch` and `on_layer`, ``trainer.layer`` is the layer that has learned; in the latter two,
+    ``trainer.epoch`` counts its epochs, the one that has just ended included.
+    """
+
+    def on_start(self, trainer: Trainer) -> None:
+        """Training begins, or resumes: before the first batch, and before `restore`."""
+
+    def on_batch(self, trainer: Trainer, contrast: Contrast) -> None:
+        """A batch was learned."""
+
+    def on_epoch(self, trainer: Trainer) -> None:
+        """An epoch has ended; `trainer.note` adds to its history."""
+
+    def on_layer(self, trainer: Trainer) -> None:
+        """A layer has learned for the last time."""
+
+    def on_evaluation(self, trainer: Trainer, summary: dict[str, Any]) -> None:
+        """Training has ended and was evaluated; the summary may be added to."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what resuming needs, by name."""
+        return {}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Put the callback into a state that `state` returned."""
+
+    @property
+    def each_batch(self) -> bool:
+        """Whether it acts after each batch."""
+        return type(self).on_batch is not Callback.on_batch
+
+
+@dataclass
+class EarlyStop(Callback):
+    """Ends the training of a layer when a quantity of the history has not grown for some epochs.
+
+    Parameters
+    ----------
+    quantity : str
+        As in the history: "validation_accuracy" (with data.validation_images), "training_accuracy", ...
+    patience : int
+        Epochs without a new best value.
+    least_gain : float
+        By how much a new best value must be larger.
+    """
+
+    quantity: str = "validation_accuracy"
+    patience: int = 5
+    least_gain: float = 0.0
+
+    def on_epoch(self, trainer):
+        history = trainer.history
+        values = history[(history.layer == trainer.layer) & (history.quantity == self.quantity)].value.to_numpy()
+        if not len(values):
+            known = ", ".join(history.quantity.unique())
+            raise ConfigurationError(f"early stop waits for {self.quantity!r}, which is not measured; known: {known}")
+        best = 0
+        for epoch, value in enumerate(values):
+            best = epoch if value > values[best] + self.least_gain else best
+        if len(values) - 1 - best >= self.patience:
+            trainer.stop_layer()
+
+
+@dataclass
+class HeldOutAccuracy(Callback):
+    """Notes the accuracy on held-out images after each epoch, by probability and by log-odds, and the share of ties.
+
+    Parameters
+    ----------
+    images : int or None
+        So many of the first held-out images; None: all.
+    """
+
+    images: int | None = None
+
+    def on_epoch(self, trainer):
+        from brianff.protocols.inference import label_scores
+
+        split = trainer.held_out if self.images is None else trainer.held_out.first(self.images)
+        correct, tied = np.zeros(2), 0
+        scores, batch = [trainer.modulator.probability, trainer.modulator.log_odds], trainer.protocol.evaluation.batch
+        with trainer.simulator.evaluation():
+            for start in range(0, len(split), batch):
+                rows = slice(start, start + batch)
+                found = label_scores(trainer.simulator, split.intensities(rows), None, scores)
+                correct += [(score.argmax(axis=1) == split.labels[rows]).sum() for score in found]
+                highest = found[0].max(axis=1, keepdims=True)
+                tied += int(((found[0] == highest).sum(axis=1) > 1).sum())
+        for quantity, count in zip(("test_accuracy", "test_accuracy_by_log_odds"), correct, strict=True):
+            trainer.note(quantity, count / len(split))
+        trainer.note("tied_images", tied / len(split))
+
+
+@dataclass
+class WeightAverage(Callback):
+    """Gives each layer, when it has learned, the running average of its weights: A <- decay A + (1 - decay) W.
+
+    Parameters
+    ----------
+    decay : float
+        Of each batch, in [0, 1).
+    """
+
+    decay: float = 0.99
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.decay < 1:
+            raise ConfigurationError(f"decay is {self.decay}; it must lie in [0, 1)")
+        self.average: np.ndarray | None = None
+
+    def on_start(self, trainer):
+        self.average = None
+
+    def on_batch(self, trainer, contrast):
+        weights = trainer.simulator.layers[trainer.layer].crossbar.weights
+        if self.average is None:
+            self.average = weights.copy()
+        else:
+            self.average += (1 - self.decay) * (weights - self.average)
+
+    def on_layer(self, trainer):
+        if self.average is not None:
+            trainer.simulator.layers[trainer.layer].crossbar.adopt(self.average)
+        self.average = None
+
+    def state(self):
+        return {} if self.average is None else {"average": self.average}
+
+    def restore(self, state):
+        self.average = state["average"].copy() if "average" in state else None
+
+
+@dataclass
+class RecordSpikes(Callback):
+    """Records the spikes of some held-out images after each epoch, as a table with the columns epoch and layer first.
+
+    Parameters
+    ----------
+    images : int
+        So many of the first held-out images, with their own labels.
+    """
+
+    images: int = 10
+
+    def __post_init__(self) -> None:
+        self.tables: list[pandas.DataFrame] = []
+
+    def on_epoch(self, trainer):
+        part = trainer.held_out.first(self.images)
+        images = part.intensities(slice(None))
+        recording = trainer.simulator.record(images, part.labels, [], layer=trainer.layer)
+        self.tables.append(recording.spikes.assign(epoch=trainer.epoch, trained_layer=trainer.layer))
+
+    @property
+    def spikes(self) -> pandas.DataFrame:
+        """All spikes recorded so far; empty before the first epoch."""
+        import pandas
+
+        return pandas.concat(self.tables, ignore_index=True) if self.tables else pandas.DataFrame()
+
+
+CALLBACKS = Registry(
+    "callback",
+    Callback,
+    {
+        "early-stop": EarlyStop,
+        "held-out-accuracy": HeldOutAccuracy,
+        "record-spikes": RecordSpikes,
+        "weight-average": WeightAverage,
+    },
+)
+"""Callbacks by name."""
+
+
+def states(callbacks: Sequence[Callback]) -> dict[str, np.ndarray]:
+    """Return the states of callbacks as arrays of one checkpoint."""
+    return {f"callback_{n}.{name}": array for n, one in enumerate(callbacks) for name, array in one.state().items()}
+
+
+def restore(callbacks: Sequence[Callback], arrays: dict[str, np.ndarray]) -> None:
+    """Put callbacks into states that `states` returned."""
+    for number, callback in enumerate(callbacks):
+        prefix = f"callback_{number}."
+        own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        callback.restore(own)

@@ -1,0 +1,124 @@
+"""Latents, the activity vectors of a layer: how sparse they are and how well they separate the classes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from brianff.data.split import Split
+from brianff.errors import ConfigurationError
+from brianff.goodness import Goodness
+from brianff.protocols.configuration import Protocol
+from brianff.protocols.negatives import wrong_labels
+from brianff.protocols.trainer import Trainer
+from brianff.random import RandomStreams
+
+__all__ = [
+    "dead_units",
+    "hoyer_sparsity",
+    "latents",
+    "separability",
+    "without_rest",
+]
+
+_BATCH = 50
+
+
+def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wrong"] = "true") -> np.ndarray:
+    """Return the latents of the last layer: spike counts, or root mean square activities where neurons do not spike.
+
+    They are the same quantity whatever goodness is trained, and leave no trace in the trainer.
+    Where membranes are carried over, the first images are shown once beforehand: no latent starts from a membrane at
+    rest.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    split : Split
+    label : {"true", "zero", "wrong"}
+        Which label is shown with each image; zero: the input units of the label are silent.
+
+    Returns
+    -------
+    ndarray, shape (images, neurons)
+    """
+    network = trainer.protocol.network
+    # Of one step, the activity after it; an integral would hold that before its events.
+    simulator = trainer.simulator.measuring(Goodness(readout="final" if network.encoding.steps == 1 else "average"))
+    spiking = network.layers[-1].neuron.threshold != "False"
+    generator = RandomStreams(trainer.protocol.seed)["latents"]
+    labels = wrong_labels(split.labels, generator, trainer.dataset.classes) if label == "wrong" else split.labels
+    if label == "zero":
+        simulator.codes[:] = 0.0
+    parts = [np.empty((0, network.layers[-1].neurons))]
+    with simulator.evaluation():
+        if simulator.carries and len(split):
+            simulator.present(split.intensities(slice(0, _BATCH)), labels[:_BATCH])
+        for start in range(0, len(split), _BATCH):
+            rows = slice(start, start + _BATCH)
+            responses = simulator.present(split.intensities(rows), labels[rows], spikes=spiking)
+            counts = responses.spike_counts
+            parts.append(np.sqrt(responses.goodness_terms) if counts is None else counts)
+    return np.concatenate(parts)
+
+
+def without_rest(trainer: Trainer) -> Trainer:
+    """Return a trainer in the same state whose presentations follow each other without rest.
+
+    The latents of arXiv 2406.16479 were taken that way, from networks that were trained and tested with rest: membranes
+    that are carried over then start further from the threshold.
+    """
+    protocol = trainer.protocol
+    if not protocol.network.rest_steps:
+        return trainer
+    encoding = protocol.network.encoding.model_copy(update={"rest_steps": 0})
+    network = protocol.network.model_copy(update={"encoding": encoding})
+    return _in_same_state(trainer, protocol.model_copy(update={"network": network}))
+
+
+def _in_same_state(trainer: Trainer, protocol: Protocol) -> Trainer:
+    """Return a trainer of another protocol, to measure with, in the state of a trainer."""
+    other = type(trainer)(protocol.model_copy(update={"callbacks": ()}), trainer.dataset)
+    other.restore(*trainer.state())
+    return other
+
+
+def hoyer_sparsity(latents: np.ndarray, offset: float = 1e-3) -> float:
+    """Return the mean Hoyer sparsity: (sqrt(n) - L1 / L2) / (sqrt(n) - 1), 0 for equal and 1 for one-hot vectors.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (images, neurons)
+    offset : float
+        Added to both norms, as in arXiv 2406.16479; with it a vector of zeros scores 1.
+
+    Returns
+    -------
+    float
+        nan without images. Source: Hoyer, JMLR 5:1457 (2004).
+    """
+    root = np.sqrt(latents.shape[1])
+    norms = np.abs(latents).sum(axis=1) + offset, np.sqrt(np.square(latents, dtype=float).sum(axis=1)) + offset
+    return float(np.mean((root - norms[0] / norms[1]) / (root - 1))) if len(latents) else float("nan")
+
+
+def separability(latents: np.ndarray, labels: np.ndarray, neighbours: int = 5) -> float:
+    """Return the mean share of a vector's nearest neighbours (Euclidean, itself excluded) that have its label.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are not more vectors than neighbours.
+    """
+    if len(latents) <= neighbours:
+        raise ConfigurationError(f"separability needs more than {neighbours} latents, there are {len(latents)}")
+    from sklearn.neighbors import NearestNeighbors
+
+    found = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(latents).kneighbors(return_distance=False)
+    return float(np.mean(labels[found] == labels[:, np.newaxis]))
+
+
+def dead_units(latents: np.ndarray) -> float:
+    """Return the share of neurons that are active for none of the images."""
+    return float(np.mean(~np.any(latents, axis=0)))

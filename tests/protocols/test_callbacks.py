@@ -1,0 +1,120 @@
+"""Callbacks: when they are called, early stop, averages of weights, recorded spikes, and what resuming keeps."""
+
+import numpy as np
+import pytest
+
+from brianff.errors import ConfigurationError
+from brianff.protocols.callbacks import Callback, EarlyStop, RecordSpikes, WeightAverage
+from brianff.protocols.configuration import load_protocol
+from brianff.protocols.trainer import Trainer
+
+SMALL = [
+    "data.training_images=64",
+    "network.layers.0.neurons=12",
+    "learning.batch=16",
+    "learning.epochs=3",
+    "evaluation.epoch_images=10",
+    "evaluation.training_images=10",
+    "engine.workers=1",
+]
+
+
+class Diary(Callback):
+    """Writes down what happens."""
+
+    def __init__(self):
+        self.events = []
+
+    def on_start(self, trainer):
+        self.events.append("start")
+
+    def on_batch(self, trainer, contrast):
+        assert len(contrast) == 16
+        self.events.append("batch")
+
+    def on_epoch(self, trainer):
+        self.events.append(f"epoch {trainer.epoch} of layer {trainer.layer}")
+        trainer.note("mood", 1.0)
+
+    def on_layer(self, trainer):
+        self.events.append(f"layer {trainer.layer}")
+
+    def on_evaluation(self, trainer, summary):
+        summary["diary"] = len(self.events)
+
+
+def small(*settings):
+    return load_protocol("msnn-digits", [*SMALL, *settings])
+
+
+def test_a_callback_is_called_in_order(numpy_target):
+    diary = Diary()
+    trainer = Trainer(small("learning.epochs=2"), callbacks=[diary])
+    summary = trainer.fit(progress=False)
+    batches = ["batch"] * 4
+    expected = ["start", *batches, "epoch 1 of layer 0", *batches, "epoch 2 of layer 0", "layer 0"]
+    assert diary.events == expected
+    assert summary["diary"] == len(expected)
+    assert (trainer.history.quantity == "mood").sum() == 2
+
+
+def test_early_stop_waits_for_its_patience(numpy_target):
+    """The quantity never grows: the first epoch is the best, and two more pass."""
+    trainer = Trainer(small("learning.epochs=9"), callbacks=[EarlyStop("mood", patience=2), Diary()][::-1])
+    trainer.fit(progress=False)
+    assert trainer.finished
+    assert trainer.history.epoch.max() == 3
+
+
+def test_early_stop_names_what_is_measured(numpy_target):
+    trainer = Trainer(small(), callbacks=[EarlyStop("vallidation")])
+    with pytest.raises(ConfigurationError, match="'vallidation', which is not measured; known: training_loss, "):
+        trainer.run_epoch()
+
+
+def test_the_average_of_weights_by_hand(numpy_target):
+    class Weights(Callback):
+        seen = ()
+
+        def on_batch(self, trainer, contrast):
+            self.seen = (*self.seen, trainer.simulator.layers[0].crossbar.weights.copy())
+
+    weights = Weights()
+    trainer = Trainer(small("learning.epochs=1"), callbacks=[weights, WeightAverage(0.8)])
+    trainer.fit(progress=False)
+    expected = weights.seen[0]
+    for later in weights.seen[1:]:
+        expected = 0.8 * expected + 0.2 * later
+    np.testing.assert_allclose(trainer.simulator.layers[0].crossbar.weights, expected, rtol=1e-12)
+
+
+def test_the_average_is_resumed_bit_for_bit(numpy_target, tmp_path):
+    protocol = small("callbacks=['weight-average']")
+    whole = Trainer(protocol).fit(tmp_path / "whole", progress=False)
+    stopped = Trainer(protocol)
+    run_epoch = stopped.run_epoch
+
+    def stop_in_the_second_epoch(report):
+        if stopped.epoch == 1:
+            raise KeyboardInterrupt
+        run_epoch(report)
+
+    stopped.run_epoch = stop_in_the_second_epoch
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(tmp_path / "stopped", progress=False)
+    resumed = Trainer(protocol).fit(tmp_path / "stopped", progress=False)
+    assert resumed["weights_digest"] == whole["weights_digest"]
+    assert resumed["weights_digest"] != Trainer(small()).fit(progress=False)["weights_digest"]
+
+
+def test_spikes_are_recorded_after_each_epoch_without_a_trace(numpy_target):
+    record = RecordSpikes(images=3)
+    summary = Trainer(small("learning.epochs=2"), callbacks=[record]).fit(progress=False)
+    assert sorted(record.spikes.epoch.unique()) == [1, 2]
+    assert set(record.spikes.presentation) <= {0, 1, 2}
+    assert summary["weights_digest"] == Trainer(small("learning.epochs=2")).fit(progress=False)["weights_digest"]
+
+
+def test_a_decay_of_one_is_refused():
+    with pytest.raises(ConfigurationError, match=r"decay is 1; it must lie in \[0, 1\)"):
+        WeightAverage(1)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from brianff import Goodness, Layer, Network, PulseEncoding, Simulator
-from brianff.analysis.layers import simulated_layer
+from brianff.protocols.layers import simulated_layer
 from brianff.inputs import SpikeInput
 
 

@@ -5,21 +5,21 @@ from pathlib import Path
 from brian2 import ms, mV, nA, nS, pA, pF
 
 from brianff import Device, Goodness, Layer, Network, RateEncoding, check_gradient
-from brianff.equations import NeuronModel, Parameter, Preset
+from brianff.equations import NeuronModel
 from brianff.protocols import Engine, Learning, Protocol, Trainer, modulated_hebbian
 
 # Brette & Gerstner, J. Neurophysiol. 94:3637 (2005), with a faster adaptation, for presentations of 40 ms.
 PARAMETERS = {
-    "C": Parameter(281 * pF, "membrane capacitance"),
-    "g_L": Parameter(30 * nS, "leak conductance"),
-    "E_L": Parameter(-70.6 * mV, "leak reversal voltage"),
-    "V_T": Parameter(-50.4 * mV, "threshold of the exponential"),
-    "Delta_T": Parameter(2 * mV, "width of the threshold"),
-    "tau_w": Parameter(30 * ms, "time constant of the adaptation"),
-    "a": Parameter(4 * nS, "subthreshold adaptation"),
-    "b": Parameter(80.5 * pA, "growth of the adaptation at a spike"),
-    "V_r": Parameter(-70.6 * mV, "voltage after a spike"),
-    "tau_z": Parameter(20 * ms, "time constant of the trace"),
+    "C": 281 * pF,
+    "g_L": 30 * nS,
+    "E_L": -70.6 * mV,
+    "V_T": -50.4 * mV,
+    "Delta_T": 2 * mV,
+    "tau_w": 30 * ms,
+    "a": 4 * nS,
+    "b": 80.5 * pA,
+    "V_r": -70.6 * mV,
+    "tau_z": 20 * ms,
 }
 ADEX = NeuronModel(
     name="adex",
@@ -30,7 +30,7 @@ dz/dt = -z/tau_z : 1
 activity = z : 1
 sensitivity = 1 : 1
 """,
-    presets={"brette-gerstner-2005": Preset("brette-gerstner-2005", "see above", PARAMETERS)},
+    presets=PARAMETERS,
     initial={"v": "E_L"},
     threshold="v > -40*mV",
     reset="v = V_r; w += b; z += 1",

@@ -9,18 +9,8 @@ from brianff.equations import NeuronModel
 from brianff.protocols import Engine, Learning, Protocol, Trainer, modulated_hebbian
 
 # Brette & Gerstner, J. Neurophysiol. 94:3637 (2005), with a faster adaptation, for presentations of 40 ms.
-PARAMETERS = {
-    "C": 281 * pF,
-    "g_L": 30 * nS,
-    "E_L": -70.6 * mV,
-    "V_T": -50.4 * mV,
-    "Delta_T": 2 * mV,
-    "tau_w": 30 * ms,
-    "a": 4 * nS,
-    "b": 80.5 * pA,
-    "V_r": -70.6 * mV,
-    "tau_z": 20 * ms,
-}
+MEMBRANE = {"C": 281 * pF, "g_L": 30 * nS, "E_L": -70.6 * mV, "V_T": -50.4 * mV, "Delta_T": 2 * mV, "V_r": -70.6 * mV}
+ADAPTATION = {"tau_w": 30 * ms, "a": 4 * nS, "b": 80.5 * pA}
 ADEX = NeuronModel(
     name="adex",
     equations="""
@@ -30,7 +20,7 @@ dz/dt = -z/tau_z : 1
 activity = z : 1
 sensitivity = 1 : 1
 """,
-    presets=PARAMETERS,
+    presets=MEMBRANE | ADAPTATION | {"tau_z": 20 * ms},
     initial={"v": "E_L"},
     threshold="v > -40*mV",
     reset="v = V_r; w += b; z += 1",

@@ -41,26 +41,8 @@ from brianff.protocols.samplers import RandomPolarity
 
 __all__ = ["ONLINE_PROGRAM", "PRESENTATIONS", "OnlineProgram", "OnlineState"]
 
-_NAMES = frozenset(
-    [
-        "polarity",
-        "presented",
-        "gains",
-        "first",
-        "rate",
-        "bound",
-        "sharpness",
-        "threshold",
-        "epsilon",
-        "rest_factor",
-        "lanes",
-        "units",
-        "modulator",
-        "change",
-        "gain",
-        "initial_v",
-    ]
-)
+_NAMES = {"polarity", "presented", "gains", "first", "rate", "bound", "sharpness", "threshold", "epsilon"}
+_NAMES |= {"rest_factor", "lanes", "units", "modulator", "change", "gain", "initial_v"}
 """What the program adds to the names of the neuron."""
 
 ONLINE_PROGRAM = FastPath(

@@ -59,7 +59,9 @@ def _grey(file: Path) -> np.ndarray:
     try:
         with Image.open(file) as image:
             if image.mode[0] in "IF":
-                raise ValueError(f"its pixels have more than 8 bits ({image.mode}); use Dataset.from_arrays with `white`")
+                raise ValueError(
+                    f"its pixels have more than 8 bits ({image.mode}); use Dataset.from_arrays with `white`"
+                )
             return np.asarray(image.convert("L"))
     except (OSError, ValueError) as error:
         raise DataError(f"{file} cannot be read: {error}") from None

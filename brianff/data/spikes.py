@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,7 @@ def whole_numbers(what: str, values: Any, below: int | None = None) -> np.ndarra
     whole = array.ndim == 1 and (array.dtype.kind in "bui" or (array.dtype.kind == "f" and (array % 1 == 0).all()))
     limit = "" if below is None else f" to {below - 1}"
     if not whole or array.min() < 0 or (below is not None and array.max() >= below):
-        wrong = [value for value in array.ravel().tolist() if not isinstance(value, int) or value < 0 or limit][:3]
-        raise DataError(f"{what} must be whole numbers from 0{limit}, one after the other; not {wrong} ...")
+        raise DataError(f"{what} must be whole numbers from 0{limit}, in one row; not {reprlib.repr(array.tolist())}")
     return array.astype(np.int64)
 
 
@@ -73,7 +73,9 @@ class SpikeTrains:
             raise DataError(f"duration and time_step must be times: {error}") from None
         steps = round(length / step) if step > 0 else 0
         if steps < 1 or abs(length / step - steps) > 1e-6 * steps:
-            raise DataError(f"duration {duration!s} must be a whole number of time steps of {time_step!s}, at least one")
+            raise DataError(
+                f"duration {duration!s} must be a whole number of time steps of {time_step!s}, at least one"
+            )
         unit, sample = whole_numbers("unit", unit, units), whole_numbers("sample", sample, samples)
         when = np.asarray(time, dtype=float)
         if not when.shape == unit.shape == sample.shape:
@@ -81,7 +83,7 @@ class SpikeTrains:
                 f"unit, time and sample have the shapes {unit.shape}, {when.shape} and {sample.shape}; "
                 "give one of each per spike"
             )
-        if when.size and not (0 <= when.min() and when.max() < length):
+        if when.size and not (when.min() >= 0 and when.max() < length):
             raise DataError(f"spike times reach from {when.min()} to {when.max()} s; they must lie in [0, {length}) s")
         which = np.minimum(np.floor(when / step + 1e-6).astype(np.int64), steps - 1) * units + unit
         matrix = csr_matrix((np.ones(len(which), np.int8), (sample, which)), (samples, steps * units))

@@ -71,7 +71,7 @@ class Split:
         return len(self.labels)
 
     def intensities(self, rows: slice | np.ndarray) -> Any:
-        """Return the intensities of some images, in [0, 1], shape (images, pixels); of spike trains those themselves."""
+        """Return the intensities of some images, in [0, 1], shape (images, pixels); or their spike trains."""
         return self.images[rows] if self.white is None else self.images[rows] / float(self.white)
 
     def batches(self, size: int, generator: np.random.Generator) -> Iterator[Batch]:
@@ -177,11 +177,11 @@ class Dataset:
         classes = largest + 1 if classes is None else classes
         if not max(2, largest + 1) <= classes:
             raise DataError(f"labels reach to {largest} and there are {classes} classes; there must be 2 or more")
-        splits = [
+        train, test = [
             Split(part if isinstance(part, SpikeTrains) else part.reshape(len(part), -1), own, white)
             for part, own in parts
         ]
-        return cls(name, *splits, shape, classes, licence)
+        return cls(name, train, test, (shape[0], shape[1]), classes, licence)
 
     @classmethod
     def from_spikes(
@@ -285,8 +285,8 @@ class Dataset:
         )
         if missing := [key for key in needed if key not in given]:
             raise DataError(
-                f"{path} lacks {', '.join(missing)}; it holds: {', '.join(arrays) or 'nothing'}. Images need images and "
-                "labels; spikes need unit, time, sample, labels, units, duration and time_step"
+                f"{path} lacks {', '.join(missing)}; it holds: {', '.join(arrays) or 'nothing'}. Images need "
+                "images and labels; spikes need unit, time, sample, labels, units, duration and time_step"
             )
         known = {*signature(cls.from_arrays).parameters, *signature(make).parameters, *options}
         try:
@@ -309,7 +309,7 @@ class Dataset:
                 about = (images.shape, images.dtype.str, float(part.white or 0))
             checksum.update(repr(about).encode())
             for array in arrays:
-                checksum.update(array.view(np.uint8) if array.size else b"")
+                checksum.update(array.data if array.size else b"")
         return checksum.hexdigest()
 
 
@@ -320,7 +320,7 @@ def _images(images: Any, *dimensions: int) -> Any:
     array = np.asarray(images) if not isinstance(images, np.ma.MaskedArray) else np.empty(0, object)
     if array.dtype.kind not in "buif" or array.ndim not in (dimensions or (2, 3)):
         raise DataError(
-            f"images are {type(images).__name__} of {array.dtype}, shape {array.shape}; they must be numbers of the shape "
+            f"images are {type(images).__name__} of {array.dtype}, shape {array.shape}; they must be numbers, "
             "(images, rows, columns), shades of grey, or (images, features)"
         )
     return array

@@ -118,6 +118,7 @@ def checked_images(network: Network, images: Any) -> Any:
         spike trains of its steps and units. All zeros are silence to every encoding.
     """
     encoding, events = network.encoding, isinstance(images, SpikeTrains)
+    remedy = "use split.intensities(rows), or divide by the value of white, such as 255"
     shape = images.shape if isinstance(images, np.ndarray | SpikeTrains) else np.shape(np.asarray(images, dtype=object))
     if len(shape) != 2 or shape[1] != network.pixels:
         raise DataError(f"images have the shape {shape}; the network needs (images, {network.pixels})")
@@ -134,19 +135,14 @@ def checked_images(network: Network, images: Any) -> Any:
     array = np.asarray(images)
     plain = not isinstance(images, np.ndarray) or type(images) in (np.ndarray, np.memmap)
     if not plain or array.dtype.kind not in "fb":
-        raise DataError(
-            f"images are {type(images).__name__} of {array.dtype}; intensities are floats in [0, 1]: "
-            "use split.intensities(rows), or divide by the value of white, such as 255"
-        )
+        told = f"{type(images).__name__} of {array.dtype}"
+        raise DataError(f"images are {told}; intensities are floats in [0, 1]: {remedy}")
     array = array.astype(float, copy=False)
     low, high = array.min(initial=0.0), array.max(initial=0.0)
     if not (low >= 0 and high < np.inf):
         raise DataError("images hold intensities that are negative or not finite; scale them to [0, 1]")
     if high > 1 + 1e-6:
-        raise DataError(
-            f"images hold intensities up to {high:.4g}; they lie in [0, 1]: use split.intensities(rows), or divide by "
-            "the value of white, such as 255"
-        )
+        raise DataError(f"images hold intensities up to {high:.4g}; they lie in [0, 1]: {remedy}")
     if isinstance(encoding, EventEncoding):
         if high:
             raise DataError("the encoding 'events' takes spike trains, not images: see Dataset.from_spikes")

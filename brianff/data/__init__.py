@@ -4,13 +4,5 @@ from brianff.data.named import DATASETS, available_datasets, fetch_dataset, load
 from brianff.data.spikes import SpikeTrains
 from brianff.data.split import Batch, Dataset, Split
 
-__all__ = [
-    "DATASETS",
-    "Batch",
-    "Dataset",
-    "SpikeTrains",
-    "Split",
-    "available_datasets",
-    "fetch_dataset",
-    "load_dataset",
-]
+__all__ = ["DATASETS", "Batch", "Dataset", "SpikeTrains", "Split"]
+__all__ += ["available_datasets", "fetch_dataset", "load_dataset"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,11 @@ IMAGES = (".png", ".jpg", ".jpeg")
 def read_folder(path: Path) -> dict[str, Any]:
     """Return the images of a folder by class; see `Dataset.from_folder`."""
     parts = {"": path / "train", "test_": path / "test"} if (path / "train").is_dir() else {"": path}
-    parts = {prefix: part for prefix, part in parts.items() if not prefix or part.is_dir()}
-    names = _classes(parts[""])
-    values: dict[str, Any] = {"classes": len(names)}
-    size: tuple[Path, tuple[int, ...]] | None = None
+    names, values = _classes(parts[""]), dict[str, Any]()
+    size: dict[tuple[int, ...], Path] = {}
     for prefix, part in parts.items():
+        if prefix and not part.is_dir():
+            continue
         if (found := _classes(part)) != names:
             raise DataError(f"{part} holds the classes {found}, and {parts['']} {names}; both need the same folders")
         images, labels = [], []
@@ -32,13 +31,11 @@ def read_folder(path: Path) -> dict[str, Any]:
                 raise DataError(f"{part / name} holds no PNG or JPEG image: add some, or remove the folder")
             for file in files:
                 images.append(_grey(file))
-                size = size or (file, images[0].shape)
-                if images[-1].shape != size[1]:
-                    raise DataError(
-                        f"{file} has {images[-1].shape} pixels and {size[0]} {size[1]} (rows, columns); "
-                        "bring all images to one size"
-                    )
-            labels += [label] * len(files)
+                size.setdefault(images[-1].shape, file)
+                labels.append(label)
+        if len(size) > 1:
+            told = ", ".join(f"{file} {shape}" for shape, file in size.items())
+            raise DataError(f"images differ in their rows and columns: {told}; bring them to one size")
         values |= {f"{prefix}images": np.stack(images), f"{prefix}labels": np.array(labels)}
     return values
 
@@ -71,7 +68,7 @@ def read_npz(path: Path) -> dict[str, Any]:
     """Return the arrays of an NPZ file."""
     try:
         with np.load(path) as arrays:
-            return _plain(arrays)
+            return {key: _plain(value) for key, value in arrays.items()}
     except Exception as error:  # damaged archives raise what they like
         raise DataError(f"{path} cannot be read as NPZ: {error}") from None
 
@@ -84,16 +81,15 @@ def read_hdf5(path: Path) -> dict[str, Any]:
         raise MissingDependencyError(f"{path} needs h5py: pip install 'brianff[hdf5]'") from None
     try:
         with h5py.File(path) as file:
-            return _plain({key: item[()] for key, item in file.items() if isinstance(item, h5py.Dataset)})
+            return {key: _plain(item[()]) for key, item in file.items() if isinstance(item, h5py.Dataset)}
     except OSError as error:
         raise DataError(f"{path} cannot be read as HDF5: {error}") from None
 
 
-def _plain(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arrays, and numbers and texts as such."""
-    values = {key: np.asarray(value) for key, value in arrays.items()}
-    values = {key: value if value.ndim else value.item() for key, value in values.items()}
-    return {key: value.decode() if isinstance(value, bytes) else value for key, value in values.items()}
+def _plain(value: Any) -> Any:
+    """Return an array, or a number or a text as such."""
+    value = value if np.ndim(value) else np.asarray(value).item()
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def read_csv(path: Path) -> dict[str, Any]:
@@ -106,8 +102,8 @@ def read_csv(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} cannot be read as CSV: {error}") from None
     if missing := {"unit", "time", "sample", "label"} - set(table):
         raise DataError(f"{path} lacks the columns {', '.join(sorted(missing))}; it has {', '.join(map(str, table))}")
-    labels = table.groupby("sample")["label"]
-    if (labels.nunique(dropna=False) > 1).any():
-        raise DataError(f"{path}: sample {labels.nunique(dropna=False).idxmax()} has several labels; give it one")
-    samples = np.unique(table["sample"], return_inverse=True)[1]
-    return {"unit": table["unit"], "time": table["time"], "sample": samples, "labels": labels.first().to_numpy()}
+    _, first, sample = np.unique(table["sample"], return_index=True, return_inverse=True)
+    label = table["label"].to_numpy()
+    if (wrong := label != label[first][sample]).any():
+        raise DataError(f"{path}: sample {table['sample'][wrong.argmax()]} has several labels; give it one")
+    return {"unit": table["unit"], "time": table["time"], "sample": sample, "labels": label[first]}

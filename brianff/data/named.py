@@ -143,15 +143,9 @@ def load_dataset(dataset: str | Path | Mapping[str, Any] | Dataset, data_dir: st
         return dataset
     if not isinstance(dataset, Mapping):
         text, path = str(dataset), Path(dataset)
-        kind = "folder" if path.is_dir() else _SUFFIXES.get(path.suffix.lower())
-        if text in DATASETS:
-            dataset = {"name": text}
-        elif kind is None and path.exists():
-            raise DataError(f"{path} is no folder of images; known files: {', '.join(_SUFFIXES)}")
-        elif kind is None and path.name == text:
-            dataset = {"name": text}
-        else:
-            dataset = {"name": kind or "folder", "path": text}
+        kind = _SUFFIXES.get(path.suffix.lower(), "folder")
+        known = text in DATASETS or (kind == "folder" and path.name == text and not path.is_dir())
+        dataset = {"name": text} if known else {"name": kind, "path": text}
     options = {str(key): value for key, value in dataset.items() if key != "name"}
     loader = FORMATS.get(dataset["name"]) or DATASETS[dataset["name"]]
     if "data_dir" in signature(loader).parameters:

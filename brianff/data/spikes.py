@@ -16,11 +16,9 @@ __all__ = ["SpikeTrains", "whole_numbers"]
 def whole_numbers(what: str, values: Any, below: int | None = None) -> np.ndarray:
     """Return values as an array of integers; a DataError if they are not whole numbers from 0 to `below` - 1."""
     array = np.asarray(values)
-    if array.size == 0 and array.ndim == 1:
-        return array.astype(np.int64)
     whole = array.ndim == 1 and (array.dtype.kind in "bui" or (array.dtype.kind == "f" and (array % 1 == 0).all()))
     limit = "" if below is None else f" to {below - 1}"
-    if not whole or array.min() < 0 or (below is not None and array.max() >= below):
+    if not whole or array.min(initial=0) < 0 or (below is not None and array.max(initial=-1) >= below):
         raise DataError(f"{what} must be whole numbers from 0{limit}, in one row; not {reprlib.repr(array.tolist())}")
     return array.astype(np.int64)
 
@@ -46,10 +44,7 @@ class SpikeTrains:
         """Return the spike trains of a raster of bool, shape (samples, steps, units)."""
         raster = np.asarray(raster)
         if raster.ndim != 3 or raster.dtype != bool or 0 in raster.shape[1:]:
-            raise DataError(
-                f"the raster has the shape {raster.shape} and the type {raster.dtype}; it needs bool, "
-                "(samples, steps, units), of at least one step and unit"
-            )
+            raise DataError(f"the raster must be bool (samples, steps, units); not {raster.dtype} {raster.shape}")
         return cls(csr_matrix(raster.reshape(len(raster), -1), dtype=np.int8), raster.shape[1], time_step)
 
     @classmethod
@@ -66,23 +61,18 @@ class SpikeTrains:
 
         try:
             length, step = (
-                float(value) if isinstance(value, float | int) else float(parse_quantity(value, ms))
-                for value in (duration, time_step)
+                float(one if isinstance(one, float | int) else parse_quantity(one, ms)) for one in (duration, time_step)
             )
         except (TypeError, ValueError) as error:
             raise DataError(f"duration and time_step must be times: {error}") from None
         steps = round(length / step) if step > 0 else 0
         if steps < 1 or abs(length / step - steps) > 1e-6 * steps:
-            raise DataError(
-                f"duration {duration!s} must be a whole number of time steps of {time_step!s}, at least one"
-            )
+            raise DataError(f"duration {duration!s} must be one or more whole time steps ({time_step!s})")
         unit, sample = whole_numbers("unit", unit, units), whole_numbers("sample", sample, samples)
         when = np.asarray(time, dtype=float)
         if not when.shape == unit.shape == sample.shape:
-            raise DataError(
-                f"unit, time and sample have the shapes {unit.shape}, {when.shape} and {sample.shape}; "
-                "give one of each per spike"
-            )
+            shapes = unit.shape, when.shape, sample.shape
+            raise DataError(f"unit, time and sample have the shapes {shapes}; give one of each per spike")
         if when.size and not (when.min() >= 0 and when.max() < length):
             raise DataError(f"spike times reach from {when.min()} to {when.max()} s; they must lie in [0, {length}) s")
         which = np.minimum(np.floor(when / step + 1e-6).astype(np.int64), steps - 1) * units + unit

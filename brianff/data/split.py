@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from brianff.data import files
 from brianff.data.spikes import SpikeTrains, whole_numbers
 from brianff.errors import DataError
 
@@ -163,25 +163,22 @@ class Dataset:
         if (test_images is None) != (test_labels is None):
             raise DataError("test_images and test_labels belong together: give both or none")
         images, labels = _images(images), whole_numbers("labels", labels)
-        parts = [(images, labels)]
-        if test_images is not None:
-            parts.append((_images(test_images), whole_numbers("test_labels", test_labels)))
-        elif len(labels) == len(images):
-            rows = _shares(labels, test_share)
-            parts = [(images[some], labels[some]) for some in rows]
         shape = images.shape[1:] if len(images.shape) == 3 else tuple(image_shape or (1, images.shape[1]))
-        for part, _ in parts:
+        if test_images is None:
+            if len(images) != len(labels):
+                raise DataError(f"there are {len(labels)} labels for {len(images)} images: give one label per image")
+            rows = _shares(labels, test_share)
+            (images, test_images), (labels, test_labels) = ([of[some] for some in rows] for of in (images, labels))
+        splits = []
+        for part, numbers in ((images, labels), (_images(test_images), whole_numbers("test_labels", test_labels))):
             if part.shape[1:] != images.shape[1:] or np.prod(part.shape[1:]) != np.prod(shape) or len(shape) != 2:
                 raise DataError(f"images of the shape {part.shape[1:]} are not such of {images.shape[1:]}, {shape}")
-        largest = max((int(part.max(initial=-1)) for _, part in parts), default=-1)
+            splits.append(Split(part if isinstance(part, SpikeTrains) else part.reshape(len(part), -1), numbers, white))
+        largest = max(int(split.labels.max(initial=-1)) for split in splits)
         classes = largest + 1 if classes is None else classes
-        if not max(2, largest + 1) <= classes:
+        if classes < max(2, largest + 1):
             raise DataError(f"labels reach to {largest} and there are {classes} classes; there must be 2 or more")
-        train, test = [
-            Split(part if isinstance(part, SpikeTrains) else part.reshape(len(part), -1), own, white)
-            for part, own in parts
-        ]
-        return cls(name, train, test, (shape[0], shape[1]), classes, licence)
+        return cls(name, splits[0], splits[1], (shape[0], shape[1]), classes, licence)
 
     @classmethod
     def from_spikes(
@@ -242,9 +239,7 @@ class Dataset:
         DataError
             If a class is empty, an image cannot be read, or images differ in size.
         """
-        from brianff.data.files import read_folder
-
-        return cls.from_arrays(**{"name": Path(path).resolve().name} | read_folder(Path(path)) | options)
+        return cls.from_arrays(**{"name": Path(path).resolve().name} | files.read_folder(Path(path)) | options)
 
     @classmethod
     def from_npz(cls, path: str | Path, **options: Any) -> Dataset:
@@ -252,16 +247,12 @@ class Dataset:
 
         Options are parameters, too; they go before what the file holds. A DataError tells what is missing.
         """
-        from brianff.data.files import read_npz
-
-        return cls._from_file(Path(path), read_npz(Path(path)), options)
+        return cls._from_file(Path(path), files.read_npz(Path(path)), options)
 
     @classmethod
     def from_hdf5(cls, path: str | Path, **options: Any) -> Dataset:
         """Return the data set of an HDF5 file, as `from_npz` does; it needs h5py, or a MissingDependencyError."""
-        from brianff.data.files import read_hdf5
-
-        return cls._from_file(Path(path), read_hdf5(Path(path)), options)
+        return cls._from_file(Path(path), files.read_hdf5(Path(path)), options)
 
     @classmethod
     def from_csv(cls, path: str | Path, **options: Any) -> Dataset:
@@ -270,40 +261,31 @@ class Dataset:
         Samples are numbered in the order of their numbers. Options are the other parameters of `from_spikes`: units,
         duration and time_step are needed.
         """
-        from brianff.data.files import read_csv
-
-        return cls._from_file(Path(path), read_csv(Path(path)), options)
+        return cls._from_file(Path(path), files.read_csv(Path(path)), options)
 
     @classmethod
     def _from_file(cls, path: Path, arrays: dict[str, Any], options: dict[str, Any]) -> Dataset:
-        """Return the data set that a file's arrays and options describe; other arrays of the file are left alone."""
+        """Return the data set that a file's arrays and options describe."""
         given = {"name": path.stem} | arrays | options
-        make, needed = (
-            (cls.from_spikes, ("unit", "time", "sample", "labels", "units", "duration", "time_step"))
-            if "unit" in given
-            else (cls.from_arrays, ("images", "labels"))
-        )
-        if missing := [key for key in needed if key not in given]:
-            raise DataError(
-                f"{path} lacks {', '.join(missing)}; it holds: {', '.join(arrays) or 'nothing'}. Images need "
-                "images and labels; spikes need unit, time, sample, labels, units, duration and time_step"
-            )
-        known = {*signature(cls.from_arrays).parameters, *signature(make).parameters, *options}
         try:
-            return make(**{key: value for key, value in given.items() if key in known})
+            return cls.from_spikes(**given) if "unit" in given else cls.from_arrays(**given)
         except DataError as error:
             raise DataError(f"{path}: {error}") from None
+        except TypeError as error:  # an array is missing, or one too many
+            raise DataError(
+                f"{path} holds {', '.join(arrays)}: {error}. Images need images and labels; spikes need unit, time, "
+                "sample, labels, units, duration and time_step"
+            ) from None
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything that learning sees: both parts, their types and shapes, and the meaning of white."""
         checksum = hashlib.sha256(repr((self.image_shape, self.classes)).encode())
         for part in (self.train, self.test):
-            images = part.images
-            arrays = [part.labels.astype(np.int64)]
+            images, arrays = part.images, [part.labels.astype(np.int64)]
             if isinstance(images, SpikeTrains):
-                arrays += [images.matrix.indptr.astype(np.int64), images.matrix.indices.astype(np.int64)]
-                about = (images.shape, images.steps, images.time_step)
+                arrays += [index.astype(np.int64) for index in (images.matrix.indptr, images.matrix.indices)]
+                about: tuple[Any, ...] = (images.shape, images.steps, images.time_step)
             else:
                 arrays.append(np.ascontiguousarray(images))
                 about = (images.shape, images.dtype.str, float(part.white or 0))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from brianff.acceleration.memory import DEFAULT_KEPT_SPIKES, DEFAULT_MEMORY, parse_bytes
-from brianff.data.split import Dataset
+from brianff.data import DatasetReference
 from brianff.description import Description, Network
 from brianff.description.parts import part
 from brianff.errors import ConfigurationError
@@ -30,17 +30,6 @@ __all__ = ["Data", "Eligibility", "Engine", "Evaluation", "Learning", "Protocol"
 Positive = Annotated[float, Field(gt=0)]
 
 
-def _dataset(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        if isinstance(value.get("name"), str):
-            return {key: str(item) if isinstance(item, Path) else item for key, item in value.items()}
-    elif isinstance(value, str | Path):
-        return str(value)
-    elif isinstance(value, Dataset):
-        return value
-    raise ValueError('a data set is a name, a path, a table such as {name = "folder", path = "..."}, or a Dataset')
-
-
 class Data(Description):
     """Which images are learned.
 
@@ -57,7 +46,7 @@ class Data(Description):
         Training images are shifted by up to so many pixels in each direction, anew at each presentation.
     """
 
-    dataset: Annotated[Any, PlainValidator(_dataset), PlainSerializer(lambda one: getattr(one, "name", one))] = "digits"
+    dataset: DatasetReference = "digits"
     training_images: int | None = Field(default=None, ge=1)
     validation_images: int = Field(default=0, ge=0)
     shift: int = Field(default=0, ge=0)

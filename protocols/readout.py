@@ -76,7 +76,7 @@ def readout_accuracies(trainer: Trainer, report: Callable[[int], None] = lambda 
     -------
     dict
         `readout_accuracy` from the network's latents, and beside it `untrained_readout_accuracy` from those of the same
-        network before learning and `pixel_readout_accuracy` from the pixels.
+        network before learning and `pixel_readout_accuracy` from the pixels, or the spike counts of the input units.
     """
     evaluation, protocol = trainer.protocol.evaluation, trainer.protocol
     fitted = trainer.training.first(evaluation.readout_images)
@@ -85,7 +85,7 @@ def readout_accuracies(trainer: Trainer, report: Callable[[int], None] = lambda 
     features = {
         "readout_accuracy": [latents(trainer.simulator, part, evaluation.layers) for part in images],
         "untrained_readout_accuracy": [latents(untrained, part, evaluation.layers) for part in images],
-        "pixel_readout_accuracy": images,
+        "pixel_readout_accuracy": [getattr(part, "counts", part) for part in images],
     }
     report(len(trainer.held_out))
     return {

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from functools import partial
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import PlainSerializer, PlainValidator
 
 from brianff.data.split import Dataset, Split
 from brianff.errors import ConfigurationError, DataError
 from brianff.registry import Registry
 
-__all__ = ["DATASETS", "available_datasets", "fetch_dataset", "load_dataset"]
+__all__ = ["DATASETS", "DatasetReference", "available_datasets", "fetch_dataset", "load_dataset"]
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -148,6 +149,8 @@ def load_dataset(dataset: str | Path | Mapping[str, Any] | Dataset, data_dir: st
         dataset = {"name": text} if known else {"name": kind, "path": text}
     options = {str(key): value for key, value in dataset.items() if key != "name"}
     loader = FORMATS.get(dataset["name"]) or DATASETS[dataset["name"]]
+    if dataset["name"] in FORMATS and not Path(place := str(options.get("path", "."))).exists():
+        raise DataError(f"there is no {place} in {Path.cwd()}: paths of data sets start at the working directory")
     if "data_dir" in signature(loader).parameters:
         options["data_dir"] = data_dir
     try:
@@ -185,6 +188,20 @@ def _load_digits() -> Dataset:
 
 DATASETS = Registry("dataset", None, {"digits": _load_digits, **{name: partial(_load, name) for name in SOURCES}})
 """Loaders of data sets by name: functions, of `data_dir` if they name it, that return a `Dataset`."""
+
+
+def _reference(value: Any) -> Any:
+    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+        from brianff.description.quantities import as_text
+
+        return as_text({str(key): str(item) if isinstance(item, Path) else item for key, item in value.items()})
+    if isinstance(value, str | Path | Dataset):
+        return str(value) if isinstance(value, Path) else value
+    raise ValueError('a data set is a name, a path, a table such as {name = "folder", path = "..."}, or a Dataset')
+
+
+DatasetReference = Annotated[Any, PlainValidator(_reference), PlainSerializer(lambda one: getattr(one, "name", one))]
+"""Field of a description that holds what `load_dataset` takes; a data set itself is written as its name."""
 
 
 def available_datasets(data_dir: str | Path | None = None) -> dict[str, Path | str | None]:

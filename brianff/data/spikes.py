@@ -55,21 +55,18 @@ class SpikeTrains:
 
         Parameters are those of `Dataset.from_spikes`; `samples` is their number.
         """
-        from brian2 import ms
-
-        from brianff.description.quantities import parse_quantity
-
         try:
-            length, step = (
-                float(one if isinstance(one, float | int) else parse_quantity(one, ms)) for one in (duration, time_step)
-            )
+            length, step = float(_seconds(duration)), float(_seconds(time_step))
+            when = _seconds(time)
         except (TypeError, ValueError) as error:
-            raise DataError(f"duration and time_step must be times: {error}") from None
-        steps = round(length / step) if step > 0 else 0
-        if steps < 1 or abs(length / step - steps) > 1e-6 * steps:
+            raise DataError(f"time, duration and time_step must be times: {error}") from None
+        exact = length / step if step > 0 else 0.0
+        steps = round(exact) if exact < 1e9 else 0
+        if steps < 1 or abs(exact - steps) > 1e-6 * steps:
             raise DataError(f"duration {duration!s} must be one or more whole time steps ({time_step!s})")
+        if not isinstance(units, int | np.integer) or units < 1:
+            raise DataError(f"units is {units!r}; it must be a whole number, at least 1")
         unit, sample = whole_numbers("unit", unit, units), whole_numbers("sample", sample, samples)
-        when = np.asarray(time, dtype=float)
         if not when.shape == unit.shape == sample.shape:
             shapes = unit.shape, when.shape, sample.shape
             raise DataError(f"unit, time and sample have the shapes {shapes}; give one of each per spike")
@@ -79,6 +76,13 @@ class SpikeTrains:
         matrix = csr_matrix((np.ones(len(which), np.int8), (sample, which)), (samples, steps * units))
         matrix.data[:] = 1
         return cls(matrix, steps, step)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Number of spikes, shape (samples, units)."""
+        counts, spikes = np.zeros(self.shape), self.matrix.tocoo()
+        np.add.at(counts, (spikes.row, spikes.col % self.shape[1]), 1)
+        return counts
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -93,3 +97,13 @@ class SpikeTrains:
 
     def __repr__(self) -> str:
         return f"SpikeTrains({len(self)} samples, {self.steps} steps, {self.shape[1]} units)"
+
+
+def _seconds(times: Any) -> np.ndarray:
+    """Return quantities, or texts such as "2 ms", in seconds; plain numbers are seconds already."""
+    from brian2 import second
+
+    from brianff.description.quantities import parse_quantity
+
+    plain = not isinstance(times, str) and not hasattr(times, "dim")
+    return np.asarray(times if plain else parse_quantity(times, second), dtype=float)

@@ -13,6 +13,7 @@ import numpy as np
 
 from brianff.data import files
 from brianff.data.spikes import SpikeTrains, whole_numbers
+from brianff.describing import Described
 from brianff.errors import DataError
 
 __all__ = ["Batch", "Dataset", "Split"]
@@ -99,8 +100,8 @@ class Split:
         return Split(self.images[rows], self.labels[rows], self.white)
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(Described):
     """A data set with its training and test part.
 
     Parameters
@@ -173,7 +174,8 @@ class Dataset:
         for part, numbers in ((images, labels), (_images(test_images), whole_numbers("test_labels", test_labels))):
             if part.shape[1:] != images.shape[1:] or np.prod(part.shape[1:]) != np.prod(shape) or len(shape) != 2:
                 raise DataError(f"images of the shape {part.shape[1:]} are not such of {images.shape[1:]}, {shape}")
-            splits.append(Split(part if isinstance(part, SpikeTrains) else part.reshape(len(part), -1), numbers, white))
+            flat = part if isinstance(part, SpikeTrains) else part.reshape(len(part), int(np.prod(shape)))
+            splits.append(Split(flat, numbers, white))
         largest = max(int(split.labels.max(initial=-1)) for split in splits)
         classes = largest + 1 if classes is None else classes
         if classes < max(2, largest + 1):
@@ -219,7 +221,9 @@ class Dataset:
         trains = SpikeTrains.from_events(unit, time, sample, len(labels), units, duration, time_step)
         if test_samples is None:
             return cls.from_arrays(trains, labels, **options)
-        first = len(labels) - _count(test_samples)
+        if not 0 <= test_samples < len(labels):
+            raise DataError(f"test_samples is {test_samples}; there are {len(labels)} samples")
+        first = len(labels) - test_samples
         return cls.from_arrays(trains[:first], labels[:first], trains[first:], labels[first:], **options)
 
     @classmethod
@@ -277,6 +281,10 @@ class Dataset:
                 "sample, labels, units, duration and time_step"
             ) from None
 
+    def _facts(self) -> dict[str, Any]:
+        own = {"name": self.name, "training": len(self.train), "test": len(self.test)}
+        return own | {"image_shape": self.image_shape, "classes": self.classes}
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything that learning sees: both parts, their types and shapes, and the meaning of white."""
@@ -299,7 +307,10 @@ def _images(images: Any, *dimensions: int) -> Any:
     """Return images as an array of numbers, of 2 or 3 dimensions if none are named; spike trains as they are."""
     if isinstance(images, SpikeTrains):
         return images
-    array = np.asarray(images) if not isinstance(images, np.ma.MaskedArray) else np.empty(0, object)
+    try:
+        array = np.asarray(images) if not isinstance(images, np.ma.MaskedArray) else np.empty(0, object)
+    except ValueError as error:
+        raise DataError(f"images must be one array, all of one size: {error}") from None
     if array.dtype.kind not in "buif" or array.ndim not in (dimensions or (2, 3)):
         raise DataError(
             f"images are {type(images).__name__} of {array.dtype}, shape {array.shape}; they must be numbers, "

@@ -321,3 +321,25 @@ def test_networks_of_events_are_described_by_their_kind():
     assert network.model_dump(mode="json")["encoding"]["kind"] == "events"
     with pytest.raises(ConfigurationError, match="label_steps must lie between 0 and 7"):
         EventEncoding(steps=8, label_steps=(8,))
+
+
+def test_the_command_line_lists_and_loads_registered_data(tmp_path, monkeypatch, capsys):
+    from brianff.cli import main
+
+    (tmp_path / "own_loader.py").write_text(
+        "import numpy as np, brianff\n"
+        "images, labels = np.random.default_rng(1).random((30, 4, 5)), np.arange(30) % 3\n"
+        "brianff.register.dataset(lambda scale=1.0: brianff.Dataset.from_arrays(scale * images, labels), 'x')\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["brianff", "data", "--import", "own_loader.py"])
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code == 0
+        assert "x              registered" in capsys.readouterr().out
+        assert load_dataset({"name": "x", "scale": 0.5}).train.images.max() < 0.5
+        with pytest.raises(ConfigurationError, match="'x' does not take these parameters"):
+            load_dataset({"name": "x", "sale": 0.5})
+    finally:
+        DATASETS._parts.pop("x", None)

@@ -56,7 +56,7 @@ def _contrast(trainer: Trainer, count: int) -> tuple[np.ndarray, np.ndarray]:
         negatives = hybrid_images(images, trainer.dataset.image_shape, generator)
         return np.concatenate([images, negatives]), np.zeros(2 * len(images), dtype=int)
     wrong = wrong_labels(split.labels, generator, trainer.dataset.classes)
-    return np.concatenate([images, images]), np.concatenate([split.labels, wrong])
+    return images[np.tile(np.arange(len(images)), 2)], np.concatenate([split.labels, wrong])
 
 
 def _goodness(trainer: Trainer) -> dict:

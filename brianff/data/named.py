@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -145,7 +146,7 @@ def load_dataset(dataset: str | Path | Mapping[str, Any] | Dataset, data_dir: st
     if not isinstance(dataset, Mapping):
         text, path = str(dataset), Path(dataset)
         kind = _SUFFIXES.get(path.suffix.lower(), "folder")
-        known = text in DATASETS or (kind == "folder" and path.name == text and not path.is_dir())
+        known = text in DATASETS or (kind == "folder" and path.name == text and not path.exists())
         dataset = {"name": text} if known else {"name": kind, "path": text}
     options = {str(key): value for key, value in dataset.items() if key != "name"}
     loader = FORMATS.get(dataset["name"]) or DATASETS[dataset["name"]]
@@ -206,9 +207,9 @@ DatasetReference = Annotated[Any, PlainValidator(_reference), PlainSerializer(la
 
 def available_datasets(data_dir: str | Path | None = None) -> dict[str, Path | str | None]:
     """Return where each data set was found, None where not; digits, which needs no files, has scikit-learn's place."""
-    import sklearn
-
-    places: dict[str, Path | str | None] = {"digits": Path(sklearn.__file__).parent / "datasets"}
+    sklearn = find_spec("sklearn")  # to import it takes seconds
+    folder = Path(str(sklearn and sklearn.origin)).parent / "datasets"
+    places: dict[str, Path | str | None] = {"digits": folder}
     return {name: places.get(name, _find(name, data_dir) if name in SOURCES else "registered") for name in DATASETS}
 
 

@@ -86,6 +86,11 @@ def test_unknown_and_missing_sets_say_what_to_do(tmp_path, monkeypatch):
         load_dataset("mnits")
     with pytest.raises(DataError, match=r"'kmnist-7k' was not found in .*it cannot be fetched"):
         load_dataset("kmnist-7k", tmp_path)
+    (tmp_path / "own.toml").touch()
+    with pytest.raises(DataError, match=r"own\.toml is no folder of images; known files: \.npz"):
+        load_dataset(tmp_path / "own.toml")
+    with pytest.raises(DataError, match=r"there is no own/data\.npz in .*paths of data sets start at the working dir"):
+        load_dataset("own/data.npz")
     with pytest.raises(DataError, match="not published for download"):
         fetch_dataset("kmnist-7k")
 
@@ -104,7 +109,7 @@ def test_a_failed_download_is_reported_and_leaves_nothing(tmp_path, monkeypatch)
 def test_available_datasets_lists_all(tmp_path):
     found = available_datasets(tmp_path)
     assert tuple(found) == tuple(DATASETS)
-    assert found["digits"] is not None
+    assert (found["digits"] / "data" / "digits.csv.gz").is_file()
 
 
 def test_batches_hold_every_image_once():

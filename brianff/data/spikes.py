@@ -37,6 +37,8 @@ class SpikeTrains:
     """
 
     def __init__(self, matrix: csr_matrix, steps: int, time_step: float | None = None):
+        if steps < 1 or matrix.shape[1] % steps or not matrix.shape[1]:
+            raise DataError(f"a matrix of {matrix.shape[1]} columns does not hold {steps} steps of one or more units")
         self.matrix, self.steps, self.time_step = matrix, steps, time_step
 
     @classmethod

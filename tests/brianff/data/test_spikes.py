@@ -5,6 +5,7 @@ import pytest
 from brian2 import mV, us
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 
 from brianff import Dataset, EventEncoding, Network, Simulator
 from brianff.data import DatasetReference, SpikeTrains
@@ -70,6 +71,12 @@ def test_spikes_that_mean_nothing_are_refused(change, message):
     values |= {"units": 2, "duration": "4 us", "time_step": "1 us"} | change
     with pytest.raises(DataError, match=message):
         Dataset.from_spikes(**values)
+
+
+@pytest.mark.parametrize(("columns", "steps"), [(11, 5), (10, 0), (0, 5)])
+def test_a_matrix_holds_whole_steps(columns, steps):
+    with pytest.raises(DataError, match=f"{columns} columns does not hold {steps} steps"):
+        SpikeTrains(csr_matrix((2, columns)), steps)
 
 
 def spikes(name="spikes"):

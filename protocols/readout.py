@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from brianff.data.spikes import SpikeTrains
 from brianff.goodness import Goodness
 from brianff.registry import Registry
 from brianff.simulator import Simulator
@@ -85,7 +86,7 @@ def readout_accuracies(trainer: Trainer, report: Callable[[int], None] = lambda 
     features = {
         "readout_accuracy": [latents(trainer.simulator, part, evaluation.layers) for part in images],
         "untrained_readout_accuracy": [latents(untrained, part, evaluation.layers) for part in images],
-        "pixel_readout_accuracy": images,
+        "pixel_readout_accuracy": [part.counts if isinstance(part, SpikeTrains) else part for part in images],
     }
     report(len(trainer.held_out))
     return {

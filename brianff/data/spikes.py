@@ -85,6 +85,11 @@ class SpikeTrains:
         """Samples and units."""
         return self.matrix.shape[0], self.matrix.shape[1] // self.steps
 
+    @property
+    def counts(self) -> np.ndarray:
+        """Spikes of each unit, shape (samples, units)."""
+        return np.asarray(self.matrix.toarray().reshape(len(self), self.steps, -1).sum(axis=1))
+
     def __len__(self) -> int:
         return self.shape[0]
 

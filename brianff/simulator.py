@@ -20,7 +20,7 @@ from brianff.engines import ENGINES, LanesEngine
 from brianff.engines.population import PRECISIONS, LayerResult, whole_number
 from brianff.errors import ConfigurationError, DataError
 from brianff.goodness import Goodness
-from brianff.inputs import PulseInput, SparseSpikes, SpikeAverages, SpikeInput
+from brianff.inputs import Input, PulseInput, SparseSpikes, SpikeAverages, SpikeInput
 from brianff.random import RandomStreams
 from brianff.responses import Recording, Responses
 
@@ -257,12 +257,11 @@ class Simulator(Described):
         layer = self._number(whole_number("layer", layer, 1))
         weights = self.layers[layer].crossbar.read(self._read_noise)
         membranes = [self.layers[layer].carried(len(spikes))]
-        (result,) = self._engine.present(spikes, [weights], first=layer, membranes=membranes)
+        results = self._engine.present(spikes, [weights], first=layer, membranes=membranes)
         response = self._engine.populations[layer].pulse_response
         averages = SpikeAverages(spikes.averages(response, self.dtype), self.workers)
         self._count(spikes, [weights])
-        terms, postsynaptic = result.measured(self.goodness)
-        return Responses(averages, terms, postsynaptic, self.goodness, response)
+        return self._responses(averages, results, layer)[0]
 
     def read_weights(self, count: int | None = None) -> list[np.ndarray]:
         """Return the weights of the first `count` layers as one read shows them, shape (inputs, neurons) each."""
@@ -363,22 +362,11 @@ class Simulator(Described):
         own = peak_memory()
         return None if own is None else own + getattr(self._engine, "workers_peak_memory", 0)
 
-    def _responses(
-        self, inputs: PulseInput | SpikeInput | SpikeAverages, results: list[LayerResult]
-    ) -> list[Responses]:
+    def _responses(self, inputs: Input, results: list[LayerResult], first: int = 0) -> list[Responses]:
         responses = []
-        for population, result in zip(self._engine.populations, results, strict=False):
-            terms, postsynaptic = result.measured(self.goodness)
-            responses.append(
-                Responses(
-                    inputs,
-                    terms,
-                    postsynaptic,
-                    self.goodness,
-                    population.pulse_response,
-                    result.raster,
-                )
-            )
+        for population, result in zip(self._engine.populations[first:], results, strict=False):
+            measured, response = result.measured(self.goodness), population.pulse_response
+            responses.append(Responses(inputs, *measured, self.goodness, response, result.raster))
             if result.raster is not None:
                 inputs = SpikeInput(result.raster, self.workers)
             elif result.averages is not None:

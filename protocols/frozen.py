@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from brianff.inputs import PulseInput, SparseSpikes, SpikeInput
 from brianff.matching import FastPath
+from brianff.protocols.configuration import Protocol
 from brianff.responses import Responses
 from brianff.simulator import Simulator
 
-__all__ = ["KEPT_SPIKES", "FrozenLayers", "KeptSpikes"]
+__all__ = ["KEPT_SPIKES", "FrozenLayers", "KeptSpikes", "needs_of_frozen_layers"]
 
 KEPT_SPIKES = FastPath("kept spikes", {"engine": {"lanes"}, "layers below": lambda layers: layers > 0})
 """The same image and label give the same spikes each time, and they are all that the layer above is given."""
+
+
+def needs_of_frozen_layers(protocol: Protocol, simulator: Simulator, layer: int) -> dict[str, Any]:
+    """Return what presenting to the frozen layers below `layer` needs."""
+    network = protocol.network
+    return {
+        "engine": protocol.engine.name,
+        "layers below": layer,
+        "distorted images": bool(protocol.data.shift),
+        "images without labels": not protocol.learning.made_negatives.labelled,
+        "drawn encoding": not network.encoding.repeatable,
+        "carried membranes": simulator.carries,
+        "counted spikes": simulator.goodness.counts_spikes,
+        "voltages handed on": any(above.synapse.analog for above in network.layers[1 : layer + 1]),
+        "read noise": any(below.crossbar.noisy for below in simulator.layers[:layer]),
+    }
 
 
 class KeptSpikes:

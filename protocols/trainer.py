@@ -22,9 +22,8 @@ from brianff.protocols.callbacks import Callback
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.contrast import Contrast
 from brianff.protocols.eligibility import InsidePresentations
-from brianff.protocols.frozen import KEPT_SPIKES, FrozenLayers
+from brianff.protocols.frozen import KEPT_SPIKES, FrozenLayers, needs_of_frozen_layers
 from brianff.protocols.inference import Score, accuracy
-from brianff.protocols.needs import needs_of_frozen_layers, needs_of_learning_inside
 from brianff.protocols.plasticity import rule_change
 from brianff.protocols.samplers import Shown
 from brianff.responses import Responses
@@ -139,11 +138,6 @@ class Trainer(Described):
         """Name of what simulates the training."""
         program = self._inside is not None and self._inside.program is not None
         return "standalone" if program else self.protocol.engine.name
-
-    @property
-    def needs(self) -> dict[str, Any]:
-        """What learning inside the presentations needs of a fast path."""
-        return needs_of_learning_inside(self.protocol, self.simulator)
 
     @property
     def history(self) -> pandas.DataFrame:

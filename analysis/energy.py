@@ -199,10 +199,6 @@ def energy_bars(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
     entries : dict
         From `ledger`.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     require("per_inference" in entries, "the ledger has no entry 'per_inference'")
     inference = entries["per_inference"]
@@ -238,10 +234,6 @@ def energy_by_rate(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
     entries : dict
         From `ledger`.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     inference, active = entries["per_inference"], entries["duration_of_presentation_s"]
     active *= entries["presentations_per_inference"]

@@ -217,7 +217,12 @@ class Trainer(Described):
         if not self.protocol.unsupervised:
             self.note(*self._measure_accuracy())
         self.note("weight_deviation", self.simulator.layers[self.layer].crossbar.weights.std())
-        self._end_epoch()
+        for callback in self.protocol.callbacks:
+            callback.on_epoch(self)
+        if self._stopped or self.epoch == self.protocol.learning.epochs:
+            for callback in self.protocol.callbacks:
+                callback.on_layer(self)
+            self._start_layer(self.layer + 1)
 
     def evaluate(
         self,
@@ -278,14 +283,6 @@ class Trainer(Described):
         self.layer, self.epoch, self._stopped = layer, 0, False
         self.optimiser = self.protocol.learning.made_optimiser
         self.optimiser.threads = self.simulator.workers
-
-    def _end_epoch(self) -> None:
-        for callback in self.protocol.callbacks:
-            callback.on_epoch(self)
-        if self._stopped or self.epoch == self.protocol.learning.epochs:
-            for callback in self.protocol.callbacks:
-                callback.on_layer(self)
-            self._start_layer(self.layer + 1)
 
     def last_epoch(self) -> dict[str, float]:
         """Return the quantities of the history's last epoch."""

@@ -233,15 +233,16 @@ class Simulator(Described):
         if count is not None:
             self._number(whole_number("count", count, 1) - 1)
         weights = self.read_weights(count)
-        options: dict[str, Any] = {"goodness_only": goodness_only}
-        if observe is not None:
-            options["observe"] = partial(observe, inputs)
-        if self.carries:
-            options["membranes"] = [layer.carried(len(inputs)) for layer in self.layers[:count]]
-        spikes = spikes or self.goodness.counts_spikes
-        responses = self._responses(inputs, self._engine.present(inputs, weights, spikes=spikes, **options))
+        results = self._engine.present(
+            inputs,
+            weights,
+            spikes=spikes or self.goodness.counts_spikes,
+            observe=None if observe is None else partial(observe, inputs),
+            membranes=[layer.carried(len(inputs)) for layer in self.layers[:count]],
+            goodness_only=goodness_only,
+        )
         self._count(inputs, weights)
-        return responses
+        return self._responses(inputs, results)
 
     def present_spikes(self, spikes: SparseSpikes, layer: int) -> Responses:
         """Present spikes of the layer below to one layer, without simulating the layers below.

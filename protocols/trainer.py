@@ -276,8 +276,7 @@ class Trainer(Described):
             quantity, split = "training_accuracy", self.training.first(self.protocol.evaluation.epoch_images)
         wanted = self.protocol.evaluation.layers
         trained = [layer for layer in range(self.layer + 1) if wanted is None or layer in wanted]
-        batch = self.protocol.evaluation.batch
-        return quantity, accuracy(self.simulator, split, trained or [self.layer], self.score, batch)
+        return quantity, self.evaluate(split, layers=trained or [self.layer])
 
     def _start_layer(self, layer: int) -> None:
         self.layer, self.epoch, self._stopped = layer, 0, False

@@ -36,16 +36,9 @@ def needs_of_frozen_layers(protocol: Protocol, simulator: Simulator, layer: int)
 
 
 class KeptSpikes:
-    """Spikes of presentations, by number of the presentation, as long as there is room.
+    """Spikes of presentations, numbered from 0, of so many steps and units, as long as there is room.
 
-    Parameters
-    ----------
-    presentations : int
-        Presentations that may come, numbered from 0.
-    steps, units : int
-        Time steps and neurons of each.
-    memory : int
-        Bytes; they are used as spikes arrive.
+    The bytes of `memory` are used as spikes arrive.
     """
 
     def __init__(self, presentations: int, steps: int, units: int, memory: int):
@@ -85,15 +78,9 @@ class KeptSpikes:
 
 
 class FrozenLayers:
-    """Presents to one layer, and simulates the layers below it only for what is not kept.
+    """Presents to the `layer` that learns, and simulates those below, which are frozen, only for what is not kept.
 
-    Parameters
-    ----------
-    simulator : Simulator
-    layer : int
-        The layer that learns; those below are frozen.
-    images, memory : int
-        Training images, and bytes for spikes.
+    There are so many training `images`, and so many bytes of `memory` for spikes.
     """
 
     def __init__(self, simulator: Simulator, layer: int, images: int, memory: int):

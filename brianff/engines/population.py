@@ -364,19 +364,9 @@ class Population:
         return self._measure_current(encoding.pulse_steps)
 
     def common_time_course(self, counts: np.ndarray, inputs: int) -> np.ndarray:
-        """Return the time course of the common current of all presynaptic units, with a mean of 1.
+        """Return the time course of the common current of so many presynaptic units, with a mean of 1.
 
-        Parameters
-        ----------
-        counts : ndarray, shape (steps, presentations)
-            Spikes of all units at each step.
-        inputs : int
-            Number of units.
-
-        Returns
-        -------
-        ndarray, shape (steps, presentations)
-            Zero where there are no spikes.
+        It has the shape of `counts`, the spikes of all units at each step (steps, presentations); zero without spikes.
         """
         return mean_of_one(toeplitz(self.pulse_response, np.zeros(len(self.pulse_response))) @ (counts / inputs))
 

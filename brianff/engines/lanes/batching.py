@@ -92,14 +92,7 @@ class Plan:
 
 
 class BlockRunner:
-    """Runs blocks of batches in this process.
-
-    Parameters
-    ----------
-    populations : sequence of Population
-    lanes : int
-        Most presentations side by side.
-    """
+    """Runs blocks of batches in this process, at most so many `lanes`, presentations side by side."""
 
     def __init__(self, populations: Sequence[Population], lanes: int):
         self._populations, self._lanes = populations, lanes

@@ -27,7 +27,7 @@ def write_figures(trainer: Trainer, directory: str | Path) -> list[Path]:
     ----------
     trainer : Trainer
     directory : str or Path
-        That of the run: its figures/ receives them. Made if missing.
+        Receives them; made if missing.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def write_figures(trainer: Trainer, directory: str | Path) -> list[Path]:
     drawn |= _presentations(trainer)
     weights = trainer.simulator.layers[0].crossbar.weights
     drawn["receptive-fields"] = figures.receptive_fields(weights, trainer.dataset.image_shape)
-    return [figures.save_figure(axes, Path(directory, "figures", f"{name}.png")) for name, axes in drawn.items()]
+    return [figures.save_figure(axes, Path(directory, f"{name}.png")) for name, axes in drawn.items()]
 
 
 def _contrast(trainer: Trainer, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -56,7 +56,7 @@ def _contrast(trainer: Trainer, count: int) -> tuple[np.ndarray, np.ndarray]:
         negatives = hybrid_images(images, trainer.dataset.image_shape, generator)
         return np.concatenate([images, negatives]), np.zeros(2 * len(images), dtype=int)
     wrong = wrong_labels(split.labels, generator, trainer.dataset.classes)
-    return np.concatenate([images, images]), np.concatenate([split.labels, wrong])
+    return images[np.tile(np.arange(len(images)), 2)], np.concatenate([split.labels, wrong])
 
 
 def _goodness(trainer: Trainer) -> dict:

@@ -4,9 +4,11 @@ from . import protocols as protocols
 from . import register as register
 from .crossbar import Crossbar as Crossbar
 from .data import Dataset as Dataset
+from .data import SpikeTrains as SpikeTrains
 from .data import Split as Split
 from .data import load_dataset as load_dataset
 from .description import Device as Device
+from .description import EventEncoding as EventEncoding
 from .description import InputEncoding as InputEncoding
 from .description import LabelCode as LabelCode
 from .description import LatencyEncoding as LatencyEncoding

@@ -1,14 +1,17 @@
 """Images and labels as input: intensities of the input units, and spikes where the encoding makes them."""
 
+from typing import Any
+
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from brianff.description import Network
+from brianff.data.spikes import SpikeTrains
+from brianff.description import EventEncoding, Network
 from brianff.description.encodings import InputEncoding
 from brianff.errors import ConfigurationError, DataError
 from brianff.inputs import SparseSpikes, SpikeInput
 
-__all__ = ["code_matrix", "encode_spikes", "image_part"]
+__all__ = ["checked_images", "code_matrix", "encode_spikes", "image_part", "label_and_events"]
 
 
 def code_matrix(network: Network, generator: np.random.Generator) -> np.ndarray:
@@ -103,3 +106,78 @@ def encode_spikes(
         if sparse
         else SpikeInput(spikes.astype(bool, copy=False), threads)
     )
+
+
+def checked_images(network: Network, images: Any) -> Any:
+    """Return images as an array of float, or spike trains, after checking that a network can be shown them.
+
+    Raises
+    ------
+    DataError
+        If they are not intensities in [0, 1], one for each of the network's pixels, or, for an `EventEncoding`, not
+        spike trains of its steps and units. All zeros are silence to every encoding.
+    """
+    encoding, events = network.encoding, isinstance(images, SpikeTrains)
+    remedy = "use split.intensities(rows), or divide by the value of white, such as 255"
+    shape = images.shape if isinstance(images, np.ndarray | SpikeTrains) else np.shape(np.asarray(images, dtype=object))
+    if len(shape) != 2 or shape[1] != network.pixels:
+        raise DataError(f"images have the shape {shape}; the network needs (images, {network.pixels})")
+    if events and not isinstance(encoding, EventEncoding):
+        raise DataError(f"images are spike trains: use encoding = EventEncoding(steps={images.steps}), kind 'events'")
+    if events:
+        own, step = float(network.time_step), images.time_step
+        if images.steps != encoding.steps or abs((step or own) - own) > 1e-6 * own:
+            raise DataError(
+                f"spike trains have {images.steps} steps of {step or own} s, and the network {encoding.steps} of "
+                f"{own} s: set network.encoding.steps and network.time_step"
+            )
+        return images
+    array = np.asarray(images)
+    plain = not isinstance(images, np.ndarray) or type(images) in (np.ndarray, np.memmap)
+    if not plain or array.dtype.kind not in "fb":
+        told = f"{type(images).__name__} of {array.dtype}"
+        raise DataError(f"images are {told}; intensities are floats in [0, 1]: {remedy}")
+    array = array.astype(float, copy=False)
+    low, high = array.min(initial=0.0), array.max(initial=0.0)
+    if not (low >= 0 and high < np.inf):
+        raise DataError("images hold intensities that are negative or not finite; scale them to [0, 1]")
+    if high > 1 + 1e-6:
+        raise DataError(f"images hold intensities up to {high:.4g}; they lie in [0, 1]: {remedy}")
+    if isinstance(encoding, EventEncoding):
+        if high:
+            raise DataError("the encoding 'events' takes spike trains, not images: see Dataset.from_spikes")
+        return SpikeTrains(csr_matrix((len(array), encoding.steps * network.pixels)), encoding.steps)
+    return array
+
+
+def label_and_events(
+    network: Network, trains: SpikeTrains, image: np.ndarray, active: np.ndarray, threads: int = 1
+) -> SparseSpikes:
+    """Return spike trains and the spikes of the label's units as input.
+
+    Parameters
+    ----------
+    network : Network
+        Its `EventEncoding` says at which steps the label's units spike. With the label in the first pixels, their own
+        spikes are left out.
+    trains : SpikeTrains
+    image : ndarray of int, shape (presentations,)
+        Which sample each presentation shows.
+    active : ndarray of bool, shape (presentations, inputs)
+        Units of each presentation's label.
+    threads : int
+        Threads for matrix products with the spikes.
+    """
+    shown = trains.matrix[image].tocoo()
+    step, unit = np.divmod(shown.col.astype(np.int64), network.pixels)
+    row = step * len(image) + shown.row
+    if network.label.placement == "pixels":
+        row, unit = row[unit >= network.classes], unit[unit >= network.classes]
+    presentation, label_unit = np.nonzero(active)
+    encoding = network.encoding
+    assert isinstance(encoding, EventEncoding)
+    steps = set(encoding.label_steps)
+    rows = np.concatenate([row, *(one * len(image) + presentation for one in steps)])
+    units = np.concatenate([unit, *(label_unit for _ in steps)])
+    shape = (encoding.steps * len(image), network.inputs)
+    return SparseSpikes(csr_matrix((np.ones(len(rows)), (rows, units)), shape), encoding.steps, threads)

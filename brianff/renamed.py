@@ -34,17 +34,18 @@ RENAMED = {
     "provenance": "storage.provenance",
     "protocols.step_rules": "protocols.optimisers",
     "protocols.robustness": "protocols.studies.robustness",
-    "protocols.reproduction": "protocols.studies.msnn_runs",
+    "protocols.reproduction": "protocols.studies.msnn",
     "protocols.baseline": "protocols.studies.backpropagation",
     "protocols.stdp": "protocols.studies.stdp_layer",
     "protocols.temporal_patterns": "protocols.studies.temporal_patterns",
     "analysis.studies": "protocols.studies.study",
     "analysis.layers": "protocols.layers",
     "analysis.equivalence_study": "protocols.studies.equivalence",
+    "analysis.rate_limit": "protocols.studies.rate_limit",
     "analysis.stdp_study": "protocols.studies.stdp",
     "analysis.neohebbian": "protocols.studies.neohebbian",
     "analysis.msnn": "protocols.studies.msnn",
-    "analysis.published": "protocols.studies.published",
+    "analysis.published": "protocols.studies.msnn",
 }
 """Old to new name, both below ``brianff``."""
 

@@ -14,8 +14,8 @@ import numpy as np
 from brianff.acceleration.memory import DEFAULT_MEMORY, peak_memory
 from brianff.crossbar.crossbar import Crossbar, make_crossbar
 from brianff.describing import Described, layer_table
-from brianff.description import Network, PulseEncoding
-from brianff.encoding import code_matrix, encode_spikes, image_part
+from brianff.description import EventEncoding, Network, PulseEncoding
+from brianff.encoding import checked_images, code_matrix, encode_spikes, image_part, label_and_events
 from brianff.engines import ENGINES, LanesEngine
 from brianff.engines.population import PRECISIONS, LayerResult, whole_number
 from brianff.errors import ConfigurationError, DataError
@@ -182,8 +182,8 @@ class Simulator(Described):
 
         Parameters
         ----------
-        images : ndarray, shape (images, pixels)
-            Intensities in [0, 1].
+        images : ndarray of float, shape (images, pixels), or SpikeTrains
+            Intensities in [0, 1]; spike trains to a network with an `EventEncoding`.
         labels : ndarray of int, shape (images,) or (images, labels per image)
             Label shown with each image. With several labels per image the presentations are ordered image by image.
         layer : int
@@ -374,11 +374,13 @@ class Simulator(Described):
                 inputs = SpikeAverages(result.averages, self.workers)
         return responses
 
-    def inputs(self, images: np.ndarray, labels: np.ndarray) -> PulseInput | SpikeInput:
+    def inputs(self, images: Any, labels: np.ndarray) -> PulseInput | SpikeInput:
         """Return images with labels as the input of the first layer; see `present`."""
         images, labels = self._checked(images, labels)
         encoding = self.network.encoding
         image = np.repeat(np.arange(len(images)), labels.size // max(len(images), 1))
+        if isinstance(encoding, EventEncoding):
+            return label_and_events(self.network, images, image, self.codes[labels.ravel()] > 0, self.workers)
         part = image_part(self.network, images)
         if isinstance(encoding, PulseEncoding):
             part, codes = (array.astype(self.dtype, copy=False) for array in (part, self.codes))
@@ -387,13 +389,9 @@ class Simulator(Described):
         generator = self._evaluation_generator or self.streams["encoding"]
         return encode_spikes(encoding, intensities, generator, self.workers)
 
-    def _checked(self, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        images, labels = np.asarray(images, dtype=float), np.asarray(labels)
-        if images.ndim != 2 or images.shape[1] != self.network.pixels:
-            raise DataError(f"images have the shape {images.shape}; the network needs (images, {self.network.pixels})")
-        if not np.isfinite(images).all() or images.min(initial=0.0) < 0:
-            raise DataError("images hold intensities that are negative or not finite; scale them to [0, 1]")
-        if labels.ndim not in (1, 2) or len(labels) != len(images):
+    def _checked(self, images: Any, labels: np.ndarray) -> tuple[Any, np.ndarray]:
+        images, labels = checked_images(self.network, images), np.asarray(labels)
+        if labels.ndim not in (1, 2) or len(labels) != len(images) or 0 in labels.shape[1:]:
             raise DataError(f"labels have the shape {labels.shape}; there are {len(images)} images")
         if labels.size and (
             labels.dtype.kind not in "iu" or not 0 <= labels.min() <= labels.max() < self.network.classes

@@ -103,6 +103,7 @@ class NeuronModel:
     largest_exponent: str = ""
 
     def __post_init__(self):
+        object.__setattr__(self, "equations", f"\n{self.equations}\n")  # they are put beside others
         object.__setattr__(self, "threshold", self.threshold or "False")
         if not all(isinstance(preset, Preset) for preset in self.presets.values()):
             own = {name: Parameter(value, "") for name, value in self.presets.items()}

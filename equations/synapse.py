@@ -85,6 +85,9 @@ class SynapseModel:
                 "tau_s and current_scale"
             )
 
+    def __post_init__(self):
+        object.__setattr__(self, "equations", f"\n{self.equations}\n")  # they are put beside others
+
     @property
     def on_pre(self) -> str:
         """What a presynaptic event does, as a Brian2 statement; it reads `weight` and `amplitude_pre`."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
 
 from brianff.acceleration.memory import DEFAULT_KEPT_SPIKES, DEFAULT_MEMORY, parse_bytes
+from brianff.data.split import Dataset
 from brianff.description import Description, Network
 from brianff.description.parts import part
 from brianff.errors import ConfigurationError
@@ -29,13 +30,25 @@ __all__ = ["Data", "Eligibility", "Engine", "Evaluation", "Learning", "Protocol"
 Positive = Annotated[float, Field(gt=0)]
 
 
+def _dataset(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if isinstance(value.get("name"), str):
+            return {key: str(item) if isinstance(item, Path) else item for key, item in value.items()}
+    elif isinstance(value, str | Path):
+        return str(value)
+    elif isinstance(value, Dataset):
+        return value
+    raise ValueError('a data set is a name, a path, a table such as {name = "folder", path = "..."}, or a Dataset')
+
+
 class Data(Description):
     """Which images are learned.
 
     Parameters
     ----------
-    dataset : str
-        Name of a data set: see `brianff data`.
+    dataset : str, mapping, Path or Dataset
+        Name of a data set (`brianff data`), path of one's own, a table with the name of a reader or loader and its
+        parameters, or the data set itself, which is written as its name: see `load_dataset`.
     training_images : int or None
         Use only the first so many training images; None: all.
     validation_images : int
@@ -44,7 +57,7 @@ class Data(Description):
         Training images are shifted by up to so many pixels in each direction, anew at each presentation.
     """
 
-    dataset: str = "digits"
+    dataset: Annotated[Any, PlainValidator(_dataset), PlainSerializer(lambda one: getattr(one, "name", one))] = "digits"
     training_images: int | None = Field(default=None, ge=1)
     validation_images: int = Field(default=0, ge=0)
     shift: int = Field(default=0, ge=0)

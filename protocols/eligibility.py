@@ -39,6 +39,7 @@ def needs_of_learning_inside(protocol: Protocol, simulator: Simulator) -> dict[s
         "rest by steps": population.rest_factor is None,
         "refractory neurons": population.neuron.refractory is not None,
         "counted spikes": simulator.goodness.counts_spikes,
+        "names": frozenset(population.namespace),
         "readout": simulator.goodness.readout,
         "pooling": type(simulator.goodness.pooled),
         "modulator": type(learning.made_modulator),

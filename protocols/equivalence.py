@@ -323,7 +323,7 @@ def compare_layers(
                     inputs.append(SpikeInput(np.asarray(below.raster)))
             return inputs[0], inputs[1]
 
-        make_layer = partial(simulated_layer, simulator.network, layer=number)
+        make_layer = partial(simulated_layer, simulator.network, layer=number, seed=simulator.streams.seed)
         weight_step = WEIGHT_STEP if simulator.network.layers[number].neuron.reset else None
         weights = layer.crossbar.weights
         compared.append(

@@ -41,6 +41,10 @@ from brianff.protocols.samplers import RandomPolarity
 
 __all__ = ["ONLINE_PROGRAM", "PRESENTATIONS", "OnlineProgram", "OnlineState"]
 
+_NAMES = {"polarity", "presented", "gains", "first", "rate", "bound", "sharpness", "threshold", "epsilon"}
+_NAMES |= {"rest_factor", "lanes", "units", "modulator", "change", "gain", "initial_v"}
+"""What the program adds to the names of the neuron."""
+
 ONLINE_PROGRAM = FastPath(
     "online program",
     {
@@ -49,6 +53,7 @@ ONLINE_PROGRAM = FastPath(
         "layers": {1},
         "encoding": {RateEncoding},
         "synapse": {"delta"},
+        "names": _NAMES.isdisjoint,
         "readout": {"final"},
         "pooling": {SumOfTerms},
         "modulator": {Sigmoid, Symmetric},
@@ -257,6 +262,7 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
         "lanes": lanes,
         "units": network.inputs,
     }
+    assert shared.keys() <= _NAMES
     namespace = population.namespace | shared
     if protocol.engine.precision == "single":
         namespace = {name: _in_single_precision(value) for name, value in namespace.items()}

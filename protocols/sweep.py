@@ -50,7 +50,8 @@ def run_sweep(
     """
     points = [{"name": name} for name in protocols]
     fit = partial(_fit, protocols, Path(directory), data_dir, progress)
-    return {point["name"]: summary for point, summary in measure_points(points, fit, map)}
+    summaries = {point["name"]: summary for point, summary in measure_points(points, fit, map)}
+    return {name: summaries[name] for name in protocols}
 
 
 def _fit(protocols: Mapping[str, Protocol], directory: Path, data_dir, progress: bool, name: str) -> dict[str, Any]:

@@ -11,9 +11,10 @@ import numpy as np
 
 from brianff.acceleration.matrix_products import one_blas_thread
 from brianff.acceleration.threads import Ahead
-from brianff.data import load_dataset
+from brianff.data import SpikeTrains, load_dataset
 from brianff.data.split import Dataset, Split
 from brianff.describing import Described
+from brianff.encoding import checked_images
 from brianff.engines.lanes.workers import processors
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.matching import choose
@@ -80,7 +81,9 @@ class Trainer(Described):
     ):
         if callbacks:
             protocol = protocol.replace(callbacks=(*protocol.callbacks, *callbacks))
-        dataset = load_dataset(protocol.data.dataset, data_dir) if dataset is None else dataset
+        if dataset is not None:  # the run's configuration names it
+            protocol = protocol.replace(data=protocol.data.replace(dataset=dataset))
+        dataset = load_dataset(protocol.data.dataset, data_dir)
         _check_fit(protocol, dataset)
         self.protocol, self.dataset = protocol, dataset
         learning = protocol.learning
@@ -311,7 +314,7 @@ class Trainer(Described):
             "streams": self.simulator.streams.state(),
             "presentations": self.simulator.presentations,
             "neuron_steps": self.simulator.neuron_steps,
-            "data": self.dataset.digest,
+            "data_digest": self.dataset.digest,
         }
 
     def restore(self, arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
@@ -322,9 +325,11 @@ class Trainer(Described):
         CheckpointError
             If the state was reached with other data.
         """
-        if values.get("data", self.dataset.digest) != self.dataset.digest:
+        now = self.dataset.digest
+        if (then := values.get("data_digest", now)) != now:
             raise CheckpointError(
-                f"this run learned another data set than {self.dataset.name!r} as it is now: their contents differ"
+                f"this run learned data of the digest {then[:12]}; those of {self.dataset.name!r} are now {now[:12]}: "
+                "give back the data that it learned, or train anew"
             )
         for number, layer in enumerate(self.simulator.layers):
             layer.crossbar.restore({name: arrays[f"{name}_{number}"] for name in layer.crossbar.state()})
@@ -351,10 +356,15 @@ class Trainer(Described):
 
 def _check_fit(protocol: Protocol, dataset: Dataset) -> None:
     network, pixels = protocol.network, dataset.image_shape[0] * dataset.image_shape[1]
+    negatives = protocol.learning.made_negatives
     for field, given, needed in (("pixels", network.pixels, pixels), ("classes", network.classes, dataset.classes)):
         if given != needed:
             raise ConfigurationError(f"network.{field} is {given}; data set {dataset.name!r} needs {needed}")
-    protocol.learning.made_negatives.check(dataset)
+    if isinstance(dataset.train.images, SpikeTrains) and (protocol.data.shift or not negatives.labelled):
+        raise ConfigurationError("spike trains are not shifted or mixed: use data.shift = 0 and negatives with labels")
+    for split in (dataset.train, dataset.test):
+        checked_images(network, split.intensities(slice(1)))
+    negatives.check(dataset)
 
 
 def _split(protocol: Protocol, dataset: Dataset) -> tuple[Split, Split]:

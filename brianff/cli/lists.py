@@ -95,9 +95,10 @@ def doctor() -> None:
 
 
 @data_app.callback(invoke_without_command=True)
-def data(context: typer.Context, data_dir: DataDirectory = None) -> None:
+def data(context: typer.Context, data_dir: DataDirectory = None, imports: Imports = None) -> None:
     """List the data sets, or fetch one."""
     if context.invoked_subcommand is None:
+        import_parts(imports or ())
         from brianff.data.named import available_datasets
 
         print_table([(name, str(path or "not found")) for name, path in available_datasets(data_dir).items()])

@@ -99,7 +99,7 @@ def _train(
         summary = training.train(trainer, run)
     from brianff.analysis.report import write_figures
 
-    write_figures(trainer, run.path)
+    write_figures(trainer, run.figures)
     print_table([*results(summary), ("run directory", str(run.path))])
 
 
@@ -150,7 +150,7 @@ def plot(run: Run, data_dir: DataDirectory = None, imports: Imports = None) -> N
     from brianff.analysis.report import write_figures
     from brianff.protocols.training import open_trainer
 
-    for path in write_figures(open_trainer(_open(run, imports), data_dir), run):
+    for path in write_figures(open_trainer(_open(run, imports), data_dir), Path(run, "figures")):
         typer.echo(path)
 
 

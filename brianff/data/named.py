@@ -7,13 +7,18 @@ import hashlib
 import os
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from brianff.data.split import Dataset, Split
 from brianff.errors import ConfigurationError, DataError
+from brianff.registry import Registry
 
 __all__ = ["DATASETS", "available_datasets", "fetch_dataset", "load_dataset"]
 
@@ -108,31 +113,54 @@ SOURCES = {
     ),
 }
 
-DATASETS = ("digits", *SOURCES)
-"""Names of the known data sets."""
+FORMATS = {"folder": Dataset.from_folder, "npz": Dataset.from_npz, "hdf5": Dataset.from_hdf5, "csv": Dataset.from_csv}
+"""Readers of files by the name that a table in TOML gives them."""
+
+_SUFFIXES = {".npz": "npz", ".h5": "hdf5", ".hdf5": "hdf5", ".csv": "csv"}
 
 
-def load_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
+def load_dataset(dataset: str | Path | Mapping[str, Any] | Dataset, data_dir: str | Path | None = None) -> Dataset:
     """Load a data set.
 
     Parameters
     ----------
-    name : str
-        One of DATASETS. "digits" comes with scikit-learn and needs no files.
+    dataset : str, Path, mapping or Dataset
+        One of DATASETS ("digits" comes with scikit-learn and needs no files); the path of a folder of images or of an
+        NPZ, HDF5 or CSV file, from the working directory; a table with `name` ("folder", "npz", "hdf5", "csv", or one
+        of DATASETS), `path` and options of the reader, such as `white`; or a data set, which is returned.
     data_dir : str or Path, optional
-        Where to look first: for `data_dir/name/*` or `data_dir/*`. Then come the directory that the environment
-        variable BRIANFF_DATA names and the cache of `fetch_dataset`.
+        Where to look first for named ones: for `data_dir/name/*` or `data_dir/*`. Then come the directory that the
+        environment variable BRIANFF_DATA names and the cache of `fetch_dataset`.
 
     Raises
     ------
     ConfigurationError
-        If the name is unknown.
+        If the name is unknown, or an option.
     DataError
         If files are missing, truncated, altered or not those of this data set.
     """
-    _check_name(name)
-    if name == "digits":
-        return _load_digits()
+    if isinstance(dataset, Dataset):
+        return dataset
+    if not isinstance(dataset, Mapping):
+        text, path = str(dataset), Path(dataset)
+        kind = _SUFFIXES.get(path.suffix.lower(), "folder")
+        known = text in DATASETS or (kind == "folder" and path.name == text and not path.is_dir())
+        dataset = {"name": text} if known else {"name": kind, "path": text}
+    options = {str(key): value for key, value in dataset.items() if key != "name"}
+    loader = FORMATS.get(dataset["name"]) or DATASETS[dataset["name"]]
+    if "data_dir" in signature(loader).parameters:
+        options["data_dir"] = data_dir
+    try:
+        loaded = loader(**options)
+    except TypeError as error:
+        raise ConfigurationError(f"data set {dataset['name']!r} does not take these parameters: {error}") from error
+    if not isinstance(loaded, Dataset):
+        raise ConfigurationError(f"the loader of {dataset['name']!r} returned {type(loaded).__name__}, not a Dataset")
+    return loaded
+
+
+def _load(name: str, data_dir: str | Path | None = None) -> Dataset:
+    """Return a data set of IDX files."""
     folder = _find(name, data_dir)
     if folder is None:
         places = ", ".join(str(place) for place in _places(name, data_dir))
@@ -145,12 +173,26 @@ def load_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     return Dataset(name, train, test, arrays[0].shape[1:], 10, SOURCES[name].licence)
 
 
-def available_datasets(data_dir: str | Path | None = None) -> dict[str, Path | None]:
+def _load_digits() -> Dataset:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    licence = "CC BY 4.0 (Alpaydin, Kaynak; UCI), as distributed by scikit-learn"
+    return Dataset.from_arrays(
+        digits.images.astype(np.uint8), digits.target, name="digits", white=16, test_share=360, licence=licence
+    )
+
+
+DATASETS = Registry("dataset", None, {"digits": _load_digits, **{name: partial(_load, name) for name in SOURCES}})
+"""Loaders of data sets by name: functions, of `data_dir` if they name it, that return a `Dataset`."""
+
+
+def available_datasets(data_dir: str | Path | None = None) -> dict[str, Path | str | None]:
     """Return where each data set was found, None where not; digits, which needs no files, has scikit-learn's place."""
-    found = {name: _find(name, data_dir) for name in SOURCES}
     import sklearn
 
-    return {"digits": Path(sklearn.__file__).parent / "datasets", **found}
+    places: dict[str, Path | str | None] = {"digits": Path(sklearn.__file__).parent / "datasets"}
+    return {name: places.get(name, _find(name, data_dir) if name in SOURCES else "registered") for name in DATASETS}
 
 
 def fetch_dataset(name: str) -> Path:
@@ -163,9 +205,9 @@ def fetch_dataset(name: str) -> Path:
     DataError
         If the data set is not published, or a download fails or is not what was published.
     """
-    _check_name(name)
-    if name == "digits":
-        raise DataError("data set 'digits' comes with scikit-learn; there is nothing to fetch")
+    DATASETS[name]  # says what is known
+    if name not in SOURCES:
+        raise DataError(f"data set {name!r} comes with its package; there is nothing to fetch")
     source = SOURCES[name]
     if not source.downloads:
         raise DataError(f"data set {name!r} is not published for download; name its directory with --data-dir")
@@ -178,11 +220,6 @@ def fetch_dataset(name: str) -> Path:
             reason = str(error).splitlines()[0]
             raise DataError(f"cannot fetch {source.url}{file}.gz: {reason}; try again, or place it yourself") from None
     return _cache() / name
-
-
-def _check_name(name: str) -> None:
-    if name not in DATASETS:
-        raise ConfigurationError(f"no data set {name!r}; known: {', '.join(DATASETS)}")
 
 
 def _cache() -> Path:
@@ -233,19 +270,3 @@ def _split(folder: Path, images: np.ndarray, labels: np.ndarray) -> Split:
     if images.ndim != 3 or labels.shape != images.shape[:1] or labels.max(initial=0) > 9:
         raise DataError(f"{folder} holds images {images.shape} and labels {labels.shape} that do not belong together")
     return Split(images.reshape(len(images), -1), labels.astype(np.int64))
-
-
-def _load_digits() -> Dataset:
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
-    digits = load_digits()
-    parts = train_test_split(
-        digits.data.astype(np.uint8), digits.target, test_size=360, random_state=0, stratify=digits.target
-    )
-    train, test = (
-        Split(images, labels.astype(np.int64), white=16) for images, labels in zip(parts[:2], parts[2:], strict=True)
-    )
-    return Dataset(
-        "digits", train, test, (8, 8), 10, "CC BY 4.0 (Alpaydin, Kaynak; UCI), as distributed by scikit-learn"
-    )

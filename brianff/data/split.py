@@ -1,4 +1,4 @@
-"""A data set in memory: its training and test part, in batches."""
+"""A data set in memory: its training and test part, in batches; one's own from arrays and files."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from brianff.data import files
+from brianff.data.spikes import SpikeTrains, whole_numbers
+from brianff.errors import DataError
 
 __all__ = ["Batch", "Dataset", "Split"]
 
@@ -16,36 +22,62 @@ __all__ = ["Batch", "Dataset", "Split"]
 class Batch:
     """Some images of a split: intensities (images, pixels) in [0, 1], labels and indices in the split (images,)."""
 
-    images: np.ndarray
+    images: Any
     labels: np.ndarray
     indices: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """The training or test part of a data set.
 
     Parameters
     ----------
-    images : ndarray of uint8, shape (images, pixels)
+    images : ndarray, shape (images, pixels), or SpikeTrains
+        Pixel values from 0 to `white`.
     labels : ndarray of int, shape (images,)
-    white : int
-        Pixel value that stands for an intensity of 1.
+    white : float, optional
+        Pixel value that stands for an intensity of 1; default: 255 of uint8, 1 of floats and bool. Other integers need
+        it.
+
+    Raises
+    ------
+    DataError
+        If images and labels do not belong together, labels are not whole numbers, or pixels are not in [0, white].
     """
 
-    images: np.ndarray
+    images: Any
     labels: np.ndarray
-    white: int = 255
+    white: float | None = None
+
+    def __post_init__(self) -> None:
+        images = self.images if isinstance(self.images, SpikeTrains) else _images(self.images, 2)
+        labels = whole_numbers("labels", self.labels)
+        if len(labels) != len(images):
+            raise DataError(f"there are {len(labels)} labels for {len(images)} images: give one label per image")
+        white = self.white
+        if isinstance(images, np.ndarray):
+            kind = images.dtype
+            white = (255 if kind == np.uint8 else 1.0 if kind.kind in "bf" else None) if white is None else white
+            if white is None or not 0 < white < np.inf:
+                raise DataError(f"images of {kind} need white, the pixel value that stands for 1: it is {white}")
+            if images.size and (kind, white) != (np.uint8, 255):
+                low, high = images.min(), images.max()
+                if not (low >= 0 and high <= white * (1 + 1e-6)):
+                    raise DataError(f"pixels reach from {low} to {high}; they must lie in [0, {white}]: see `white`")
+        self.__dict__.update(images=images, labels=labels, white=white)  # the dataclass is frozen
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def intensities(self, rows: slice | np.ndarray) -> np.ndarray:
-        """Return the intensities of some images, in [0, 1], shape (images, pixels)."""
-        return self.images[rows] / float(self.white)
+    def intensities(self, rows: slice | np.ndarray) -> Any:
+        """Return the intensities of some images, in [0, 1], shape (images, pixels); or their spike trains."""
+        return self.images[rows] if self.white is None else self.images[rows] / float(self.white)
 
     def batches(self, size: int, generator: np.random.Generator) -> Iterator[Batch]:
         """Yield all images in random order, in batches of `size`; the last may be smaller."""
+        if size < 1:
+            raise DataError(f"a batch of {size} images: it must hold at least one")
         order = generator.permutation(len(self))
         for start in range(0, len(order), size):
             rows = order[start : start + size]
@@ -53,34 +85,240 @@ class Split:
 
     def first(self, count: int) -> Split:
         """Return the first `count` images, or all if there are fewer."""
-        return self._part(slice(None, count))
+        return self._part(slice(None, _count(count)))
 
     def last(self, count: int) -> Split:
         """Return the last `count` images, or all if there are fewer."""
-        return self._part(slice(max(len(self) - count, 0), None))
+        return self._part(slice(max(len(self) - _count(count), 0), None))
 
     def without_last(self, count: int) -> Split:
         """Return all images but the last `count`."""
-        return self._part(slice(None, max(len(self) - count, 0)))
+        return self._part(slice(None, max(len(self) - _count(count), 0)))
 
     def _part(self, rows: slice) -> Split:
         return Split(self.images[rows], self.labels[rows], self.white)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set with its training and test part."""
+    """A data set with its training and test part.
+
+    Parameters
+    ----------
+    name : str
+    train, test : Split
+    image_shape : tuple of int
+        Rows and columns; of features and units that have none: 1 and their number.
+    classes : int
+        Labels lie between 0 and `classes` - 1.
+    licence : str
+    """
 
     name: str
     train: Split
     test: Split
     image_shape: tuple[int, int]
     classes: int
-    licence: str
+    licence: str = ""
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: Any,
+        labels: Any,
+        test_images: Any = None,
+        test_labels: Any = None,
+        name: str = "own",
+        white: float | None = None,
+        image_shape: tuple[int, int] | None = None,
+        classes: int | None = None,
+        test_share: float | int = 0.2,
+        licence: str = "",
+    ) -> Dataset:
+        """Return a data set of one's own.
+
+        Parameters
+        ----------
+        images : array_like, shape (images, rows, columns) or (images, features), or SpikeTrains
+        labels : array_like of int, shape (images,)
+            Numbers of the classes, from 0.
+        test_images, test_labels : array_like, optional
+            Default: a share of the images, the same each time, with the proportions of the classes.
+        name : str
+        white : float, optional
+            Pixel value that stands for an intensity of 1: see `Split`.
+        image_shape : tuple of int, optional
+            Rows and columns of images that are given as features.
+        classes : int, optional
+            Default: one more than the largest label.
+        test_share : float or int
+            Share or number of the images that are taken for the test, if no test images are given.
+        licence : str
+
+        Raises
+        ------
+        DataError
+            If images, labels and shapes do not belong together, or there are fewer than 2 classes.
+        """
+        if (test_images is None) != (test_labels is None):
+            raise DataError("test_images and test_labels belong together: give both or none")
+        images, labels = _images(images), whole_numbers("labels", labels)
+        shape = images.shape[1:] if len(images.shape) == 3 else tuple(image_shape or (1, images.shape[1]))
+        if test_images is None:
+            if len(images) != len(labels):
+                raise DataError(f"there are {len(labels)} labels for {len(images)} images: give one label per image")
+            rows = _shares(labels, test_share)
+            (images, test_images), (labels, test_labels) = ([of[some] for some in rows] for of in (images, labels))
+        splits = []
+        for part, numbers in ((images, labels), (_images(test_images), whole_numbers("test_labels", test_labels))):
+            if part.shape[1:] != images.shape[1:] or np.prod(part.shape[1:]) != np.prod(shape) or len(shape) != 2:
+                raise DataError(f"images of the shape {part.shape[1:]} are not such of {images.shape[1:]}, {shape}")
+            splits.append(Split(part if isinstance(part, SpikeTrains) else part.reshape(len(part), -1), numbers, white))
+        largest = max(int(split.labels.max(initial=-1)) for split in splits)
+        classes = largest + 1 if classes is None else classes
+        if classes < max(2, largest + 1):
+            raise DataError(f"labels reach to {largest} and there are {classes} classes; there must be 2 or more")
+        return cls(name, splits[0], splits[1], (shape[0], shape[1]), classes, licence)
+
+    @classmethod
+    def from_spikes(
+        cls,
+        unit: Any,
+        time: Any,
+        sample: Any,
+        labels: Any,
+        *,
+        units: int,
+        duration: Any,
+        time_step: Any,
+        test_samples: int | None = None,
+        **options: Any,
+    ) -> Dataset:
+        """Return a data set of spike trains, for networks with an `EventEncoding`.
+
+        Parameters
+        ----------
+        unit, time, sample : array_like, shape (spikes,)
+            Which unit spikes, when (seconds, or a quantity), and in which sample: units and samples count from 0.
+        labels : array_like of int, shape (samples,)
+        units : int
+            Number of input units: the network's `pixels`.
+        duration, time_step : quantity, str or float (seconds)
+            Length of a sample, and of a time step of the network; their ratio is the encoding's `steps`.
+        test_samples : int, optional
+            Number of the last samples that are the test set; default: a share, as in `from_arrays`.
+        **options
+            As in `from_arrays`: name, image_shape, classes, test_share, licence.
+
+        Raises
+        ------
+        DataError
+            If an event lies outside, or arrays do not belong together.
+        """
+        labels = whole_numbers("labels", labels)
+        trains = SpikeTrains.from_events(unit, time, sample, len(labels), units, duration, time_step)
+        if test_samples is None:
+            return cls.from_arrays(trains, labels, **options)
+        first = len(labels) - _count(test_samples)
+        return cls.from_arrays(trains[:first], labels[:first], trains[first:], labels[first:], **options)
+
+    @classmethod
+    def from_folder(cls, path: str | Path, **options: Any) -> Dataset:
+        """Return the PNG and JPEG images of a folder with a subfolder for each class, as shades of grey.
+
+        Parameters
+        ----------
+        path : str or Path
+            It holds the classes, or `train` and perhaps `test` that hold them. Classes are numbered in the order of
+            their names, which is that of the numbers if all names are numbers.
+        **options
+            As in `from_arrays`.
+
+        Raises
+        ------
+        DataError
+            If a class is empty, an image cannot be read, or images differ in size.
+        """
+        return cls.from_arrays(**{"name": Path(path).resolve().name} | files.read_folder(Path(path)) | options)
+
+    @classmethod
+    def from_npz(cls, path: str | Path, **options: Any) -> Dataset:
+        """Return the data set of an NPZ file whose arrays are named as parameters of `from_arrays` or `from_spikes`.
+
+        Options are parameters, too; they go before what the file holds. A DataError tells what is missing.
+        """
+        return cls._from_file(Path(path), files.read_npz(Path(path)), options)
+
+    @classmethod
+    def from_hdf5(cls, path: str | Path, **options: Any) -> Dataset:
+        """Return the data set of an HDF5 file, as `from_npz` does; it needs h5py, or a MissingDependencyError."""
+        return cls._from_file(Path(path), files.read_hdf5(Path(path)), options)
+
+    @classmethod
+    def from_csv(cls, path: str | Path, **options: Any) -> Dataset:
+        """Return the spike trains of a table with the columns unit, time (seconds), sample and label.
+
+        Samples are numbered in the order of their numbers. Options are the other parameters of `from_spikes`: units,
+        duration and time_step are needed.
+        """
+        return cls._from_file(Path(path), files.read_csv(Path(path)), options)
+
+    @classmethod
+    def _from_file(cls, path: Path, arrays: dict[str, Any], options: dict[str, Any]) -> Dataset:
+        """Return the data set that a file's arrays and options describe."""
+        given = {"name": path.stem} | arrays | options
+        try:
+            return cls.from_spikes(**given) if "unit" in given else cls.from_arrays(**given)
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from None
+        except TypeError as error:  # an array is missing, or one too many
+            raise DataError(
+                f"{path} holds {', '.join(arrays)}: {error}. Images need images and labels; spikes need unit, time, "
+                "sample, labels, units, duration and time_step"
+            ) from None
 
     @cached_property
     def digest(self) -> str:
-        checksum = hashlib.sha256()
+        """SHA-256 of everything that learning sees: both parts, their types and shapes, and the meaning of white."""
+        checksum = hashlib.sha256(repr((self.image_shape, self.classes)).encode())
         for part in (self.train, self.test):
-            checksum.update(part.images.tobytes() + part.labels.tobytes())
+            images, arrays = part.images, [part.labels.astype(np.int64)]
+            if isinstance(images, SpikeTrains):
+                arrays += [index.astype(np.int64) for index in (images.matrix.indptr, images.matrix.indices)]
+                about: tuple[Any, ...] = (images.shape, images.steps, images.time_step)
+            else:
+                arrays.append(np.ascontiguousarray(images))
+                about = (images.shape, images.dtype.str, float(part.white or 0))
+            checksum.update(repr(about).encode())
+            for array in arrays:
+                checksum.update(array.data if array.size else b"")
         return checksum.hexdigest()
+
+
+def _images(images: Any, *dimensions: int) -> Any:
+    """Return images as an array of numbers, of 2 or 3 dimensions if none are named; spike trains as they are."""
+    if isinstance(images, SpikeTrains):
+        return images
+    array = np.asarray(images) if not isinstance(images, np.ma.MaskedArray) else np.empty(0, object)
+    if array.dtype.kind not in "buif" or array.ndim not in (dimensions or (2, 3)):
+        raise DataError(
+            f"images are {type(images).__name__} of {array.dtype}, shape {array.shape}; they must be numbers, "
+            "(images, rows, columns), shades of grey, or (images, features)"
+        )
+    return array
+
+
+def _count(count: int) -> int:
+    if count < 0:
+        raise DataError(f"{count} images: a number of images is 0 or more")
+    return count
+
+
+def _shares(labels: np.ndarray, share: float | int) -> list[np.ndarray]:
+    """Return the rows of the training and of the test part."""
+    from sklearn.model_selection import train_test_split
+
+    try:
+        return train_test_split(np.arange(len(labels)), test_size=share, random_state=0, stratify=labels)
+    except ValueError as error:
+        raise DataError(f"no test share of {share} can be taken ({error}): give a test set, or test_share") from None

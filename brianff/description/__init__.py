@@ -2,12 +2,13 @@
 
 from brianff.description.base import Description
 from brianff.description.device import Device
-from brianff.description.encodings import InputEncoding, LatencyEncoding, PulseEncoding, RateEncoding
+from brianff.description.encodings import EventEncoding, InputEncoding, LatencyEncoding, PulseEncoding, RateEncoding
 from brianff.description.network import LabelCode, Layer, Network
 
 __all__ = [
     "Description",
     "Device",
+    "EventEncoding",
     "InputEncoding",
     "LabelCode",
     "LatencyEncoding",

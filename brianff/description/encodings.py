@@ -11,7 +11,15 @@ from scipy.sparse import csr_matrix
 from brianff.description.base import Description
 from brianff.registry import Registry
 
-__all__ = ["ENCODINGS", "Encoding", "InputEncoding", "LatencyEncoding", "PulseEncoding", "RateEncoding"]
+__all__ = [
+    "ENCODINGS",
+    "Encoding",
+    "EventEncoding",
+    "InputEncoding",
+    "LatencyEncoding",
+    "PulseEncoding",
+    "RateEncoding",
+]
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -25,6 +33,7 @@ class InputEncoding(Description):
         Length of a presentation in time steps.
     """
 
+    renamed: ClassVar[dict[str, str]] = {"kind": "name"}
     name: ClassVar[str] = ""
     """Name in files, as `kind`."""
     repeatable: ClassVar[bool] = True
@@ -115,8 +124,32 @@ class LatencyEncoding(InputEncoding):
         return (np.arange(self.steps)[:, np.newaxis, np.newaxis] == spike_step) & (intensities > 0)
 
 
+class EventEncoding(InputEncoding):
+    """The input is spikes already: data sets of spike trains, `SpikeTrains`, enter as they are; images do not.
+
+    Parameters
+    ----------
+    steps : int
+        Length of a presentation in time steps: that of the data's samples.
+    rest_steps : int
+        Steps of silence before each presentation.
+    label_steps : tuple of int
+        Steps at which the units of the label's code spike, whatever its strength; with strength 0 they are silent.
+    """
+
+    name: ClassVar[str] = "events"
+    rest_steps: int = Field(default=0, ge=0)
+    label_steps: tuple[int, ...] = (0,)
+
+    @model_validator(mode="after")
+    def _label_inside(self) -> Self:
+        if not all(0 <= step < self.steps for step in self.label_steps):
+            raise ValueError(f"label_steps must lie between 0 and {self.steps - 1}")
+        return self
+
+
 ENCODINGS = Registry(
-    "encoding", InputEncoding, {one.name: one for one in (PulseEncoding, RateEncoding, LatencyEncoding)}
+    "encoding", InputEncoding, {one.name: one for one in (PulseEncoding, RateEncoding, LatencyEncoding, EventEncoding)}
 )
 
 

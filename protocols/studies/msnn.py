@@ -2,26 +2,97 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brianff.protocols.configuration import Protocol
+from brianff.errors import ConfigurationError
+from brianff.protocols.configuration import Protocol, load_protocol
 from brianff.protocols.studies.backpropagation import backpropagated_accuracy
-from brianff.protocols.studies.msnn_runs import msnn_runs
-from brianff.protocols.studies.published import MEMRISTIVE
+from brianff.protocols.studies.study import Study
 from brianff.protocols.sweep import run_sweep
 from brianff.storage.checkpoint import write_atomically
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["msnn_table", "reproduce_msnn", "runs_table", "write_msnn_tables"]
+__all__ = ["msnn_runs", "msnn_table", "reproduce_msnn", "runs_table", "write_msnn_tables"]
+
+DATASETS = ("mnist", "fashion-mnist", "kmnist-7k")
+DEVICES = ("ideal", "ecram")
+SEEDS = (1, 2, 3)
+
+_QUICK_EPOCHS = {"mnist": 2, "fashion-mnist": 2, "kmnist-7k": 10}
 
 _TITLE = "Fully memristive network, test accuracy in per cent"
 
 Summaries = Mapping[str, Mapping[str, Any]]
+
+
+class Published(NamedTuple):
+    """A published test accuracy in [0, 1]; the remark says what makes the comparison unequal or uncertain."""
+
+    dataset: str
+    accuracy: float
+    work: str
+    source: str
+    remark: str = ""
+
+
+MEMRISTIVE = (
+    Published("mnist", 0.9821, "MIF and Forward-Forward, two layers of 512", "a comment in public code", "unverified"),
+    Published("mnist", 0.9758, "SPICEprop, fully memristive, back-propagation through the circuit", "arXiv 2203.01426"),
+    Published("mnist", 0.9864, "Forward-Forward, four layers of 2,000 relu units", "arXiv 2212.13345"),
+    Published(
+        "fashion-mnist", 0.7526, "SPICEprop, fully memristive, back-propagation through the circuit", "arXiv 2203.01426"
+    ),
+    Published("fashion-mnist", 0.903, "spiking Forward-Forward, 10 steps", "Ghader et al. 2025", "not Hebbian"),
+    Published(
+        "kmnist-7k", 0.916, "Polar-FFA, two layers of 1,000", "its paper", "on all 60,000 training images of KMNIST"
+    ),
+)
+"""Test accuracies beside which the fully memristive network's are put."""
+
+
+def msnn_runs(
+    datasets: Iterable[str] = DATASETS,
+    devices: Iterable[str] = DEVICES,
+    seeds: Sequence[int] = SEEDS,
+    quick: bool = False,
+) -> dict[str, Protocol]:
+    """Return the protocols of a table: name of the run's directory to protocol.
+
+    Parameters
+    ----------
+    datasets : iterable of str
+        Some of DATASETS.
+    devices : iterable of str
+        Presets of synaptic devices.
+    seeds : sequence of int
+    quick : bool
+        The small form: the first seed only, one layer of 512 neurons, few epochs.
+
+    Raises
+    ------
+    ConfigurationError
+        If a data set or a device is unknown.
+    """
+    runs = {}
+    for dataset in datasets:
+        if dataset not in DATASETS:
+            raise ConfigurationError(f"no data set {dataset!r} to reproduce; known: {', '.join(DATASETS)}")
+        name = f"msnn-{dataset}" if quick else f"msnn-{dataset}-large"
+        settings = [f"learning.epochs={_QUICK_EPOCHS[dataset]}", "evaluation.training_images=1000"] if quick else []
+        for device in devices:
+            for seed in seeds[:1] if quick else seeds:
+                protocol = load_protocol(name, [*settings, f"seed={seed}"])
+                runs[f"{name}-{device}-seed{seed}"] = _with_device(protocol, device)
+    return runs
+
+
+def _with_device(protocol: Protocol, preset: str) -> Protocol:
+    layers = [layer.replace(device={"preset": preset}) for layer in protocol.network.layers]
+    return protocol.replace(network=protocol.network.replace(layers=layers))
 
 
 def reproduce_msnn(
@@ -44,29 +115,22 @@ def reproduce_msnn(
     """
     protocols = msnn_runs(datasets, devices, seeds, quick)
     summaries = run_sweep(protocols, directory, data_dir)
-    compared = {protocol.seed: protocol for protocol in protocols.values() if protocol.data.dataset == "kmnist-7k"}
+    compared = {one.seed: one for one in protocols.values() if one.data.dataset == "kmnist-7k"}
+
+    def measure(seed: int) -> Iterator[dict[str, Any]]:
+        data, epochs = compared[seed].data, compared[seed].learning.epochs
+        hidden = [layer.neurons for layer in compared[seed].network.layers]
+        yield {
+            "test_accuracy": backpropagated_accuracy(data.dataset, hidden, seed, data.shift, epochs, data_dir=data_dir)
+        }
+
     baselines = {}
     if compared:
-        accuracies = [_baseline(protocol, Path(directory), quick, data_dir) for protocol in compared.values()]
-        baselines["kmnist-7k"] = sum(accuracies) / len(accuracies)
+        study, name = Study(directory, {"study": "msnn"}), f"backpropagated{'-quick' if quick else ''}"
+        table = study.fill(name, [{"seed": seed} for seed in compared], measure)
+        baselines["kmnist-7k"] = table["test_accuracy"][table["seed"].isin(compared)].mean()
     quick_form = "QUICK FORM (one seed, small networks, few epochs): " if quick else ""
     return write_msnn_tables(summaries, directory, baselines, f"{quick_form}{_TITLE}")
-
-
-def _baseline(protocol: Protocol, directory: Path, quick: bool, data_dir: Path | None) -> float:
-    """Return the accuracy of the back-propagated network, from its file where it was trained before."""
-    path = directory / f"backpropagated-{protocol.data.dataset}{'-quick' if quick else ''}-seed{protocol.seed}.json"
-    if not path.exists():
-        arguments: dict[str, Any] = {
-            "dataset": protocol.data.dataset,
-            "hidden": [layer.neurons for layer in protocol.network.layers],
-            "seed": protocol.seed,
-            "shift": protocol.data.shift,
-            "epochs": protocol.learning.epochs,
-        }
-        accuracy = backpropagated_accuracy(**arguments, data_dir=data_dir)
-        write_atomically(path, (json.dumps(arguments | {"test_accuracy": accuracy}, indent=2) + "\n").encode())
-    return json.loads(path.read_text(encoding="utf-8"))["test_accuracy"]
 
 
 def runs_table(summaries: Summaries) -> pandas.DataFrame:

@@ -7,7 +7,7 @@ the network has learned in place, with these devices, by open-loop pulses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -103,26 +103,26 @@ def imperfections(coarse: bool = False) -> list[Imperfection]:
     def device(**parameters: float) -> Device:
         return Device(preset="linear", parameters={"levels_up": 256.0, "levels_down": 256.0, **parameters})
 
-    values: dict[str, Sequence[float]] = {
-        "levels": (4, 8, 16, 32, 64, 256, 1024),
-        "nonlinearity": (0, 1, 2, 3, 4, 5, 6),
-        "cycle spread": (0, 0.5, 1, 2, 4, 8, 16),
-        "device spread": (0, 0.1, 0.2, 0.4, 0.6, 0.8, 1),
-        "stuck share": (0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3),
-        "drift time": (0, 60, 3600, DAY, 30 * DAY, 365 * DAY, 3650 * DAY),
-    }
     drift = {"drift_exponent": 0.06, "drift_spread": 0.03}
-    make = {
-        "levels": lambda value: Imperfection("levels", value, device(levels_up=value, levels_down=value)),
-        "nonlinearity": lambda value: Imperfection(
-            "nonlinearity", value, device(nonlinearity_up=value, nonlinearity_down=-value)
+    varied: dict[str, tuple[Sequence[float], Callable[[float], dict[str, Any]]]] = {
+        "levels": ((4, 8, 16, 32, 64, 256, 1024), lambda value: {"device": device(levels_up=value, levels_down=value)}),
+        "nonlinearity": (
+            (0, 1, 2, 3, 4, 5, 6),
+            lambda value: {"device": device(nonlinearity_up=value, nonlinearity_down=-value)},
         ),
-        "cycle spread": lambda value: Imperfection("cycle spread", value, device(cycle_spread=value)),
-        "device spread": lambda value: Imperfection("device spread", value, device(device_spread=value)),
-        "stuck share": lambda value: Imperfection("stuck share", value, device(), stuck=value),
-        "drift time": lambda value: Imperfection("drift time", value, device(**drift), seconds=value),
+        "cycle spread": ((0, 0.5, 1, 2, 4, 8, 16), lambda value: {"device": device(cycle_spread=value)}),
+        "device spread": ((0, 0.1, 0.2, 0.4, 0.6, 0.8, 1), lambda value: {"device": device(device_spread=value)}),
+        "stuck share": ((0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3), lambda value: {"device": device(), "stuck": value}),
+        "drift time": (
+            (0, 60, 3600, DAY, 30 * DAY, 365 * DAY, 3650 * DAY),
+            lambda value: {"device": device(**drift), "seconds": value},
+        ),
     }
-    return [make[name](float(value)) for name in values for value in values[name][:: 2 if coarse else 1]]
+    return [
+        Imperfection(name, float(value), **fields(float(value)))
+        for name, (values, fields) in varied.items()
+        for value in values[:: 2 if coarse else 1]
+    ]
 
 
 def run_study(directory: Path, quick: bool = False, data_dir: Path | None = None, progress: bool = True) -> Study:

@@ -21,40 +21,29 @@ __all__ = ["Map", "Point", "Study", "measure_points"]
 Point = Mapping[str, Any]
 """What identifies a measurement, e.g. {"neuron": "mif", "dataset": "mnist"}."""
 
-Map = Callable[[Callable[[Point], Any], Sequence[Point]], Iterable[Any]]
-"""Calls a function with each point and gives the results in the order of the points: `map`, or that of an executor."""
+Map = Callable[[Callable[[Point], Any], Iterable[Point]], Iterable[Any]]
+"""Calls a function with each point and gives the results, in any order: `map`, or that of a pool of processes."""
 
 
 def measure_points(
-    points: Sequence[Point],
-    measure: Callable[..., Any],
-    map: Map = builtins.map,
-    bar: Progress | None = None,
+    points: Iterable[Point], measure: Callable[..., Any], map: Map = builtins.map
 ) -> Iterator[tuple[Point, Any]]:
-    """Yield each point with what is measured there: in order and one at a time, unless `map` schedules otherwise.
+    """Yield each point with what is measured there: one after the other, unless `map` schedules otherwise.
 
     Parameters
     ----------
-    points : sequence of mapping
+    points : iterable of mapping
     measure : callable
         Called with a point's values by keyword.
     map : callable
-        As the builtin: the place for processes or machines side by side.
-    bar : Progress, optional
-        Told of each point.
+        The place for processes or machines side by side.
     """
-    results = iter(map(partial(_call, measure), points))
-    for point in points:
-        if bar is not None:
-            bar.stage(", ".join(str(value) for value in point.values()))
-        yield point, next(results)
-        if bar is not None:
-            bar.advance()
+    return iter(map(partial(_measured, measure), points))
 
 
-def _call(measure: Callable[..., Any], point: Point) -> Any:
+def _measured(measure: Callable[..., Any], point: Point) -> tuple[Point, Any]:
     result = measure(**point)
-    return list(result) if isinstance(result, Iterator) else result  # what a generator does is done here
+    return point, list(result) if isinstance(result, Iterator) else result  # what a generator does is done here
 
 
 class Study:
@@ -130,7 +119,7 @@ class Study:
         progress : bool
             Show a progress bar.
         map : callable
-            Measures the points, see `measure_points`.
+            Measures the points, see `measure_points`; rows stand in the order in which it gives them.
 
         Raises
         ------
@@ -146,10 +135,17 @@ class Study:
         done = set() if table.empty else {_identity(row) for row in table[keys].to_numpy(dtype=object)}
         missing = [point for point in points if _identity(point.values()) not in done]
         with Progress(len(points), None, enabled=progress, unit="points", initial=len(points) - len(missing)) as bar:
-            for point, rows in measure_points(missing, measure, map, bar):
+
+            def announced() -> Iterator[Point]:
+                for point in missing:
+                    bar.stage(f"{name}: {', '.join(str(value) for value in point.values())}")
+                    yield point
+
+            for point, rows in measure_points(announced(), measure, map):
                 new = pandas.DataFrame([{**point, **row} for row in rows])
                 table = new if table.empty else pandas.concat([table, new], ignore_index=True)
                 write_atomically(self.path(name), table.to_csv(index=False).encode())
+                bar.advance()
         return table
 
 

@@ -104,7 +104,7 @@ def test_train(brianff, protocol, calls):
     assert data_dir == Path("images")
     assert run.path.parent == Path("o")
     assert run.path.name.startswith("small-seed5-")
-    assert figures == ("write_figures", "trainer", run.path)
+    assert figures == ("write_figures", "trainer", run.figures)
     assert output.splitlines() == [
         "test accuracy   96.54%",
         "train accuracy  100.00%",
@@ -137,13 +137,13 @@ def test_resume(brianff, run, calls):
     assert [call[0] for call in calls] == ["prepare", "train", "write_figures"]
     assert (calls[0][1].name, calls[0][2]) == ("small", Path("images"))
     assert calls[1][2].path == run.path
-    assert calls[2] == ("write_figures", "trainer", run.path)
+    assert calls[2] == ("write_figures", "trainer", run.figures)
 
 
 def test_evaluate_and_plot(brianff, run, calls):
     assert brianff(f"evaluate {run.path}") == (0, "test accuracy  50.00%\n", "")
     assert brianff(f"plot {run.path}") == (0, "a.png\nb.png\n", "")
-    assert calls[-1] == ("write_figures", "opened", run.path)
+    assert calls[-1] == ("write_figures", "opened", run.figures)
 
 
 def test_evaluate_foreign_weights(brianff, protocol, calls):

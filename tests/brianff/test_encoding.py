@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from brianff import LabelCode, LatencyEncoding, Network, RateEncoding
+from brianff import EventEncoding, LabelCode, LatencyEncoding, Layer, Network, RateEncoding, Simulator
+from brianff.data import SpikeTrains
 from brianff.encoding import code_matrix, encode_spikes, image_part
-from brianff.errors import ConfigurationError
+from brianff.errors import ConfigurationError, DataError
 from brianff.inputs import SparseSpikes
 
 
@@ -78,3 +79,53 @@ def test_joined_spikes_follow_each_other():
     assert len(joined) == 8
     np.testing.assert_array_equal(joined.raster, np.concatenate([part.raster for part in parts], axis=1))
     assert SparseSpikes.joined(parts[:1]) is parts[0]
+
+
+@pytest.mark.parametrize("placement", ["append", "pixels"])
+def test_spike_trains_enter_as_they_are_with_the_label_beside(placement):
+    raster = np.random.default_rng(1).random((4, 7, 6)) < 0.3
+    described = network(placement=placement).replace(encoding=EventEncoding(steps=7, label_steps=(0, 5)))
+    simulator = Simulator(described, seed=1)
+    labels = np.array([[0, 2], [1, 0], [2, 2], [1, 1]])
+    inputs = simulator.inputs(SpikeTrains.from_raster(raster), labels)
+    wanted = np.zeros((7, 8, described.inputs), bool)
+    for number, label in enumerate(labels.ravel()):
+        wanted[:, number, :6] = raster[number // 2]
+        first = 6 if placement == "append" else 0
+        wanted[:, number, first : first + 3] = False
+        wanted[[0, 5], number, first + label] = True
+    np.testing.assert_array_equal(inputs.raster, wanted)
+    assert (inputs.matrix.data == 1).all()
+
+
+def test_spike_trains_drive_both_engines_and_recordings_alike():
+    raster = np.random.default_rng(1).random((3, 12, 6)) < 0.3
+    trains = SpikeTrains.from_raster(raster)
+    described = network().replace(encoding=EventEncoding(steps=12), layers=[Layer(neurons=4)])
+    lanes, reference = (Simulator(described, engine=engine, seed=1) for engine in ("lanes", "reference"))
+    one, other = (simulator.present(trains, np.arange(3), spikes=True) for simulator in (lanes, reference))
+    np.testing.assert_allclose(one.goodness, other.goodness, rtol=1e-9)
+    assert one.goodness.std() > 0
+    recording = lanes.record(trains, np.arange(3), [0])
+    assert len(recording.spikes) == one.raster.sum()
+    silent = lanes.present(np.zeros((1, 6)), np.array([0]))
+    np.testing.assert_array_equal(
+        silent.goodness, lanes.present(SpikeTrains.from_raster(raster[:1] & False), [0]).goodness
+    )
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.full((2, 6), 1.01), "intensities up to 1.01"),
+        (np.ones((2, 6), int), r"images are ndarray of int64.*split\.intensities\(rows\), or divide"),
+        (np.ones((2, 6), np.uint8), "images are ndarray of uint8"),
+        (np.full((2, 6), np.nan), "not finite"),
+        (np.full((2, 6), -0.1), "negative"),
+        (np.ma.masked_array(np.ones((2, 6))), "MaskedArray"),
+        (np.ones((2, 5)), r"\(2, 5\); the network needs \(images, 6\)"),
+    ],
+)
+def test_what_is_no_intensity_is_refused_with_the_remedy(images, message):
+    with pytest.raises(DataError, match=message):
+        Simulator(network(), seed=1).present(images, np.zeros(2, int))

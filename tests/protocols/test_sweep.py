@@ -55,7 +55,7 @@ def test_runs_may_be_scheduled(protocols, tmp_path):
 
     def backwards(function, points):
         made.extend(points)
-        return reversed([function(point) for point in reversed(points)])
+        return [function(point) for point in reversed(points)]
 
     summaries = run_sweep(protocols, tmp_path, progress=False, map=backwards)
     assert made == [{"name": "seed1"}, {"name": "seed2"}]

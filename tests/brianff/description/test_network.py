@@ -44,6 +44,7 @@ def test_descriptions_cannot_be_changed_but_replaced():
     [
         ({"layer": []}, r"unknown key 'layer'; known: pixels, classes, .*layers"),
         ({"layers": []}, "layers: a network has at least one layer"),
+        ({"layers": [{"synapse": "normalised-voltage"}]}, "synapse 'normalised-voltage' is for hidden layers"),
         ({"layers": [{"neurons": 0}]}, r"layers\.0: neurons: .*greater than or equal to 1 \(given: 0\)"),
         ({"layers": [{"current_scale": "3 mV"}]}, r"current_scale: .*dimensions.* such as \"1 uA\""),
         ({"layers": [{"current_scale": "3"}]}, "current_scale: '3' is not a quantity"),

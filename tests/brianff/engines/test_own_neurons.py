@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import brian2
 import numpy as np
 import pytest
 from adex import ADEX
@@ -10,6 +11,7 @@ from scipy.integrate import solve_ivp
 from small_networks import FINAL, assert_same, make_network, make_pulses, make_weights
 
 from brianff import Goodness, LabelCode, Layer, Network, PulseEncoding, Simulator
+from brianff.acceleration.compiler import configure
 from brianff.engines import LanesEngine, ReferenceEngine
 from brianff.equations import LIF_LEAKY_TRACE, NeuronModel, SynapseModel
 from brianff.errors import ConfigurationError, NumericalError
@@ -50,6 +52,24 @@ def test_adex_is_the_same_on_both_engines(method, kind, goodness, numpy_target):
     network = adex_network(method=method)
     inputs, weights = batch(kind, generator), [abs(matrix) for matrix in make_weights(network, generator)]
     assert_same(*both(network, inputs, weights, goodness))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("kind", ["pulses", "spikes"])
+@pytest.mark.parametrize("method", ["euler", "rk4"])
+def test_compiled_adex_is_the_same_and_single_precision_follows_it(method, kind, numpy_target):
+    generator = np.random.default_rng(3)
+    network = adex_network(method=method)
+    inputs, weights = batch(kind, generator), [abs(matrix) for matrix in make_weights(network, generator)]
+    reference = ReferenceEngine(network, Goodness()).present(inputs, weights)
+    brian2.prefs.codegen.target = configure()
+    lanes, single = (
+        LanesEngine(network, Goodness(), precision=precision).present(inputs, weights, spikes=True)
+        for precision in ("double", "single")
+    )
+    assert_same(lanes, reference)
+    np.testing.assert_allclose(single[0].goodness_terms, lanes[0].goodness_terms, rtol=0.02)
 
 
 @pytest.mark.parametrize("method", ["rk4", "heun", "rk2"])

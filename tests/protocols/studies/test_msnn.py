@@ -1,8 +1,10 @@
-"""The table of results: means and spreads, checked by hand."""
+"""The fully memristive network's runs, and its table of results: means and spreads, checked by hand."""
 
 import pytest
 
-from brianff.protocols.studies.msnn import msnn_table, runs_table, write_msnn_tables
+from brianff.errors import ConfigurationError
+from brianff.protocols.studies import msnn
+from brianff.protocols.studies.msnn import msnn_runs, msnn_table, runs_table, write_msnn_tables
 
 
 def summary(dataset, device, seed, accuracy):
@@ -54,3 +56,45 @@ def test_files(summaries, tmp_path):
     text = paths[-1].read_text(encoding="utf-8")
     assert "| mnist | ideal | 2 | 98.5 | 0.71 | 98.0 | 99.0 |" in text
     assert "nan" not in text
+
+
+def test_every_combination_is_a_run_of_its_own():
+    runs = msnn_runs()
+    assert len(runs) == 3 * 2 * 3
+    assert len({protocol.model_dump_json() for protocol in runs.values()}) == len(runs)
+    protocol = runs["msnn-fashion-mnist-large-ecram-seed2"]
+    assert (protocol.data.dataset, protocol.seed) == ("fashion-mnist", 2)
+    assert all(layer.device.name == "ecram" for layer in protocol.network.layers)
+    assert not any(protocol.data.validation_images for protocol in runs.values())  # the test images are evaluated
+
+
+def test_the_quick_form_is_one_seed():
+    runs = msnn_runs(["mnist"], ["ideal"], [4, 5], quick=True)
+    assert [protocol.seed for protocol in runs.values()] == [4]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), [((["digits"],), "no data set 'digits'.*mnist"), ((["mnist"], ["gold"]), "'gold'")]
+)
+def test_unknown_names_are_refused(arguments, message):
+    with pytest.raises(ConfigurationError, match=message):
+        msnn_runs(*arguments)
+
+
+def test_a_backpropagated_network_of_each_seed_is_trained_once(summaries, tmp_path, monkeypatch):
+    trained = []
+
+    def accuracy(dataset, hidden, seed, shift, epochs, data_dir):
+        trained.append((dataset, hidden, seed, epochs))
+        return 0.8 + 0.01 * seed
+
+    monkeypatch.setattr(msnn, "run_sweep", lambda *arguments: summaries)
+    monkeypatch.setattr(msnn, "backpropagated_accuracy", accuracy)
+    for seeds in ([1], [1, 2]):
+        *_, path = msnn.reproduce_msnn(["kmnist-7k"], ["ideal", "ecram"], seeds, False, tmp_path)
+    hidden = [layer.neurons for layer in msnn_runs(["kmnist-7k"])["msnn-kmnist-7k-large-ideal-seed1"].network.layers]
+    assert [(dataset, sizes, seed) for dataset, sizes, seed, _ in trained] == [
+        ("kmnist-7k", hidden, 1),
+        ("kmnist-7k", hidden, 2),
+    ]
+    assert "| 81.5 |" in path.read_text()

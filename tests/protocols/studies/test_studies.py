@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brianff.analysis.equivalence import plot_cosines
+from brianff.analysis.equivalence import fitted_slope, plot_cosines, plot_rate_limit
 from brianff.analysis.equivalence import summarise as summarise_cosines
-from brianff.analysis.rate_limit import fitted_slope, plot_rate_limit
 from brianff.analysis.stdp import plot_accuracies
 from brianff.analysis.stdp import summarise as summarise_accuracies
 from brianff.errors import CheckpointError, ConfigurationError, NumericalError

@@ -3,8 +3,8 @@
 import numpy as np
 
 from brianff import Goodness, Layer, Network, PulseEncoding, Simulator
-from brianff.analysis.layers import simulated_layer
 from brianff.inputs import SpikeInput
+from brianff.protocols.layers import simulated_layer
 
 
 def test_neurons_that_differ_are_those_of_the_simulator(numpy_target):

@@ -1,0 +1,95 @@
+"""Spike trains as samples of a data set: they enter a network as they are, as events."""
+
+from __future__ import annotations
+
+import reprlib
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from brianff.errors import DataError
+
+__all__ = ["SpikeTrains", "whole_numbers"]
+
+
+def whole_numbers(what: str, values: Any, below: int | None = None) -> np.ndarray:
+    """Return values as an array of integers; a DataError if they are not whole numbers from 0 to `below` - 1."""
+    array = np.asarray(values)
+    whole = array.ndim == 1 and (array.dtype.kind in "bui" or (array.dtype.kind == "f" and (array % 1 == 0).all()))
+    limit = "" if below is None else f" to {below - 1}"
+    if not whole or array.min(initial=0) < 0 or (below is not None and array.max(initial=-1) >= below):
+        raise DataError(f"{what} must be whole numbers from 0{limit}, in one row; not {reprlib.repr(array.tolist())}")
+    return array.astype(np.int64)
+
+
+class SpikeTrains:
+    """Spike trains of some samples; rows are chosen by an index, as of an array.
+
+    Parameters
+    ----------
+    matrix : csr_matrix, shape (samples, steps x units)
+        Ones where a unit spikes, step after step.
+    steps : int
+        Length of a sample in time steps.
+    time_step : float, optional
+        In seconds; None: that of whatever network they are shown to.
+    """
+
+    def __init__(self, matrix: csr_matrix, steps: int, time_step: float | None = None):
+        self.matrix, self.steps, self.time_step = matrix, steps, time_step
+
+    @classmethod
+    def from_raster(cls, raster: np.ndarray, time_step: float | None = None) -> SpikeTrains:
+        """Return the spike trains of a raster of bool, shape (samples, steps, units)."""
+        raster = np.asarray(raster)
+        if raster.ndim != 3 or raster.dtype != bool or 0 in raster.shape[1:]:
+            raise DataError(f"the raster must be bool (samples, steps, units); not {raster.dtype} {raster.shape}")
+        return cls(csr_matrix(raster.reshape(len(raster), -1), dtype=np.int8), raster.shape[1], time_step)
+
+    @classmethod
+    def from_events(
+        cls, unit: Any, time: Any, sample: Any, samples: int, units: int, duration: Any, time_step: Any
+    ) -> SpikeTrains:
+        """Return the spike trains of events; spikes of one unit in the same step count once.
+
+        Parameters are those of `Dataset.from_spikes`; `samples` is their number.
+        """
+        from brian2 import ms
+
+        from brianff.description.quantities import parse_quantity
+
+        try:
+            length, step = (
+                float(one if isinstance(one, float | int) else parse_quantity(one, ms)) for one in (duration, time_step)
+            )
+        except (TypeError, ValueError) as error:
+            raise DataError(f"duration and time_step must be times: {error}") from None
+        steps = round(length / step) if step > 0 else 0
+        if steps < 1 or abs(length / step - steps) > 1e-6 * steps:
+            raise DataError(f"duration {duration!s} must be one or more whole time steps ({time_step!s})")
+        unit, sample = whole_numbers("unit", unit, units), whole_numbers("sample", sample, samples)
+        when = np.asarray(time, dtype=float)
+        if not when.shape == unit.shape == sample.shape:
+            shapes = unit.shape, when.shape, sample.shape
+            raise DataError(f"unit, time and sample have the shapes {shapes}; give one of each per spike")
+        if when.size and not (when.min() >= 0 and when.max() < length):
+            raise DataError(f"spike times reach from {when.min()} to {when.max()} s; they must lie in [0, {length}) s")
+        which = np.minimum(np.floor(when / step + 1e-6).astype(np.int64), steps - 1) * units + unit
+        matrix = csr_matrix((np.ones(len(which), np.int8), (sample, which)), (samples, steps * units))
+        matrix.data[:] = 1
+        return cls(matrix, steps, step)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Samples and units."""
+        return self.matrix.shape[0], self.matrix.shape[1] // self.steps
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice | np.ndarray) -> SpikeTrains:
+        return SpikeTrains(self.matrix[rows], self.steps, self.time_step)
+
+    def __repr__(self) -> str:
+        return f"SpikeTrains({len(self)} samples, {self.steps} steps, {self.shape[1]} units)"

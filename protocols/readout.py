@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 __all__ = ["READOUTS", "GoodnessReadout", "latents", "linear_readout", "majority_readout", "readout_accuracies"]
 
 
+def measuring_activity(simulator: Simulator) -> Simulator:
+    """Return a simulator whose goodness terms are squared activities, whatever goodness is trained.
+
+    Of one step it is the activity after it; an integral would hold that before its events.
+    """
+    one_step = simulator.network.encoding.steps == 1
+    return simulator.measuring(Goodness(readout="final" if one_step else "average"))
+
+
 def latents(
     simulator: Simulator,
     images: np.ndarray,
@@ -49,9 +58,7 @@ def latents(
         Root mean square activities, or spike counts if the goodness counts them.
     """
     counts = simulator.goodness.counts_spikes
-    if not counts:  # the same quantity whatever goodness is trained
-        one_step = simulator.network.encoding.steps == 1
-        simulator = simulator.measuring(Goodness(readout="final" if one_step else "average"))
+    simulator = simulator if counts else measuring_activity(simulator)
     parts = []
     with simulator.evaluation():
         for start in range(0, len(images), batch):

@@ -11,7 +11,7 @@ import numpy as np
 
 from brianff.analysis.style import BLUE, GREY, ORANGE, new_axes, require, save_figure
 from brianff.crossbar.crossbar import DeviceCrossbar
-from brianff.description.device import Device
+from brianff.description import Device, Network
 from brianff.energy import LayerEnergy, measure, programming_energy
 from brianff.storage.checkpoint import write_atomically
 
@@ -49,7 +49,8 @@ def ledger(trainer: Trainer) -> dict[str, Any]:
         the neurons' rest has used more than one inference's activity.
     """
     simulator, split = trainer.simulator, trainer.held_out.first(IMAGES)
-    classes = simulator.network.classes
+    network, classes = simulator.network, simulator.network.classes
+    duration = network.encoding.steps * float(network.time_step)
     labels = np.broadcast_to(np.arange(classes), (len(split), classes))
     layers = measure(simulator, split.intensities(slice(None)), labels)
     inference = _per_inference(layers, len(split))
@@ -57,15 +58,17 @@ def ledger(trainer: Trainer) -> dict[str, Any]:
         programming_energy(layer.crossbar) for layer in simulator.layers if isinstance(layer.crossbar, DeviceCrossbar)
     ]
     presentations = simulator.presentations
-    sizes = [simulator.network.inputs, *(layer.neurons for layer in simulator.network.layers)]
+    sizes = [network.inputs, *(layer.neurons for layer in network.layers)]
     converters = (
         classes * BITS * sum(rows * DAC_JOULE + columns * ADC_JOULE for rows, columns in itertools.pairwise(sizes))
     )
     entries = {
         "images": len(split),
         "presentations_per_inference": classes,
-        "duration_of_presentation_s": simulator.network.encoding.steps * float(simulator.network.time_step),
-        "resting_power_per_neuron_w": _resting_power(trainer, layers),
+        "duration_of_presentation_s": duration,
+        "resting_power_per_neuron_w": [
+            energy.resting / layer.neurons / duration for energy, layer in zip(layers, network.layers, strict=True)
+        ],
         "per_inference": inference,
         "run": {
             "presentations": presentations,
@@ -75,9 +78,11 @@ def ledger(trainer: Trainer) -> dict[str, Any]:
             if programming
             else None,
         },
-        "silence_until_rest_dominates_s": _until_rest_dominates(trainer, inference),
+        "silence_until_rest_dominates_s": inference["neurons_above_rest_joule"]
+        / inference["neurons_resting_joule"]
+        * (classes * duration),
         "what_if_short_reads": {
-            "joule_per_inference": _short_reads(trainer, layers, len(split)),
+            "joule_per_inference": _short_reads(network, layers) / len(split),
             "source": "the width of a read of the device's preset in place of the alpha-shaped pulse",
         },
         "what_if_converters": {
@@ -117,25 +122,11 @@ def _per_inference(layers: list[LayerEnergy], images: int) -> dict[str, float]:
     }
 
 
-def _resting_power(trainer: Trainer, layers: list[LayerEnergy]) -> list[float]:
-    network = trainer.protocol.network
-    duration = network.encoding.steps * float(network.time_step)
-    return [energy.resting / layer.neurons / duration for energy, layer in zip(layers, network.layers, strict=True)]
-
-
-def _until_rest_dominates(trainer: Trainer, inference: dict[str, float]) -> float:
-    """Return the time without input in which the neurons at rest use what one inference used above rest."""
-    network, presentations = trainer.protocol.network, trainer.simulator.network.classes
-    duration = presentations * network.encoding.steps * float(network.time_step)
-    return inference["neurons_above_rest_joule"] / inference["neurons_resting_joule"] * duration
-
-
-def _short_reads(trainer: Trainer, layers: list[LayerEnergy], images: int) -> float:
-    total = 0.0
-    for energy, layer in zip(layers, trainer.protocol.network.layers, strict=True):
-        device = layer.device or Device()
-        total += energy.read.sum() / energy.exposure * device.physics["read_time"] / images
-    return float(total)
+def _short_reads(network: Network, layers: list[LayerEnergy]) -> float:
+    """Return the heat of all reads if they were as short as those of the devices' presets."""
+    pairs = zip(layers, network.layers, strict=True)
+    times = [(energy, (layer.device or Device()).physics["read_time"]) for energy, layer in pairs]
+    return float(sum(energy.read.sum() / energy.exposure * read_time for energy, read_time in times))
 
 
 def _notes(trainer: Trainer) -> list[str]:
@@ -208,10 +199,6 @@ def energy_bars(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
     entries : dict
         From `ledger`.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     require("per_inference" in entries, "the ledger has no entry 'per_inference'")
     inference = entries["per_inference"]
@@ -247,10 +234,6 @@ def energy_by_rate(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
     entries : dict
         From `ledger`.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     inference, active = entries["per_inference"], entries["duration_of_presentation_s"]
     active *= entries["presentations_per_inference"]

@@ -46,10 +46,6 @@ def spike_raster(
         Only this layer, this presentation.
     window : tuple of float, optional
         Only spikes from start to stop, in seconds.
-
-    Returns
-    -------
-    Axes
     """
     missing = {"time", "neuron", "layer", "presentation", "label", "polarity"} - set(spikes.columns)
     require(not missing, f"the table of spikes lacks the columns {', '.join(sorted(missing))}")

@@ -16,15 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BLUE", "COLOURS", "GREY", "ORANGE", "new_axes", "require", "save_figure"]
 
-ORANGE, SKY_BLUE, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#F0E442",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
+ORANGE, SKY_BLUE, GREEN, BLUE, VERMILION, PURPLE = "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
 GREY = "#666666"
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY_BLUE)
 """Colours that the colour-blind can tell apart (Okabe & Ito 2008)."""

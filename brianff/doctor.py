@@ -3,7 +3,9 @@
 import platform
 import subprocess
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from brianff.storage.provenance import version_of
 
 __all__ = ["report"]
 
@@ -15,55 +17,35 @@ def report() -> list[tuple[str, str]]:
     return [
         ("python", platform.python_version()),
         ("platform", platform.platform()),
-        *((package, _package_version(package)) for package in _PACKAGES),
+        *((package, version_of(package) or "not installed") for package in _PACKAGES),
         ("compiler", _attempt(_compiler)),
-        ("code generation target", _attempt(_target)),
-        ("SIMD exp", _attempt(_simd_exponential)),
-        ("cache directory", _attempt(_cache_directory)),
+        ("code generation target", _attempt(lambda: _tools().configure())),
+        ("SIMD exp", _attempt(lambda: "yes" if _tools().simd_exponential() else "no")),
+        ("cache directory", _attempt(lambda: _tools().cache_directory())),
         *_datasets(),
     ]
 
 
-def _attempt(probe: Callable[[], str]) -> str:
+def _attempt(probe: Callable[[], Any]) -> str:
     try:
-        return probe()
+        return str(probe())
     except Exception as error:  # a broken installation is what a doctor is asked about
         return f"failed: {type(error).__name__}: {error}"
 
 
-def _package_version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
+def _tools() -> Any:
+    """Return the module that asks for compilers; its import is part of what may fail."""
+    from brianff.acceleration import compiler
+
+    return compiler
 
 
 def _compiler() -> str:
-    from brianff.acceleration.compiler import compiler
-
-    path = compiler()
+    path = _tools().compiler()
     if path is None:
         return "none"
     lines = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()
     return f"{path} ({lines[0] if lines else 'version unknown'})"
-
-
-def _target() -> str:
-    from brianff.acceleration.compiler import configure
-
-    return configure()
-
-
-def _simd_exponential() -> str:
-    from brianff.acceleration.compiler import simd_exponential
-
-    return "yes" if simd_exponential() else "no"
-
-
-def _cache_directory() -> str:
-    from brianff.acceleration.compiler import cache_directory
-
-    return str(cache_directory())
 
 
 def _datasets() -> list[tuple[str, str]]:

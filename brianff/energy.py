@@ -73,6 +73,7 @@ def measure(simulator: Simulator, images: np.ndarray, labels: np.ndarray) -> lis
     with simulator.evaluation():
         inputs, weights = simulator.inputs(images, labels), simulator.read_weights()
     network, count = simulator.network, len(inputs)
+    duration = network.encoding.steps * float(network.time_step)
     engine = LanesEngine(network, simulator.goodness, seed=simulator.streams.seed, energy=True)
     sums = [{name: np.full(count, np.nan) for name in ("dissipated", "delivered", "stored")} for _ in network.layers]
     last = inputs.steps - 1
@@ -94,14 +95,12 @@ def measure(simulator: Simulator, images: np.ndarray, labels: np.ndarray) -> lis
         assert raster is not None
         energies.append(
             LayerEnergy(
-                sums[number]["dissipated"],
-                sums[number]["delivered"],
-                sums[number]["stored"],
-                population.layer.neurons * resting_power(network, population.layer) * _duration(network),
-                heat,
-                raster.sum(axis=(0, 2)),
-                events * population.layer.neurons,
-                exposure,
+                **sums[number],
+                resting=population.layer.neurons * resting_power(network, population.layer) * duration,
+                read=heat,
+                spikes=raster.sum(axis=(0, 2)),
+                synaptic_events=events * population.layer.neurons,
+                exposure=exposure,
             )
         )
         inputs = SpikeInput(raster)
@@ -155,10 +154,6 @@ def resting_power(network: Network, layer: Layer) -> float:
     nothing = PulseInput(np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1, int), np.zeros(1, int), steps, (0,))
     engine.present(nothing, [np.zeros((1, 1))], observe=observe)
     return float(dissipated[-1] - dissipated[-2]) / float(time_step)
-
-
-def _duration(network: Network) -> float:
-    return network.encoding.steps * float(network.time_step)
 
 
 def _stored(population: Population, voltage: np.ndarray | float) -> np.ndarray:

@@ -84,7 +84,6 @@ class PulseInput(Input):
         return len(self.image)
 
     def select(self, presentations) -> PulseInput:
-        """Return the input of some presentations."""
         return replace(self, image=self.image[presentations], label=self.label[presentations])
 
     def followed_by(self, other: PulseInput) -> PulseInput:
@@ -155,7 +154,6 @@ class SpikeInput(Input):
         return self.raster.shape[0]
 
     def select(self, presentations) -> SpikeInput:
-        """Return the input of some presentations."""
         return replace(self, raster=self.raster[:, presentations])
 
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
@@ -216,7 +214,6 @@ class SparseSpikes(SpikeInput):
 
     @property
     def steps(self) -> int:
-        """Length of a presentation in time steps."""
         return self._steps
 
     @cached_property
@@ -233,12 +230,10 @@ class SparseSpikes(SpikeInput):
         return averages
 
     def select(self, presentations) -> SpikeInput:
-        """Return the input of some presentations."""
         rows = np.arange(self.matrix.shape[0]).reshape(self.steps, len(self))[:, presentations]
         return SparseSpikes(self.matrix[rows.ravel()], self.steps, self.threads)
 
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
-        """Return the presynaptic factor (presentations, inputs): the time average of the unit's alpha current."""
         return self.averages(pulse_response)
 
 
@@ -261,7 +256,6 @@ class SpikeAverages(Input):
         return len(self.currents)
 
     def select(self, presentations) -> SpikeAverages:
-        """Return the input of some presentations."""
         return replace(self, currents=self.currents[presentations])
 
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
@@ -285,7 +279,6 @@ class Momentary(Input):
         return self.spikes.shape[0]
 
     def select(self, presentations) -> Momentary:
-        """Return the spikes of some presentations."""
         return Momentary(self.spikes[presentations])
 
     def presynaptic(self, pulse_response: np.ndarray) -> csr_matrix:

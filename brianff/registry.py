@@ -10,6 +10,7 @@ import inspect
 import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
@@ -36,12 +37,11 @@ class Registry(Mapping[str, Any]):
     def __init__(self, kind: str, base: type | None, parts: Mapping[str, Any] | None = None):
         self.kind, self.base = kind, base
         self._parts = dict(parts or {})
-        self._installed: dict[str, Any] | None = None
 
     def __getitem__(self, name: str) -> Any:
         if name in self._parts:
             return self._parts[name]
-        point = self._entry_points().get(name)
+        point = self._installed.get(name)
         if point is None:
             raise ConfigurationError(
                 f"no {self.kind} {name!r}; known: {', '.join(self)}; to add one: brianff.register.{self.kind}(...), "
@@ -54,18 +54,18 @@ class Registry(Mapping[str, Any]):
         return self._parts[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self._parts, **self._entry_points()})
+        return iter({**self._parts, **self._installed})
 
     def __len__(self) -> int:
         return len(list(iter(self)))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._parts or name in self._entry_points()
+        return name in self._parts or name in self._installed
 
-    def _entry_points(self) -> dict[str, Any]:
-        if self._installed is None:
-            self._installed = {point.name: point for point in entry_points(group=f"brianff.{self.kind}")}
-        return self._installed
+    @cached_property
+    def _installed(self) -> dict[str, Any]:
+        """Entry points of installed packages by name."""
+        return {point.name: point for point in entry_points(group=f"brianff.{self.kind}")}
 
     def register(self, part: T, name: str | None = None, replace: bool = False) -> T:
         """Give a part a name, its own by default, and return the part.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -80,16 +80,13 @@ class Responses(Described):
 
     def select(self, presentations) -> Responses:
         """Return the responses to some presentations: an index array, a mask or a slice."""
-        raster = None if self.raster is None else self.raster[:, presentations]
-        below = None if self.goodness_below is None else self.goodness_below[presentations]
-        return Responses(
-            self.inputs.select(presentations),
-            self.goodness_terms[presentations],
-            self.postsynaptic[presentations],
-            self.measure,
-            self.pulse_response,
-            raster,
-            below,
+        return replace(
+            self,
+            inputs=self.inputs.select(presentations),
+            goodness_terms=self.goodness_terms[presentations],
+            postsynaptic=self.postsynaptic[presentations],
+            raster=None if self.raster is None else self.raster[:, presentations],
+            goodness_below=None if self.goodness_below is None else self.goodness_below[presentations],
         )
 
 

@@ -20,7 +20,7 @@ from brianff.engines import ENGINES, LanesEngine
 from brianff.engines.population import PRECISIONS, LayerResult, whole_number
 from brianff.errors import ConfigurationError, DataError
 from brianff.goodness import Goodness
-from brianff.inputs import PulseInput, SparseSpikes, SpikeAverages, SpikeInput
+from brianff.inputs import Input, PulseInput, SparseSpikes, SpikeAverages, SpikeInput
 from brianff.random import RandomStreams
 from brianff.responses import Recording, Responses
 
@@ -233,15 +233,16 @@ class Simulator(Described):
         if count is not None:
             self._number(whole_number("count", count, 1) - 1)
         weights = self.read_weights(count)
-        options: dict[str, Any] = {"goodness_only": goodness_only}
-        if observe is not None:
-            options["observe"] = partial(observe, inputs)
-        if self.carries:
-            options["membranes"] = [layer.carried(len(inputs)) for layer in self.layers[:count]]
-        spikes = spikes or self.goodness.counts_spikes
-        responses = self._responses(inputs, self._engine.present(inputs, weights, spikes=spikes, **options))
+        results = self._engine.present(
+            inputs,
+            weights,
+            spikes=spikes or self.goodness.counts_spikes,
+            observe=None if observe is None else partial(observe, inputs),
+            membranes=[layer.carried(len(inputs)) for layer in self.layers[:count]],
+            goodness_only=goodness_only,
+        )
         self._count(inputs, weights)
-        return responses
+        return self._responses(inputs, results)
 
     def present_spikes(self, spikes: SparseSpikes, layer: int) -> Responses:
         """Present spikes of the layer below to one layer, without simulating the layers below.
@@ -257,12 +258,11 @@ class Simulator(Described):
         layer = self._number(whole_number("layer", layer, 1))
         weights = self.layers[layer].crossbar.read(self._read_noise)
         membranes = [self.layers[layer].carried(len(spikes))]
-        (result,) = self._engine.present(spikes, [weights], first=layer, membranes=membranes)
+        results = self._engine.present(spikes, [weights], first=layer, membranes=membranes)
         response = self._engine.populations[layer].pulse_response
         averages = SpikeAverages(spikes.averages(response, self.dtype), self.workers)
         self._count(spikes, [weights])
-        terms, postsynaptic = result.measured(self.goodness)
-        return Responses(averages, terms, postsynaptic, self.goodness, response)
+        return self._responses(averages, results, layer)[0]
 
     def read_weights(self, count: int | None = None) -> list[np.ndarray]:
         """Return the weights of the first `count` layers as one read shows them, shape (inputs, neurons) each."""
@@ -363,22 +363,11 @@ class Simulator(Described):
         own = peak_memory()
         return None if own is None else own + getattr(self._engine, "workers_peak_memory", 0)
 
-    def _responses(
-        self, inputs: PulseInput | SpikeInput | SpikeAverages, results: list[LayerResult]
-    ) -> list[Responses]:
+    def _responses(self, inputs: Input, results: list[LayerResult], first: int = 0) -> list[Responses]:
         responses = []
-        for population, result in zip(self._engine.populations, results, strict=False):
-            terms, postsynaptic = result.measured(self.goodness)
-            responses.append(
-                Responses(
-                    inputs,
-                    terms,
-                    postsynaptic,
-                    self.goodness,
-                    population.pulse_response,
-                    result.raster,
-                )
-            )
+        for population, result in zip(self._engine.populations[first:], results, strict=False):
+            measured, response = result.measured(self.goodness), population.pulse_response
+            responses.append(Responses(inputs, *measured, self.goodness, response, result.raster))
             if result.raster is not None:
                 inputs = SpikeInput(result.raster, self.workers)
             elif result.averages is not None:

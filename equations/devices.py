@@ -202,15 +202,11 @@ _SIEMENS = "choice: the source gives shares of the range only; " + _IDEAL_DEVICE
 IDEAL = CONTINUOUS.preset(
     "ideal",
     _NEUROSIM + "IdealDevice; without levels: any change within the range, exactly, in one pulse",
-    G_on=5 * uS,
-    G_off=0.1 * uS,
 )
 
 LINEAR = EXPONENTIAL.preset(
     "linear",
     _NEUROSIM + "IdealDevice: 64 equal levels",
-    G_on=5 * uS,
-    G_off=0.1 * uS,
     levels_up=64.0,
     levels_down=64.0,
 )
@@ -267,8 +263,6 @@ ECRAM = LINEAR_STEP.preset(
     write_energy=1e-15 * joule,
     write_time_up=0.005 * us,
     write_time_down=0.005 * us,
-    G_on=5 * uS,
-    G_off=0.1 * uS,
 )
 
 ECRAM_MO = LINEAR_STEP.preset(
@@ -278,8 +272,6 @@ ECRAM_MO = LINEAR_STEP.preset(
     {"G_on": _SIEMENS, "G_off": _SIEMENS},
     **_linear_steps(2.8214e-4, 1.1714, -0.8286, 0.4152, 0.7342),
     cycle_spread=2.0,
-    G_on=5 * uS,
-    G_off=0.1 * uS,
 )
 
 RERAM_ES = EXPONENTIAL_STEP.preset(
@@ -297,8 +289,6 @@ RERAM_ES = EXPONENTIAL_STEP.preset(
     device_spread=0.2,
     asymmetry_spread=0.05,
     bound_spread=0.15,
-    G_on=5 * uS,
-    G_off=0.1 * uS,
 )
 
 PCM = EXPONENTIAL.preset(

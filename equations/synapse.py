@@ -108,8 +108,6 @@ class SynapseModel:
 
         It reads `amplitude_pre`; the weights, 1 / `N_pre`, add up to 1.
         """
-        if self.analog:
-            return ""
         return self.common(f"{self.target}_post += {self.gain}*amplitude_pre/N_pre")
 
 

@@ -8,14 +8,14 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from brianff.acceleration.memory import DEFAULT_KEPT_SPIKES, DEFAULT_MEMORY, parse_bytes
 from brianff.data import DatasetReference
 from brianff.description import Description, Network
 from brianff.description.parts import part
 from brianff.errors import ConfigurationError
-from brianff.protocols.callbacks import CALLBACKS, Callback
+from brianff.protocols.callbacks import CALLBACKS
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.modulators import MODULATORS, Modulator, Pair
 from brianff.protocols.negatives import NEGATIVES, Hardest, Negatives
@@ -293,13 +293,8 @@ class Protocol(Description):
     learning: Learning = Learning()
     evaluation: Evaluation = Evaluation()
     engine: Engine = Engine()
-    callbacks: tuple[Annotated[Any, *part(CALLBACKS)], ...] = ()
+    callbacks: tuple[Annotated[Any, *part(CALLBACKS), AfterValidator(CALLBACKS.make)], ...] = ()
     imports: dict[str, str] = Field(default_factory=dict)
-
-    @field_validator("callbacks")
-    @classmethod
-    def _made(cls, callbacks: tuple[Any, ...]) -> tuple[Callback, ...]:
-        return tuple(CALLBACKS.make(callback) for callback in callbacks)
 
     @property
     def unsupervised(self) -> bool:

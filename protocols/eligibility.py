@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,17 +12,44 @@ from brianff.engines.population import PRECISIONS
 from brianff.errors import ConfigurationError
 from brianff.inputs import Momentary, SparseSpikes
 from brianff.matching import choose
-from brianff.protocols.configuration import Eligibility
+from brianff.protocols.configuration import Eligibility, Protocol
 from brianff.protocols.contrast import Mixed
 from brianff.protocols.online_program import ONLINE_PROGRAM, PRESENTATIONS, OnlineProgram, OnlineState
 from brianff.protocols.plasticity import rule_change
 from brianff.responses import Responses
+from brianff.simulator import Simulator
 
 if TYPE_CHECKING:
     from brianff.protocols.samplers import Shown
     from brianff.protocols.trainer import Trainer
 
-__all__ = ["EligibilityTrace", "InsidePresentations"]
+__all__ = ["EligibilityTrace", "InsidePresentations", "needs_of_learning_inside"]
+
+
+def needs_of_learning_inside(protocol: Protocol, simulator: Simulator) -> dict[str, Any]:
+    """Return what learning inside the presentations needs."""
+    network, learning = protocol.network, protocol.learning
+    population, negatives = simulator.populations[0], learning.made_negatives
+    return {
+        "engine": protocol.engine.name,
+        "compiler": protocol.engine.online,
+        "layers": len(network.layers),
+        "encoding": type(network.encoding),
+        "synapse": population.synapse.name,
+        "rest by steps": population.rest_factor is None,
+        "refractory neurons": population.neuron.refractory is not None,
+        "counted spikes": simulator.goodness.counts_spikes,
+        "names": frozenset(population.namespace),
+        "readout": simulator.goodness.readout,
+        "pooling": type(simulator.goodness.pooled),
+        "modulator": type(learning.made_modulator),
+        "plasticity": learning.made_plasticity,
+        "sampler": type(learning.made_sampler),
+        "devices": network.layers[0].device,
+        "carried membranes": population.carries,
+        "negatives chosen in batches": negatives.count > 1 and learning.batch > 1,
+        "callbacks after each batch": any(callback.each_batch for callback in protocol.callbacks),
+    }
 
 
 class EligibilityTrace:
@@ -76,7 +103,8 @@ class InsidePresentations:
         protocol = trainer.protocol
         self._trainer, self._eligibility = trainer, eligibility
         self.batch = protocol.learning.batch
-        self.program = OnlineProgram(protocol) if choose([ONLINE_PROGRAM], trainer.needs) else None
+        needs = needs_of_learning_inside(protocol, trainer.simulator)
+        self.program = OnlineProgram(protocol) if choose([ONLINE_PROGRAM], needs) else None
         shape = trainer.simulator.layers[0].crossbar.weights.shape
         self.trace = EligibilityTrace(eligibility, shape, PRECISIONS[protocol.engine.precision])
 

@@ -99,10 +99,6 @@ def compare(change: np.ndarray, gradient: np.ndarray) -> Comparison:
     change : ndarray, shape (inputs, neurons)
     gradient : ndarray, shape (inputs, neurons) or (2, inputs, neurons)
         With a leading axis: two measurements of equal weight. Entries that were not measured are nan.
-
-    Returns
-    -------
-    Comparison
     """
     halves = gradient if gradient.ndim == 3 else gradient[np.newaxis]
     measured = np.isfinite(halves[0])

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from brianff.inputs import PulseInput, SparseSpikes, SpikeInput
 from brianff.matching import FastPath
+from brianff.protocols.configuration import Protocol
 from brianff.responses import Responses
 from brianff.simulator import Simulator
 
-__all__ = ["KEPT_SPIKES", "FrozenLayers", "KeptSpikes"]
+__all__ = ["KEPT_SPIKES", "FrozenLayers", "KeptSpikes", "needs_of_frozen_layers"]
 
 KEPT_SPIKES = FastPath("kept spikes", {"engine": {"lanes"}, "layers below": lambda layers: layers > 0})
 """The same image and label give the same spikes each time, and they are all that the layer above is given."""
 
 
-class KeptSpikes:
-    """Spikes of presentations, by number of the presentation, as long as there is room.
+def needs_of_frozen_layers(protocol: Protocol, simulator: Simulator, layer: int) -> dict[str, Any]:
+    """Return what presenting to the frozen layers below `layer` needs."""
+    network = protocol.network
+    return {
+        "engine": protocol.engine.name,
+        "layers below": layer,
+        "distorted images": bool(protocol.data.shift),
+        "images without labels": not protocol.learning.made_negatives.labelled,
+        "drawn encoding": not network.encoding.repeatable,
+        "carried membranes": simulator.carries,
+        "counted spikes": simulator.goodness.counts_spikes,
+        "voltages handed on": any(above.synapse.analog for above in network.layers[1 : layer + 1]),
+        "read noise": any(below.crossbar.noisy for below in simulator.layers[:layer]),
+    }
 
-    Parameters
-    ----------
-    presentations : int
-        Presentations that may come, numbered from 0.
-    steps, units : int
-        Time steps and neurons of each.
-    memory : int
-        Bytes; they are used as spikes arrive.
+
+class KeptSpikes:
+    """Spikes of presentations, numbered from 0, of so many steps and units, as long as there is room.
+
+    The bytes of `memory` are used as spikes arrive.
     """
 
     def __init__(self, presentations: int, steps: int, units: int, memory: int):
@@ -66,15 +78,9 @@ class KeptSpikes:
 
 
 class FrozenLayers:
-    """Presents to one layer, and simulates the layers below it only for what is not kept.
+    """Presents to the `layer` that learns, and simulates those below, which are frozen, only for what is not kept.
 
-    Parameters
-    ----------
-    simulator : Simulator
-    layer : int
-        The layer that learns; those below are frozen.
-    images, memory : int
-        Training images, and bytes for spikes.
+    There are so many training `images`, and so many bytes of `memory` for spikes.
     """
 
     def __init__(self, simulator: Simulator, layer: int, images: int, memory: int):

@@ -8,8 +8,8 @@ import numpy as np
 
 from brianff.data.split import Split
 from brianff.errors import ConfigurationError
-from brianff.goodness import Goodness
 from brianff.protocols.negatives import wrong_labels
+from brianff.protocols.readout import measuring_activity
 from brianff.protocols.trainer import Trainer
 from brianff.random import RandomStreams
 
@@ -43,8 +43,7 @@ def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wron
     ndarray, shape (images, neurons)
     """
     network = trainer.protocol.network
-    # Of one step, the activity after it; an integral would hold that before its events.
-    simulator = trainer.simulator.measuring(Goodness(readout="final" if network.encoding.steps == 1 else "average"))
+    simulator = measuring_activity(trainer.simulator)
     spiking = network.layers[-1].neuron.threshold != "False"
     generator = RandomStreams(trainer.protocol.seed)["latents"]
     labels = wrong_labels(split.labels, generator, trainer.dataset.classes) if label == "wrong" else split.labels
@@ -73,9 +72,9 @@ def without_rest(trainer: Trainer) -> Trainer:
         return trainer
     encoding = protocol.network.encoding.model_copy(update={"rest_steps": 0})
     network = protocol.network.model_copy(update={"encoding": encoding})
-    restless = type(trainer)(protocol.model_copy(update={"network": network, "callbacks": ()}), trainer.dataset)
-    restless.restore(*trainer.state())
-    return restless
+    other = type(trainer)(protocol.model_copy(update={"network": network, "callbacks": ()}), trainer.dataset)
+    other.restore(*trainer.state())
+    return other
 
 
 def hoyer_sparsity(latents: np.ndarray, offset: float = 1e-3) -> float:

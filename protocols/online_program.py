@@ -266,7 +266,7 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
     namespace = population.namespace | shared
     if protocol.engine.precision == "single":
         namespace = {name: _in_single_precision(value) for name, value in namespace.items()}
-    along_rows = rows.row_code(lanes)
+    along_rows = {"clock": clock, "codeobj_class": rows.row_code(lanes)}
 
     plasticity = _ONLINE if lanes == 1 else _TOGETHER
     inputs = brian2.NeuronGroup(
@@ -276,8 +276,7 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
         reset="",
         events={event: pathway.condition for event, pathway in plasticity.items()},
         namespace=namespace,
-        clock=clock,
-        codeobj_class=along_rows,
+        **along_rows,
         name="inputs",
     )
     inputs.thresholder["spike"].template, inputs.thresholder["spike"].order = "given_spikes", -1
@@ -304,8 +303,7 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
         method=METHODS[network.method],
         method_options=population.method_options(equations),
         namespace=namespace,
-        clock=clock,
-        codeobj_class=along_rows,
+        **along_rows,
         name="neurons",
     )
     start = presentation_start(population.neuron, equations)
@@ -334,8 +332,7 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
         neurons,
         broadcast,
         "layer_goodness_post = goodness_pre : 1 (summed)",
-        clock=clock,
-        codeobj_class=along_rows,
+        **along_rows,
         name="votes",
     )
     votes.connect(i=np.arange(lanes * size), j=part)
@@ -348,8 +345,7 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
         on_pre={"deliver": rule.DELIVER} | {event: pathway.statements for event, pathway in plasticity.items()},
         on_event={"deliver": "spike"} | {event: event for event in plasticity},
         namespace=namespace,
-        clock=clock,
-        codeobj_class=along_rows,
+        **along_rows,
         name="synapses",
     )
     synapses.deliver.when, synapses.deliver.order = "thresholds", 2

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from brianff.data.spikes import SpikeTrains
 from brianff.goodness import Goodness
 from brianff.registry import Registry
 from brianff.simulator import Simulator
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     from brianff.protocols.trainer import Trainer
 
 __all__ = ["READOUTS", "GoodnessReadout", "latents", "linear_readout", "majority_readout", "readout_accuracies"]
+
+
+def measuring_activity(simulator: Simulator) -> Simulator:
+    """Return a simulator whose goodness terms are squared activities, whatever goodness is trained.
+
+    Of one step it is the activity after it; an integral would hold that before its events.
+    """
+    one_step = simulator.network.encoding.steps == 1
+    return simulator.measuring(Goodness(readout="final" if one_step else "average"))
 
 
 def latents(
@@ -48,9 +58,7 @@ def latents(
         Root mean square activities, or spike counts if the goodness counts them.
     """
     counts = simulator.goodness.counts_spikes
-    if not counts:  # the same quantity whatever goodness is trained
-        one_step = simulator.network.encoding.steps == 1
-        simulator = simulator.measuring(Goodness(readout="final" if one_step else "average"))
+    simulator = simulator if counts else measuring_activity(simulator)
     parts = []
     with simulator.evaluation():
         for start in range(0, len(images), batch):
@@ -76,7 +84,7 @@ def readout_accuracies(trainer: Trainer, report: Callable[[int], None] = lambda 
     -------
     dict
         `readout_accuracy` from the network's latents, and beside it `untrained_readout_accuracy` from those of the same
-        network before learning and `pixel_readout_accuracy` from the pixels, or the spike counts of the input units.
+        network before learning and `pixel_readout_accuracy` from the pixels.
     """
     evaluation, protocol = trainer.protocol.evaluation, trainer.protocol
     fitted = trainer.training.first(evaluation.readout_images)
@@ -85,7 +93,7 @@ def readout_accuracies(trainer: Trainer, report: Callable[[int], None] = lambda 
     features = {
         "readout_accuracy": [latents(trainer.simulator, part, evaluation.layers) for part in images],
         "untrained_readout_accuracy": [latents(untrained, part, evaluation.layers) for part in images],
-        "pixel_readout_accuracy": [getattr(part, "counts", part) for part in images],
+        "pixel_readout_accuracy": [part.counts if isinstance(part, SpikeTrains) else part for part in images],
     }
     report(len(trainer.held_out))
     return {

@@ -23,9 +23,8 @@ from brianff.protocols.callbacks import Callback
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.contrast import Contrast
 from brianff.protocols.eligibility import InsidePresentations
-from brianff.protocols.frozen import KEPT_SPIKES, FrozenLayers
+from brianff.protocols.frozen import KEPT_SPIKES, FrozenLayers, needs_of_frozen_layers
 from brianff.protocols.inference import Score, accuracy
-from brianff.protocols.needs import needs_of_frozen_layers, needs_of_learning_inside
 from brianff.protocols.plasticity import rule_change
 from brianff.protocols.samplers import Shown
 from brianff.responses import Responses
@@ -144,11 +143,6 @@ class Trainer(Described):
         return "standalone" if program else self.protocol.engine.name
 
     @property
-    def needs(self) -> dict[str, Any]:
-        """What learning inside the presentations needs of a fast path."""
-        return needs_of_learning_inside(self.protocol, self.simulator)
-
-    @property
     def history(self) -> pandas.DataFrame:
         """What was noted so far, a table with the columns epoch, layer, quantity, value."""
         import pandas
@@ -226,7 +220,12 @@ class Trainer(Described):
         if not self.protocol.unsupervised:
             self.note(*self._measure_accuracy())
         self.note("weight_deviation", self.simulator.layers[self.layer].crossbar.weights.std())
-        self._end_epoch()
+        for callback in self.protocol.callbacks:
+            callback.on_epoch(self)
+        if self._stopped or self.epoch == self.protocol.learning.epochs:
+            for callback in self.protocol.callbacks:
+                callback.on_layer(self)
+            self._start_layer(self.layer + 1)
 
     def evaluate(
         self,
@@ -280,21 +279,12 @@ class Trainer(Described):
             quantity, split = "training_accuracy", self.training.first(self.protocol.evaluation.epoch_images)
         wanted = self.protocol.evaluation.layers
         trained = [layer for layer in range(self.layer + 1) if wanted is None or layer in wanted]
-        batch = self.protocol.evaluation.batch
-        return quantity, accuracy(self.simulator, split, trained or [self.layer], self.score, batch)
+        return quantity, self.evaluate(split, layers=trained or [self.layer])
 
     def _start_layer(self, layer: int) -> None:
         self.layer, self.epoch, self._stopped = layer, 0, False
         self.optimiser = self.protocol.learning.made_optimiser
         self.optimiser.threads = self.simulator.workers
-
-    def _end_epoch(self) -> None:
-        for callback in self.protocol.callbacks:
-            callback.on_epoch(self)
-        if self._stopped or self.epoch == self.protocol.learning.epochs:
-            for callback in self.protocol.callbacks:
-                callback.on_layer(self)
-            self._start_layer(self.layer + 1)
 
     def last_epoch(self) -> dict[str, float]:
         """Return the quantities of the history's last epoch."""

@@ -19,7 +19,7 @@ from brianff.protocols.readout import GoodnessReadout, readout_accuracies
 from brianff.protocols.trainer import Trainer
 from brianff.storage.checkpoint import digest, load_checkpoint, save_checkpoint
 from brianff.storage.provenance import provenance
-from brianff.storage.run_directory import RunDirectory
+from brianff.storage.run_directory import RunDirectory, without_none
 
 __all__ = ["evaluate", "fit", "measure", "open_trainer", "prepare", "resume", "train"]
 
@@ -128,18 +128,12 @@ def _is_of(config: dict[str, Any], described: Any) -> bool:
     """
     if not isinstance(described, dict):
         return False
-    if _without_none(described) == _without_none(config):
+    if without_none(described) == without_none(config):
         return True
     try:
         return Protocol(**described).model_dump(mode="json") == config
     except (ConfigurationError, TypeError):
         return False
-
-
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
-    return [_without_none(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _save(trainer: Trainer, run: RunDirectory, seconds: dict[str, float]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -36,7 +36,7 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM, which batch systems send, handled as Ctrl-C is."""
 
 
-def terminate(*_: object) -> NoReturn:
+def _terminate(*_: object) -> NoReturn:
     raise Terminated
 
 
@@ -58,13 +58,14 @@ def whole_numbers(option: str, text: str) -> list[int]:
 
 
 @contextmanager
-def repeatable() -> Iterator[None]:
-    """Say how to resume when several runs are stopped by Ctrl-C or SIGTERM."""
-    before = signal.signal(signal.SIGTERM, terminate)
+def stoppable(tell: Callable[[], str] | None = None) -> Iterator[None]:
+    """Say how to resume when the work inside is stopped by Ctrl-C or SIGTERM: what `tell` returns then."""
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         yield
     except KeyboardInterrupt as stop:
-        typer.echo("brianff: stopped; the same command resumes, with what is missing", err=True)
+        how = "stopped; the same command resumes, with what is missing" if tell is None else tell()
+        typer.echo(f"brianff: {how}", err=True)
         raise typer.Exit(143 if isinstance(stop, Terminated) else 130) from None
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import shlex
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brianff.cli.common import DataDirectory, Imports, Out, Run, Terminated, print_table, results, terminate
+from brianff.cli.common import DataDirectory, Imports, Out, Run, print_table, results, stoppable
 from brianff.errors import ConfigurationError
 from brianff.imports import check, import_parts
 
 if TYPE_CHECKING:
     from brianff.protocols.configuration import Protocol
-    from brianff.protocols.trainer import Trainer
     from brianff.storage.run_directory import RunDirectory
 
 app = typer.Typer()
@@ -55,7 +53,10 @@ def train(
     if resume is not None:
         if seed is not None or settings:
             raise ConfigurationError("--resume takes --seed and --set from the run: leave them out")
-        _resume(resume, data_dir, imports)
+        from brianff.protocols.configuration import Protocol
+
+        run = _open(resume, imports)
+        _train(Protocol(**run.read_config()), out, data_dir, imports, run)
     if protocol is not None:
         seed_setting = [] if seed is None else [f"seed={seed}"]
         _train(_protocol(protocol, [*(settings or ()), *seed_setting], imports), out, data_dir, imports)
@@ -80,52 +81,36 @@ def _open(path: Path, imports: list[str] | None) -> RunDirectory:
     return run
 
 
-def _train(protocol: Protocol, out: Path, data_dir: Path | None, imports: list[str] | None = None) -> None:
+def _train(
+    protocol: Protocol,
+    out: Path,
+    data_dir: Path | None,
+    imports: list[str] | None = None,
+    resumed: RunDirectory | None = None,
+) -> None:
+    """Train in a new run directory below `out`, or in a run that is resumed."""
     from brianff.protocols import training
     from brianff.storage.run_directory import RunDirectory
 
-    trainer = training.prepare(protocol, data_dir)  # what cannot be trained leaves no run directory
-    run = RunDirectory.create(out, protocol.name, protocol.seed)
-    with _resumable(run, data_dir, imports):
+    with stoppable(partial(_stopped, resumed, data_dir, imports)) if resumed else nullcontext():
+        trainer = training.prepare(protocol, data_dir)  # what cannot be trained leaves no run directory
+    run = resumed or RunDirectory.create(out, protocol.name, protocol.seed)
+    with stoppable(partial(_stopped, run, data_dir, imports)):
         summary = training.train(trainer, run)
-    _finish(run, trainer, summary)
-
-
-def _resume(path: Path, data_dir: Path | None, imports: list[str] | None) -> None:
-    from brianff.protocols import training
-    from brianff.protocols.configuration import Protocol
-
-    run = _open(path, imports)
-    with _resumable(run, data_dir, imports):
-        trainer = training.prepare(Protocol(**run.read_config()), data_dir)
-        summary = training.train(trainer, run)
-    _finish(run, trainer, summary)
-
-
-def _finish(run: RunDirectory, trainer: Trainer, summary: dict[str, Any]) -> None:
     from brianff.analysis.report import write_figures
 
     write_figures(trainer, run.figures)
     print_table([*results(summary), ("run directory", str(run.path))])
 
 
-@contextmanager
-def _resumable(run: RunDirectory, data_dir: Path | None, imports: list[str] | None) -> Iterator[None]:
-    """Say how to resume when the work inside is stopped by Ctrl-C or SIGTERM."""
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    except KeyboardInterrupt as stop:
-        if run.checkpoint_path.exists():
-            command = ["brianff", "train", "--resume", str(run.path)]
-            command += ["--data-dir", str(data_dir)] if data_dir else []
-            command += [part for name in imports or () for part in ("--import", name)]
-            typer.echo(f"brianff: stopped; resume with: {shlex.join(command)}", err=True)
-        else:
-            typer.echo(f"brianff: stopped before the first checkpoint; start again ({run.path} is unused)", err=True)
-        raise typer.Exit(143 if isinstance(stop, Terminated) else 130) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _stopped(run: RunDirectory, data_dir: Path | None, imports: list[str] | None) -> str:
+    """Return how a run that was stopped is resumed."""
+    if not run.checkpoint_path.exists():
+        return f"stopped before the first checkpoint; start again ({run.path} is unused)"
+    command = ["brianff", "train", "--resume", str(run.path)]
+    command += ["--data-dir", str(data_dir)] if data_dir else []
+    command += [part for name in imports or () for part in ("--import", name)]
+    return f"stopped; resume with: {shlex.join(command)}"
 
 
 @app.command()

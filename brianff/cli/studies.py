@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from brianff.cli.common import DataDirectory, Quick, Seeds, StudyOut, names, repeatable, some_names, whole_numbers
+from brianff.cli.common import DataDirectory, Quick, Seeds, StudyOut, names, some_names, stoppable, whole_numbers
 
 study_app = typer.Typer(help="Run a study: many small runs, one table and one figure.", rich_markup_mode=None)
 reproduce_app = typer.Typer(help="Make the runs behind a table of results, and the table.", rich_markup_mode=None)
@@ -38,7 +38,7 @@ def _study(name: str, quick: bool, data_dir: Path | None, out: Path | None) -> N
     from brianff.analysis.style import save_figure
 
     run_study = import_module(f"brianff.protocols.studies.{name}").run_study
-    with repeatable():
+    with stoppable():
         study = run_study(out or Path("runs", f"study-{name}{'-quick' if quick else ''}"), quick, data_dir)
     typer.echo(analysis.summarise(study.table(name)).to_string(float_format="{:.3f}".format, na_rep="-"))
     for path in sorted(study.directory.glob("*.csv")):
@@ -61,7 +61,7 @@ def msnn(
     """Train the fully memristive network on three data sets, with two kinds of synaptic devices."""
     from brianff.protocols.studies.msnn import reproduce_msnn
 
-    with repeatable():
+    with stoppable():
         numbers = whole_numbers("--seeds", seeds)
         chosen = some_names("--datasets", datasets), some_names("--devices", devices)
         paths = reproduce_msnn(*chosen, numbers, quick, out, data_dir)
@@ -87,7 +87,7 @@ def neohebbian(
     from brianff.protocols.studies.neohebbian import MODELS, markdown, reproduce
 
     numbers = whole_numbers("--seeds", seeds)[: 1 if quick else None]
-    with repeatable():
+    with stoppable():
         table = reproduce(out, data_dir, numbers, names(models) or MODELS, quick, draw=draw_latents)
     typer.echo(markdown(table, len(numbers), quick))
     typer.echo(f"written to {out}")

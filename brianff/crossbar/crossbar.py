@@ -123,12 +123,10 @@ class DeviceCrossbar(Crossbar):
 
     @property
     def noisy(self) -> bool:
-        """Whether two reads of the same weights differ."""
         return bool(self.device.physics["read_noise"])
 
     @property
     def digital_support(self) -> tuple[str, ...]:
-        """What programming needs beside the crossbar, in words."""
         support = []
         if self.device.compensation == "nonlinearity":
             support.append("reading each device before it is programmed, and a table of its mean pulse response")
@@ -142,11 +140,12 @@ class DeviceCrossbar(Crossbar):
         if self.device.programming == "open-loop":
             return self._pulse(change)
         # Stuck and saturated devices never arrive: the rounds are bounded.
-        target = self._measured() + change
-        error, tolerance = change, self._tolerance()
+        target, error = self.read(self._generator) + change, change
+        # An error that one more pulse would not mend is none.
+        tolerance = self.full_scale * (1e-9 if self.devices.continuous else self.devices.nominal_step)
         for _ in range(1 + self.device.verify_rounds):
             self._pulse(error)
-            error = np.where(change != 0, target - self._measured(), 0.0)
+            error = np.where(change != 0, target - self.read(self._generator), 0.0)
             self.devices.counts[4] += 2 * np.count_nonzero(change)
             error[np.abs(error) <= tolerance] = 0.0
             if not error.any():
@@ -157,7 +156,6 @@ class DeviceCrossbar(Crossbar):
         self.program(weights - self.weights)
 
     def read(self, generator: np.random.Generator) -> np.ndarray:
-        """Return the weights as one read shows them, shape (inputs, neurons); `generator` draws the read noise."""
         if not self.noisy:
             return self.weights
         noise = self.devices.read_deviation() * generator.standard_normal(self.weights.size)
@@ -180,7 +178,6 @@ class DeviceCrossbar(Crossbar):
         return state if devices.offset is None else state | {"offsets": devices.offset}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Put the crossbar into a state that `state` returned."""
         self.weights[:] = state["weights"]
         self.devices.state[:], self.devices.counts[:] = state["devices"], state["counts"]
         if self.devices.offset is not None:
@@ -189,16 +186,6 @@ class DeviceCrossbar(Crossbar):
     @property
     def _generator(self) -> np.random.Generator:
         return self._streams[self._stream]  # looked up anew: restoring a checkpoint replaces the generators
-
-    def _measured(self) -> np.ndarray:
-        """Return the weights as a read for programming shows them."""
-        return self.read(self._generator)
-
-    def _tolerance(self) -> float:
-        """Return the error of a weight that one more pulse would not mend."""
-        if self.devices.continuous:
-            return 1e-9 * self.full_scale
-        return self.full_scale * self.devices.nominal_step
 
     def _pulse(self, change: np.ndarray) -> None:
         """Pulse both devices of each pair, each for one half of the change."""

@@ -106,13 +106,9 @@ class Layer(Description):
     winners: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
-    def _few_winners(self) -> Self:
+    def _fits(self) -> Self:
         if self.winners is not None and self.winners > self.neurons:
             raise ValueError(f"winners is {self.winners}; there are only {self.neurons} neurons")
-        return self
-
-    @model_validator(mode="after")
-    def _known_parameters(self) -> Self:
         self.neuron.check()
         self.synapse.check()
         preset = self.neuron.namespace(self.preset)

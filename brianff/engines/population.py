@@ -330,17 +330,21 @@ class Population:
         """
         if not self.neuron.silent_decay or self.layer.winners is not None or self.spread:
             return None
-        equations = Equations(self.synapse.equations + self.neuron.equations)
-        method, options = METHODS[self.network.method], self.method_options(equations)
-        statements = StateUpdateMethod.apply_stateupdater(equations, {}, method, method_options=options)
-        state: dict[str, Any] = dict.fromkeys(equations, 0.0)
-        state |= {name: float(value) for name, value in self.parameters.items()}
-        state |= {"exp": np.exp, "reciprocal": np.reciprocal, "dt": float(self.network.time_step)}
-        state |= {"amp": 1.0, "current_scale": float(self.layer.current_scale), "v": 1.0}
+        statements, state = self._in_plain_python(self.synapse.equations + self.neuron.equations)
+        state |= {name: float(value) for name, value in self.parameters.items()} | {"amp": 1.0, "v": 1.0}
         code = compile(statements, "rest", "exec")
         for _ in range(self.network.rest_steps):
             exec(code, state)
         return float(state["v"])
+
+    def _in_plain_python(self, text: str) -> tuple[str, dict[str, Any]]:
+        """Return the integration method's own statements for equations, and the state that they start from."""
+        equations = Equations(text)
+        method, options = METHODS[self.network.method], self.method_options(equations)
+        statements = StateUpdateMethod.apply_stateupdater(equations, {}, method, method_options=options)
+        state: dict[str, Any] = dict.fromkeys(equations, 0.0)
+        state |= {"exp": np.exp, "reciprocal": np.reciprocal, "dt": float(self.network.time_step)}
+        return statements, state | {"current_scale": float(self.layer.current_scale)}
 
     def method_options(self, equations: Equations) -> dict | None:
         """Return the options of the integration method: the order of the equations."""
@@ -360,19 +364,9 @@ class Population:
         return self._measure_current(encoding.pulse_steps)
 
     def common_time_course(self, counts: np.ndarray, inputs: int) -> np.ndarray:
-        """Return the time course of the common current of all presynaptic units, with a mean of 1.
+        """Return the time course of the common current of so many presynaptic units, with a mean of 1.
 
-        Parameters
-        ----------
-        counts : ndarray, shape (steps, presentations)
-            Spikes of all units at each step.
-        inputs : int
-            Number of units.
-
-        Returns
-        -------
-        ndarray, shape (steps, presentations)
-            Zero where there are no spikes.
+        It has the shape of `counts`, the spikes of all units at each step (steps, presentations); zero without spikes.
         """
         return mean_of_one(toeplitz(self.pulse_response, np.zeros(len(self.pulse_response))) @ (counts / inputs))
 
@@ -388,13 +382,9 @@ class Population:
             response = np.zeros(self.network.encoding.steps)
             response[list(event_steps)] = 1.0
             return response
-        equations = Equations(self.synapse.equations + "dtransferred/dt = I/(current_scale*dt) : 1")
-        method = METHODS[self.network.method]
-        options = self.method_options(equations)
-        statements = StateUpdateMethod.apply_stateupdater(equations, {}, method, method_options=options)
-        state: dict[str, Any] = dict.fromkeys(equations, 0.0)
-        state |= {"exp": np.exp, "reciprocal": np.reciprocal, "dt": float(self.network.time_step)}
-        state |= {"tau_s": float(self.layer.synapse_time_constant), "current_scale": float(self.layer.current_scale)}
+        transferred = "dtransferred/dt = I/(current_scale*dt) : 1"
+        statements, state = self._in_plain_python(self.synapse.equations + transferred)
+        state["tau_s"] = float(self.layer.synapse_time_constant)
         gain = eval(self.synapse.gain, state)
         step_code = compile(f"{self.synapse.update}\n{statements}", "synaptic current", "exec")
         total = np.zeros(self.network.encoding.steps + 1)

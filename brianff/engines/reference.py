@@ -81,23 +81,10 @@ class ReferenceEngine:
         goodness_only: bool = False,
         first: int = 0,
     ) -> list[LayerResult]:
-        """Present a batch to `len(weights)` layers; spikes are always returned.
+        """Present a batch to `len(weights)` layers, with the parameters of `LanesEngine.present`.
 
-        Parameters
-        ----------
-        inputs : PulseInput or SpikeInput
-        weights : sequence of ndarray
-            Weights (inputs, neurons) of each layer to run.
-        spikes : bool
-            For the same call as `LanesEngine.present`.
-        observe : None
-            Presentations do not run side by side here: a ConfigurationError refuses observers.
-        membranes : sequence of ndarray, shape (presentations, neurons), or None
-            Membrane voltages (volt) from which layers that carry them over start; they receive those at the end.
-        goodness_only : bool
-            For the same call as `LanesEngine.present`; everything is measured all the same.
-        first : int
-            Number of the first layer to run; one above the network's first takes spikes.
+        Spikes are always returned and everything is always measured. Presentations do not run side by side here: a
+        ConfigurationError refuses observers.
         """
         if observe is not None:
             raise ConfigurationError(

@@ -5,7 +5,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["commit", "provenance"]
+__all__ = ["commit", "provenance", "version_of"]
 
 _PACKAGES = ("brianff", "brian2", "numpy", "scipy", "Cython")
 
@@ -14,7 +14,7 @@ def provenance() -> dict[str, object]:
     """Return commit (None for an installed package), package versions and the version of Python."""
     return {
         "commit": commit(Path(__file__).parents[2]),
-        "packages": {package: _version(package) for package in _PACKAGES},
+        "packages": {package: version_of(package) for package in _PACKAGES},
         "python": platform.python_version(),
     }
 
@@ -35,7 +35,8 @@ def _git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """Return the version of an installed package; None: it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:  # a checkout that was not installed

@@ -26,7 +26,7 @@ from brianff.storage.checkpoint import write_atomically
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["RunDirectory"]
+__all__ = ["RunDirectory", "without_none"]
 
 _HISTORY_TYPES = {"epoch": "int64", "layer": "int64", "quantity": "str", "value": "float64"}
 
@@ -50,6 +50,8 @@ class RunDirectory(Described):
         self.path = Path(path)
         self.figures = self.path / "figures"
         self.checkpoint_path = self.path / "checkpoint.npz"
+        self._config_path, self._summary_path = self.path / "config.toml", self.path / "summary.json"
+        self._history_path = self.path / "history.csv"
 
     @classmethod
     def create(cls, parent: str | Path, protocol_name: str, seed: int) -> Self:
@@ -126,21 +128,9 @@ class RunDirectory(Described):
         logger.addHandler(handler)
         return logger
 
-    @property
-    def _config_path(self) -> Path:
-        return self.path / "config.toml"
-
-    @property
-    def _summary_path(self) -> Path:
-        return self.path / "summary.json"
-
-    @property
-    def _history_path(self) -> Path:
-        return self.path / "history.csv"
-
     def write_config(self, config: dict[str, Any]) -> None:
         """Write config.toml. TOML has no null: keys whose value is None are left out."""
-        write_atomically(self._config_path, tomli_w.dumps(_without_none(config)).encode())
+        write_atomically(self._config_path, tomli_w.dumps(without_none(config)).encode())
 
     def read_config(self) -> dict[str, Any]:
         """Return the content of config.toml."""
@@ -196,9 +186,8 @@ class RunDirectory(Described):
             raise CheckpointError(f"cannot read {path}: {error}") from None
 
 
-def _without_none(value: Any) -> Any:
+def without_none(value: Any) -> Any:
+    """Return a configuration as it is in a file: without what is None, and with lists for tuples."""
     if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list | tuple):
-        return [_without_none(item) for item in value]
-    return value
+        return {key: without_none(item) for key, item in value.items() if item is not None}
+    return [without_none(item) for item in value] if isinstance(value, list | tuple) else value

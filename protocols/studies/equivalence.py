@@ -89,15 +89,10 @@ def _points(quick: bool) -> list[dict[str, str]]:
     LIF costs most. `mean-square` and `mean` are left out there: they are `squared-norm` and `l1-norm` (traces are
     not negative) up to a factor. The other forms are measured for two goodness functions, Fashion-MNIST for four.
     """
-    names = _settings(quick)["goodness"]
-    if quick:
-        return [
-            {"neuron": neuron, "dataset": "mnist", "goodness": goodness, "probability": "pair"}
-            for neuron, goodness in product(NETWORKS, names)
-        ]
+    datasets, forms = (["mnist"], ["pair"]) if quick else (["mnist", "fashion-mnist"], list(MODULATORS))
     points = []
     # What matters most comes first.
-    for dataset, probability, neuron, goodness in product(("mnist", "fashion-mnist"), MODULATORS, NETWORKS, names):
+    for dataset, probability, neuron, goodness in product(datasets, forms, NETWORKS, _settings(quick)["goodness"]):
         if neuron != "relu" and probability != "pair" and dataset != "mnist":
             continue
         if neuron == "lif" and goodness not in _LIF_GOODNESS[dataset, probability == "pair"]:

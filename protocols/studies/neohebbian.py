@@ -107,7 +107,9 @@ def reproduce(
         rows[model]["hoyer_with_rest"] = hoyer_sparsity(latents(trainers[0], test))
     table = pandas.DataFrame.from_dict(rows, orient="index")
     table.index.name = "model"
-    table = _with_published(table)
+    for column in PUBLISHED.columns:
+        table[f"published_{column}"] = PUBLISHED.loc[table.index, column]
+    table["final_minus_published"] = table["final"] - table["published_final"]
     stem = Path(out, "neohebbian-quick" if quick else "neohebbian")
     write_atomically(stem.with_suffix(".csv"), table.to_csv(float_format="%.4f").encode())
     write_atomically(stem.with_suffix(".md"), markdown(table, len(seeds), quick).encode())
@@ -163,13 +165,6 @@ def _latent_figures(trainer: Trainer, test: Split, active: np.ndarray) -> dict[s
         "separability_pixels": separability(test.intensities(slice(None)), test.labels),
         "weight_deviation_initial": float(untrained.simulator.layers[0].crossbar.weights.std()),
     }
-
-
-def _with_published(table: pandas.DataFrame) -> pandas.DataFrame:
-    for column in PUBLISHED.columns:
-        table[f"published_{column}"] = PUBLISHED.loc[table.index, column]
-    table["final_minus_published"] = table["final"] - table["published_final"]
-    return table
 
 
 _TABLES = {

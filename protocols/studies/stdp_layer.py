@@ -40,6 +40,7 @@ class StdpLayer:
         self.inputs, self.neurons, self.steps, self.rest_steps = inputs, neurons, steps, rest_steps
         self._namespace = stdp.DIEHL_COOK_2015.namespace() | parameters
         clock = brian2.Clock(self.time_step, name="stdp_clock")
+        common = {"namespace": self._namespace, "clock": clock}
         self._source = brian2.SpikeGeneratorGroup(inputs, [], [] * ms, clock=clock, name="stdp_inputs")
         self._group = brian2.NeuronGroup(
             neurons,
@@ -48,8 +49,7 @@ class StdpLayer:
             reset=stdp.NEURON_RESET,
             refractory="refractory_period",
             method="exponential_euler",
-            namespace=self._namespace,
-            clock=clock,
+            **common,
             name="stdp_neurons",
         )
         self._group.theta = self._namespace["theta_initial"]
@@ -60,8 +60,7 @@ class StdpLayer:
             on_pre=stdp.STDP_PRE,
             on_post=stdp.STDP_POST,
             method="exact",
-            namespace=self._namespace,
-            clock=clock,
+            **common,
             name="stdp_synapses",
         )
         pre, post = np.indices((inputs, neurons)).reshape(2, -1)
@@ -72,8 +71,7 @@ class StdpLayer:
             self._group,
             self._group,
             on_pre=stdp.INHIBITION,
-            namespace=self._namespace,
-            clock=clock,
+            **common,
             name="stdp_inhibition",
         )
         inhibition.connect(condition="i != j")

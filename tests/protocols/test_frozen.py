@@ -6,8 +6,7 @@ import pytest
 from brianff.matching import choose
 from brianff.protocols import trainer as trainer_module
 from brianff.protocols.configuration import load_protocol
-from brianff.protocols.frozen import KEPT_SPIKES, KeptSpikes
-from brianff.protocols.needs import needs_of_frozen_layers
+from brianff.protocols.frozen import KEPT_SPIKES, KeptSpikes, needs_of_frozen_layers
 from brianff.protocols.training import prepare
 
 

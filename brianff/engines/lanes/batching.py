@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -93,14 +92,7 @@ class Plan:
 
 
 class BlockRunner:
-    """Runs blocks of batches in this process.
-
-    Parameters
-    ----------
-    populations : sequence of Population
-    lanes : int
-        Most presentations side by side.
-    """
+    """Runs blocks of batches in this process, at most so many `lanes`, presentations side by side."""
 
     def __init__(self, populations: Sequence[Population], lanes: int):
         self._populations, self._lanes = populations, lanes
@@ -136,7 +128,7 @@ class BlockRunner:
             As in `LanesEngine.present`.
         """
         rows = plan.rows(block)
-        below: _HandedOn | None = None
+        below: _Spikes | _Voltages | None = None
         for layer in plan.layers:
             pulses = plan.pulses and layer == plan.layers[0]
             spiking = plan.spikes or layer != plan.layers[-1]
@@ -165,7 +157,7 @@ class BlockRunner:
                 results[f"membrane {layer}"][rows] = group.read("v")
             below = handed_on
 
-    def _handed_on(self, plan: Plan, layer: int, rows: slice, group: LaneGroup, results: Arrays) -> _HandedOn | None:
+    def _handed_on(self, plan: Plan, layer: int, rows: slice, group: LaneGroup, results: Arrays):
         """Return what collects a layer's output for the layer above; None for the last."""
         if layer == plan.layers[-1]:
             return None
@@ -198,20 +190,8 @@ class BlockRunner:
         return self._groups[key]
 
 
-class _HandedOn(Protocol):
-    """What a layer hands on to the layer above it."""
-
-    def __init__(self, steps: int, group: LaneGroup, above: Population, averages: np.ndarray): ...
-
-    def collect(self, step: int) -> None:
-        """Take what the step just made leaves, and add it to the averages of the presynaptic factor."""
-
-    def present(self, group: LaneGroup, weights: np.ndarray, after_step: Callable[[int], None]) -> None:
-        """Present all that was collected to the layer above."""
-
-
 class _Spikes:
-    """Spikes, which act through the currents of the layer above."""
+    """Hands spikes on, which act through the currents of the layer above."""
 
     def __init__(self, steps: int, group: LaneGroup, above: Population, averages: np.ndarray):
         self._group, self._averages = group, averages
@@ -219,16 +199,18 @@ class _Spikes:
         self._steps: list[Spikes] = []
 
     def collect(self, step: int) -> None:
+        """Take what the step just made leaves, and add it to the averages of the presynaptic factor."""
         lane, neuron = self._group.spikes()
         self._steps.append((np.searchsorted(lane, np.arange(len(self._averages) + 1)), neuron))
         self._averages[lane, neuron] += self._average[step]
 
     def present(self, group: LaneGroup, weights: np.ndarray, after_step: Callable[[int], None]) -> None:
+        """Present all that was collected to the layer above."""
         group.present_spikes(self._steps, weights, after_step)
 
 
 class _Voltages:
-    """Membrane voltages of the step before, divided by their root mean square over the layer."""
+    """Hands membrane voltages on: those of the step before, divided by their root mean square over the layer."""
 
     def __init__(self, steps: int, group: LaneGroup, above: Population, averages: np.ndarray):
         self._group, self._averages = group, averages

@@ -27,26 +27,10 @@ EVEN_PARTS = 4
 
 
 class LanesEngine:
-    """Runs batches of presentations in blocks, each through all layers.
+    """Runs batches of presentations in blocks, each through all layers; its parameters are those of `Simulator`.
 
-    Parameters
-    ----------
-    network : Network
-    goodness : Goodness
-    lanes : int or None
-        Largest number of presentations side by side; None: as many as `memory` holds.
-    memory : int
-        Bytes that the state of the presentations side by side may take, for each worker. More than a processor
-        core's cache makes it slower.
-    workers : int
-        Threads or processes that share the blocks of a batch, this one included: threads where presentations are fused,
-        processes where there is work for Python at every step. The results do not depend on it.
-    seed : int
-        Seed of what differs from neuron to neuron.
-    energy : bool
-        Integrate the neurons' energies too, for observers.
-    precision : {"double", "single"}
-        Of all state variables, weights and results.
+    The `workers`, this process or thread included, are threads where presentations are fused, and processes where there
+    is work for Python at every step. With `energy`, the neurons' energies are integrated too, for observers.
     """
 
     def __init__(

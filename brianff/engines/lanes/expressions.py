@@ -24,21 +24,10 @@ _FUNCTIONS = {
 def evaluator(
     equations: Equations, name: str, namespace: Mapping[str, Any]
 ) -> Callable[[Callable[[str], np.ndarray]], np.ndarray]:
-    """Return a function that evaluates a subexpression or another expression of a group's variables.
+    """Return a function that evaluates a subexpression of equations, or an expression of variables and parameters.
 
-    Parameters
-    ----------
-    equations : Equations
-    name : str
-        A subexpression of the equations, or an expression of state variables and parameters.
-    namespace : mapping
-        Parameters that the equations name.
-
-    Returns
-    -------
-    callable
-        Called with a function that gives each state variable as an array without units; returns an array or number
-        in SI units.
+    The parameters are in the `namespace`. It is called with a function that gives each state variable as an array
+    without units, and returns an array or number in SI units.
     """
     expressions = dict(equations.get_substituted_expressions(include_subexpressions=True))
     code = expressions[name].code if name in expressions else name

@@ -32,13 +32,7 @@ FUSED = FastPath("fused", {"code": {"cython"}, "functions": lambda used: _UNLOCK
 
 
 def fused_code(started: Iterable[str]) -> type[CythonCodeObject]:
-    """Return the class for `codeobj_class` of a NeuronGroup without events, for `FusedPresentations`.
-
-    Parameters
-    ----------
-    started : iterable of str
-        Variables that are put to their start.
-    """
+    """Return a NeuronGroup's `codeobj_class`, without events; its code puts the variables `started` to their start."""
 
     class FusedCode(CythonCodeObject):
         templater = CythonCodeObject.templater.derive(
@@ -55,15 +49,8 @@ def fused_code(started: Iterable[str]) -> type[CythonCodeObject]:
 class FusedPresentations:
     """What the code of `fused_code` does when it is called.
 
-    Parameters
-    ----------
-    group : brian2.NeuronGroup
-        Lanes of neurons with a shared variable `time_course` and a variable `drive`.
-    starts : mapping of str to ndarray, shape (neurons,), or float
-        What each of the variables that `fused_code` was given starts from.
-    time_course : ndarray, shape (steps,)
-    neurons : int
-        Neurons of a lane.
+    The `group` is lanes of so many `neurons`, with a shared variable `time_course`, given for each step, and a variable
+    `drive`. `starts` are the values that the variables which `fused_code` was given start from.
     """
 
     def __init__(

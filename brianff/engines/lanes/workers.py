@@ -63,15 +63,7 @@ class Workers:
     """Worker processes; they start with the first batch and then wait for the next.
 
     Results lie in memory that is used again once this process holds no array of it. A child process that is forked must
-    copy what it wants to keep.
-
-    Parameters
-    ----------
-    populations : sequence of Population
-    lanes : int
-        As for `BlockRunner`.
-    count : int
-        Number of processes beside this one.
+    copy what it wants to keep. `count` processes run beside this one, each with a `BlockRunner` of the other arguments.
     """
 
     def __init__(self, populations: Sequence[Population], lanes: int, count: int):
@@ -102,16 +94,7 @@ class Workers:
     def run(
         self, plan: Plan, given: Mapping[str, np.ndarray], results: Mapping[str, Any], runner: BlockRunner
     ) -> dict[str, np.ndarray]:
-        """Run all blocks of a batch, here and in the workers, and return the results.
-
-        Parameters
-        ----------
-        plan, given
-            As for `BlockRunner.run`.
-        results : mapping of str to (shape, type)
-            From `plan.results`.
-        runner : BlockRunner
-            Runs this process's share.
+        """Run all blocks of a batch, here by `runner` and in the workers, and return what `plan.results` named.
 
         Raises
         ------

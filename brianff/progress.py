@@ -33,8 +33,11 @@ class _Lines:
         pass
 
 
-class _Bar(tqdm):
-    monitor_interval = 0  # no thread: it would only refresh a bar that the work itself refreshes
+def _bar_class(notebook: bool) -> type[tqdm]:
+    """Return tqdm's bar, in a notebook that of notebooks, without its thread: the work itself refreshes the bar."""
+    from tqdm import auto
+
+    return type("Bar", (auto.tqdm if notebook else tqdm,), {"monitor_interval": 0})
 
 
 class Progress:
@@ -76,14 +79,15 @@ class Progress:
     ):
         stream = sys.stderr if stream is None else stream
         self._logger = logger
-        self._lines = None if stream.isatty() else _Lines(stream, seconds)
-        self._bar = _Bar(
+        notebook = "ipykernel" in sys.modules and stream is sys.stderr
+        self._lines = None if stream.isatty() or notebook else _Lines(stream, seconds)
+        self._bar = _bar_class(notebook)(
             total=total,
             initial=initial,
             unit=f" {unit}",
             file=self._lines or stream,
             disable=not enabled,
-            dynamic_ncols=stream.isatty(),
+            dynamic_ncols=stream.isatty() or notebook,
             miniters=1,  # time alone decides on refreshing: stages differ much in speed
             delay=1e-9,  # draw nothing before the first stage is known
         )

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from brianff.data.spikes import whole_numbers
 from brianff.data.split import Dataset
 from brianff.errors import ConfigurationError
 from brianff.registry import Registry
@@ -153,12 +154,14 @@ def wrong_labels(
     ------
     ConfigurationError
         If there are not so many wrong labels, or a label is not a class.
+    DataError
+        If a label is no whole number.
     """
-    labels = np.asarray(labels)
+    labels = whole_numbers("labels", labels)
     wanted = 1 if count is None else count
     if not 1 <= wanted < classes:
         raise ConfigurationError(f"cannot draw {wanted} different wrong labels out of {classes} classes")
-    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
+    if labels.max(initial=0) >= classes:
         raise ConfigurationError(f"labels must lie between 0 and {classes - 1}")
     offsets = 1 + generator.random((len(labels), classes - 1)).argsort(axis=1)[:, :wanted]
     wrong = (labels[:, np.newaxis] + offsets) % classes

@@ -5,6 +5,7 @@ import pytest
 
 from brianff.data.split import Batch
 from brianff.errors import BrianffError, ConfigurationError
+from brianff.goodness import Goodness
 from brianff.protocols.configuration import load_protocol
 from brianff.protocols.contrast import Mixed
 from brianff.protocols.online_program import OnlineProgram, OnlineState
@@ -286,3 +287,41 @@ def test_a_batch_that_does_not_run_side_by_side_is_refused(numpy_target):
     assert isinstance(trainer, Trainer)
     with pytest.raises(ConfigurationError, match=r"set engine\.lanes = 50"):
         trainer.run_epoch()
+
+
+@pytest.mark.parametrize(
+    ("setting", "path"),
+    [
+        ("seed=1", True),
+        ("learning.goodness={name='own', density='activity**2', pooling='mean', readout='final'}", False),
+        ("learning.goodness=squared-norm", False),
+        ("network.layers.0.winners=3", False),
+        ("network.layers.0.device.preset=ideal", False),
+        ("learning.clip=0.1", False),
+        ("callbacks=['weight-average']", False),
+        ("engine.name=reference", False),
+        ("engine.online=steps", False),
+    ],
+)
+def test_the_online_program_is_chosen_where_it_declares_all_that_is_needed(setting, path, numpy_target, monkeypatch):
+    protocol = small("neohebbian-online-symmetric")
+    if "own" in setting:  # a mean goodness at the end was once learned as a sum
+        mean = Goodness("own", "activity**2", pooling="mean", readout="final")
+        protocol = protocol.replace(learning=protocol.learning.replace(goodness=mean))
+    else:
+        protocol = small("neohebbian-online-symmetric", setting)
+    assert (Trainer(protocol).engine == "standalone") is path
+
+
+def test_a_mean_goodness_learns_a_share_of_what_a_sum_learns(numpy_target):
+    """With the sigmoid form around its threshold, a mean's modulator is that of the sum divided by the neurons."""
+    changes = []
+    for pooling in ("sum", "mean"):
+        goodness = Goodness("own", "activity**2", pooling=pooling, readout="final")
+        protocol = small("neohebbian-batched-sigmoid", "data.training_images=50", "learning.epochs=1")
+        learning = protocol.learning.replace(goodness=goodness, sharpness=1e-6, threshold=0.0)
+        trainer = Trainer(protocol.replace(learning=learning))
+        before = trainer.simulator.layers[0].crossbar.weights.copy()
+        trainer.run_epoch()
+        changes.append(trainer.simulator.layers[0].crossbar.weights - before)
+    np.testing.assert_allclose(12 * changes[1], changes[0], rtol=1e-3, atol=1e-12)

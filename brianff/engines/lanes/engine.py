@@ -5,7 +5,7 @@ of the generated code. Presynaptic events reach it by a sparse product with the 
 with a common time course by one dense product per batch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -110,7 +110,9 @@ class LanesEngine:
         if self._workers is not None and len(runners) > 1 and not all(runner.runs_fused(plan) for runner in runners):
             results = self._workers.run(plan, given, shapes, runners[0])
         else:
-            results, free = self._results(shapes), list(runners)
+            memory = next((memory for memory in self._memories if not memory.in_use), None) or Memory()
+            results = memory.views(*layout_of((name, *shape_and_type) for name, shape_and_type in shapes.items()))
+            free = list(runners)
 
             def run(block: int) -> None:
                 runner = free.pop()
@@ -129,11 +131,6 @@ class LanesEngine:
             )
             for layer in plan.layers
         ]
-
-    def _results(self, shapes: Mapping[str, tuple[tuple[int, ...], type]]) -> dict[str, np.ndarray]:
-        """Return arrays for the results of a batch."""
-        memory = next((memory for memory in self._memories if not memory.in_use), None) or Memory()
-        return memory.views(*layout_of((name, *shape_and_type) for name, shape_and_type in shapes.items()))
 
     def wait_for_workers(self) -> None:
         """Wait until all other processes take part, if the network needs any."""

@@ -66,6 +66,7 @@ activity = v/mV : 1
     threshold="v > v_spike",
     refractory="v > v_spike",
     activity_unit="mV",
+    memristors=("x1", "x2"),
     traces=("v", "x1", "x2"),
     dissipated_power="G1*(v - E1)**2 + G2*(v - E2)**2",
     delivered_power="I*v - E1*G1*(v - E1) - E2*G2*(v - E2)",

@@ -66,6 +66,8 @@ class NeuronModel:
         Statements carried out at a spike; may be empty.
     activity_unit : str
         Unit in which the activity is a number; empty: it has none.
+    memristors : tuple of str
+        States of its memristors, which `Layer.memristors` can freeze.
     traces : tuple of str
         Variables worth recording, the membrane voltage first.
     dissipated_power : str
@@ -93,6 +95,7 @@ class NeuronModel:
     refractory: Any = None
     reset: str = ""
     activity_unit: str = ""
+    memristors: tuple[str, ...] = ()
     traces: tuple[str, ...] = ("v",)
     dissipated_power: str = ""
     delivered_power: str = ""
@@ -126,6 +129,9 @@ class NeuronModel:
         for name, value in (item for preset in self.presets.values() for item in preset.namespace().items()):
             if not isinstance(value, (Real, Quantity)) or np.shape(np.asarray(value)):
                 raise ValueError(f"parameter {name} of neuron {self.name!r} is {value!r}; it must be one number")
+        for name in self.memristors:
+            if name not in variables.diff_eq_names:
+                raise ValueError(f"memristors of neuron {self.name!r} names {name!r}, which has no equation d{name}/dt")
         states = [key for key, item in variables.items() if item.type in (DIFFERENTIAL_EQUATION, PARAMETER)]
         for name, expression in self.initial.items():
             if name not in states:

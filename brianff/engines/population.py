@@ -20,9 +20,11 @@ from brian2.utils.stringtools import get_identifiers
 from scipy.linalg import toeplitz
 
 from brianff.description import Layer, Network, PulseEncoding
+from brianff.engines.steady_state import steady_state
 from brianff.equations import NeuronModel, SynapseModel
 from brianff.equations.composition import compose, reserved_names, state_variables
 from brianff.equations.functions import FUNCTIONS, LARGEST_EXPONENT_IN_SINGLE_PRECISION
+from brianff.equations.memristor_course import with_courses
 from brianff.equations.neuron import one_line
 from brianff.equations.semi_implicit import METHODS, unsolvable
 from brianff.equations.synapse import WINNING_VOLTAGE
@@ -170,11 +172,23 @@ class Population:
             return f"neuron {name!r} does not work in Brian2: {one_line(error)}"
         return ""
 
-    @property
+    @cached_property
     def neuron(self) -> NeuronModel:
-        """The neuron model."""
+        """The neuron model, its memristors and its start as the layer has them."""
         assert isinstance(self.layer.neuron, NeuronModel)
-        return self.layer.neuron
+        if not self._steady_states:
+            moved = "undriven" in self.layer.courses.values()
+            return with_courses(self.layer.neuron, self.layer.courses) if moved else self.layer.neuron
+        return with_courses(self.layer.neuron, self.layer.courses, self.layer.start == "steady")
+
+    @cached_property
+    def _steady_states(self) -> dict[str, np.ndarray]:
+        """Steady states as parameters, in SI units; none if no variable starts from its own."""
+        layer = self.layer
+        if layer.start == "preset" and "frozen" not in layer.courses.values():
+            return {}
+        states = steady_state(layer.neuron, self._own_parameters, self._own_spread, float(self.network.time_step))
+        return {f"steady_{name}": value for name, value in states.items()}
 
     @property
     def dtype(self) -> type[np.floating]:
@@ -193,25 +207,35 @@ class Population:
         return "unit_current" in get_identifiers(self.neuron.equations) and not self.synapse.immediate
 
     @cached_property
+    def _own_parameters(self) -> dict:
+        return self.layer.neuron.namespace(self.layer.preset, **self.layer.parameters)
+
+    @cached_property
     def parameters(self) -> dict:
-        """Parameters of the neuron: the preset with the layer's own values."""
-        return self.neuron.namespace(self.layer.preset, **self.layer.parameters)
+        """Parameters of the neuron: the preset with the layer's own values, and steady states."""
+        units = {f"steady_{name}": equation.unit for name, equation in self.layer.neuron.variables.items()}
+        steady = {name: float(np.mean(value)) * units[name] for name, value in self._steady_states.items()}
+        return self._own_parameters | steady
 
     @cached_property
     def spread(self) -> dict[str, np.ndarray]:
         """Parameters that differ from neuron to neuron: name to the values (SI units) of all neurons."""
+        return self._own_spread | (self._steady_states if self._own_spread else {})
+
+    @cached_property
+    def _own_spread(self) -> dict[str, np.ndarray]:
         generator = RandomStreams(self.seed)[f"neurons {self.number}"]
         values = {}
         for name, relative in sorted(self.layer.neuron_spread.items()):
             width = np.sqrt(np.log1p(relative**2))
             factor = np.exp(width * generator.standard_normal(self.layer.neurons) - width**2 / 2)
-            values[name] = float(self.parameters[name]) * factor
+            values[name] = float(self._own_parameters[name]) * factor
         return values
 
     @cached_property
     def namespace(self) -> dict:
         """Everything that the equations name, for one presentation of the network's encoding."""
-        own = {name: value for name, value in self.parameters.items() if name not in self.layer.neuron_spread}
+        own = {name: value for name, value in self.parameters.items() if name not in self.spread}
         return own | self._constants
 
     @property

@@ -34,7 +34,7 @@ def with_courses(neuron: NeuronModel, courses: Mapping[str, str], steady: bool =
     """
     names = {course: [name for name, given in courses.items() if given == course] for course in COURSES}
     started = sorted(neuron.variables.diff_eq_names) if steady else names["frozen"]
-    equations, initial = neuron.equations, neuron.initial | {name: f"steady_{name}" for name in started}
+    equations, initial = neuron.equations, dict(neuron.initial) | {name: f"steady_{name}" for name in started}
     rates = {name: expression.code for name, expression in neuron.variables.get_substituted_expressions()}
     for name in names["frozen"]:
         equations = re.sub(rf"\bd{name}/dt\s*=[^:]*:", f"{name} :", equations)

@@ -59,6 +59,8 @@ class NeuronModel:
         parameters and units. All others start at 0.
     threshold : str
         Condition of a spike; empty: the neuron never spikes.
+    spike_activity : str
+        Expression (1) of parameters: the activity from which on a neuron counts as spiking, for goodness by peaks.
     refractory : str, quantity or None
         Time for which, or condition under which, a neuron cannot spike again; a neuron without reset spikes at upward
         crossings only.
@@ -92,6 +94,7 @@ class NeuronModel:
     presets: Mapping[str, Any]
     initial: Mapping[str, str] = field(default_factory=dict)
     threshold: str = "False"
+    spike_activity: str = "1"
     refractory: Any = None
     reset: str = ""
     activity_unit: str = ""

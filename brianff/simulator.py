@@ -236,13 +236,18 @@ class Simulator(Described):
         results = self._engine.present(
             inputs,
             weights,
-            spikes=spikes or self.goodness.counts_spikes,
+            spikes=spikes or self._needs_raster,
             observe=None if observe is None else partial(observe, inputs),
             membranes=[layer.carried(len(inputs)) for layer in self.layers[:count]],
             goodness_only=goodness_only,
         )
         self._count(inputs, weights)
         return self._responses(inputs, results)
+
+    @property
+    def _needs_raster(self) -> bool:
+        """Whether spikes are counted, and not by the neurons' own equations."""
+        return self.goodness.counts_spikes and not all(one.counts_crossings for one in self.populations)
 
     def present_spikes(self, spikes: SparseSpikes, layer: int) -> Responses:
         """Present spikes of the layer below to one layer, without simulating the layers below.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,8 @@ from brianff.protocols.configuration import Protocol
 from brianff.protocols.contrast import Contrast
 from brianff.protocols.eligibility import InsidePresentations
 from brianff.protocols.frozen import KEPT_SPIKES, FrozenLayers, needs_of_frozen_layers
-from brianff.protocols.inference import Score, accuracy
+from brianff.protocols.goodness import GOODNESS
+from brianff.protocols.inference import Outcome, Score, outcome, total_goodness
 from brianff.protocols.plasticity import rule_change
 from brianff.protocols.samplers import Shown
 from brianff.responses import Responses
@@ -163,8 +165,20 @@ class Trainer(Described):
     @property
     def score(self) -> Score:
         """What inference compares between labels."""
-        modulator = self.modulator
-        return modulator.score if self.protocol.evaluation.decision == "log-odds" else modulator.probability
+        known = {"log-odds": self.modulator.score, "probability": self.modulator.probability, "spikes": total_goodness}
+        return known[self.protocol.evaluation.decision]
+
+    @property
+    def decision(self) -> str:
+        """What decides between labels, in short: "spikes" or "voltage"; trained readouts take what they are given."""
+        counted = self.protocol.learning.goodness.counts_spikes
+        return "spikes" if counted or self.protocol.evaluation.decision == "spikes" else "voltage"
+
+    @cached_property
+    def deciding(self) -> Simulator:
+        """What inference presents to: the simulator, or, where spikes decide, the same network counting them."""
+        spikes = self.protocol.evaluation.decision == "spikes"
+        return self.simulator.measuring(GOODNESS["spike-count"]) if spikes else self.simulator
 
     @property
     def finished(self) -> bool:
@@ -234,8 +248,17 @@ class Trainer(Described):
         layers: Sequence[int] | None = None,
     ) -> float:
         """Return the accuracy on a split, by some `layers` or those of the protocol; nothing but counters changes."""
+        return self.infer(split, report, layers).accuracy
+
+    def infer(
+        self,
+        split: Split,
+        report: Callable[[int], None] = lambda images: None,
+        layers: Sequence[int] | None = None,
+    ) -> Outcome:
+        """Return accuracy and share of ties on a split; see `evaluate`."""
         evaluation = self.protocol.evaluation
-        return accuracy(self.simulator, split, layers or evaluation.layers, self.score, evaluation.batch, report)
+        return outcome(self.deciding, split, layers or evaluation.layers, self.score, evaluation.batch, report)
 
     def schedule_factor(self, done: int) -> float:
         """Return what the schedule makes of the learning rate after so many images of the epoch."""

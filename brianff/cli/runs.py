@@ -98,9 +98,12 @@ def _train(
     with stoppable(partial(_stopped, run, data_dir, imports)):
         summary = training.train(trainer, run)
     from brianff.analysis.report import write_figures
+    from brianff.protocols.activity import activity_rows, complaints
 
     write_figures(trainer, run.figures)
-    print_table([*results(summary), ("run directory", str(run.path))])
+    print_table([*results(summary), *activity_rows(summary), ("run directory", str(run.path))])
+    for complaint in complaints(summary):
+        typer.echo(f"brianff: {complaint}", err=True)
 
 
 def _stopped(run: RunDirectory, data_dir: Path | None, imports: list[str] | None) -> str:

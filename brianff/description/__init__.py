@@ -2,7 +2,7 @@
 
 from brianff.description.base import Description
 from brianff.description.device import Device
-from brianff.description.encodings import InputEncoding, LatencyEncoding, PulseEncoding, RateEncoding
+from brianff.description.encodings import FrameEncoding, InputEncoding, LatencyEncoding, PulseEncoding, RateEncoding
 from brianff.description.network import LabelCode, Layer, Network
 
 __all__ = [

@@ -72,16 +72,16 @@ class LaneGroup:
             time_course = "time_course : 1"
         elif self._integrates_common_current:
             current, time_course = current + synapse.common(current), COMMON_TIME_COURSE
-        self._events = population.events if pulses else 1
-        self._drives = event_names("drive", self._events)
-        self._equations = population.equations(current, time_course, goodness_only, self._events)
+        self._event_count = population.events if pulses else 1
+        self._drives = event_names("drive", self._event_count)
+        self._equations = population.equations(current, time_course, goodness_only, self._event_count)
         self._crossings = spiking and not CROSSINGS.refused(neuron.needs_at_spikes | {"winners": winners})
         spiking = spiking and not self._crossings
         # What the pulses of the events give to the neurons: shared variables, by the names that the equations have.
         self._courses: dict[str, np.ndarray] = {}
         if pulses:
             for name, courses in population.event_courses.items():
-                self._courses |= zip(event_names(name, self._events), courses.astype(population.dtype), strict=True)
+                self._courses |= zip(event_names(name, self._event_count), courses.astype(population.dtype), strict=True)
         needs = population.needs(self._equations, spiking) | {"a current of its own": not self._separable}
         fused = not FUSED.refused(needs)
         self._start = {name: population.start(name) for name in state_variables(self._equations)}
@@ -122,7 +122,7 @@ class LaneGroup:
     def read(self, name: str) -> np.ndarray:
         """Return a variable of the lanes in use, shape (lanes, neurons); no copy of state variables."""
         if name == "I" and self._separable:
-            courses = zip(event_names("time_course", self._events), self._drives, strict=True)
+            courses = zip(event_names("time_course", self._event_count), self._drives, strict=True)
             current = sum(self._variable(course)[0] * self.read(drive) for course, drive in courses)
             return float(self.population.layer.current_scale) * current
         if name == "postsynaptic" and self._integrates_common_current:
@@ -198,7 +198,7 @@ class LaneGroup:
         if self._separable:
             drive.write([self.read(name) for name in self._drives])
         else:
-            kicks = np.empty((self._events, self._lanes, self.population.layer.neurons), self.population.dtype)
+            kicks = np.empty((self._event_count, self._lanes, self.population.layer.neurons), self.population.dtype)
             drive.write(list(kicks))
             kicks *= self._gain
         event_steps = self.population.network.encoding.event_steps

@@ -1,5 +1,6 @@
 """What the engines measure during a presentation: goodness terms and the derivative that plasticity needs."""
 
+import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, ClassVar, Literal
@@ -10,7 +11,18 @@ from brianff.errors import ConfigurationError
 from brianff.expressions import check, derivative, evaluate
 from brianff.registry import Registry
 
-__all__ = ["POOLINGS", "Goodness", "LargestTerms", "LogOfSum", "MeanOfTerms", "Negentropy", "Pooling", "SumOfTerms"]
+__all__ = [
+    "COUNT",
+    "CROSSINGS",
+    "POOLINGS",
+    "Goodness",
+    "LargestTerms",
+    "LogOfSum",
+    "MeanOfTerms",
+    "Negentropy",
+    "Pooling",
+    "SumOfTerms",
+]
 
 
 class Pooling:
@@ -125,6 +137,29 @@ POOLINGS = Registry(
 )
 """Poolings by name; {"name": "largest", "count": 20} sums so many terms."""
 
+PEAK = """
+dpeak/dt = 0/second : 1
+dpeak_sensitivity/dt = 0/second : 1
+above_threshold = peak - spike_activity : 1
+"""
+HOLD = """
+peak_sensitivity = chosen(activity > peak, sensitivity, peak_sensitivity)
+peak = chosen(activity > peak, activity, peak)
+"""
+"""The highest activity so far, and the sensitivity at that step."""
+
+CROSSINGS = """
+dcrossings/dt = 0/second : 1
+dbeyond/dt = 0/second : 1
+goodness = crossings : 1
+postsynaptic = crossings : 1
+"""
+COUNT = """
+crossings = chosen({threshold}, crossings + 1 - beyond, crossings)
+beyond = chosen({threshold}, 1.0, 0.0)
+"""
+"""Upward crossings of the threshold so far, and whether the neuron is beyond it."""
+
 _ACTIVITIES = np.concatenate([scale * np.random.default_rng(0).normal(size=40) for scale in (0.3, 3.0, 30.0)])
 """Activities at which a slope is compared with the density: none of them is where a function may have a kink."""
 
@@ -134,7 +169,7 @@ class Goodness:
     """A goodness of a layer: terms of its neurons, time averages of a function of the activity, and their pooling.
 
     The engines integrate, per neuron, `density` (giving the goodness term g) and `slope` x sensitivity (giving the
-    postsynaptic factor dg/d(drive)) over a presentation and divide both by its duration.
+    postsynaptic factor dg/d(drive)) over a presentation and divide both by its duration; or take them at one moment.
 
     Parameters
     ----------
@@ -146,8 +181,10 @@ class Goodness:
     pooling : Pooling, str or mapping
         How the terms of a layer's neurons make the goodness of the layer: "sum", "mean", "log-sum", "negentropy",
         ``{"name": "largest", "count": 20}``, or one of your own.
-    readout : {"average", "final"}
-        The time average over the presentation, or the value at its end.
+    readout : {"average", "final", "peak"}
+        The time average over the presentation, the value at its end, or that at the step with the highest activity, at
+        least 0. At the peak, `activity` in the density counts from the activity at which the neuron spikes: it is
+        positive if the neuron has spiked. The postsynaptic factor takes the sensitivity of the same step.
     counts_spikes : bool
         The terms are spike counts instead. A count has no derivative; the count itself takes the place of the
         postsynaptic factor, and `density` and `slope` are not used.
@@ -170,15 +207,17 @@ class Goodness:
     density: str = "activity**2"
     slope: str = ""
     pooling: Any = "mean"
-    readout: Literal["average", "final"] = "average"
+    readout: Literal["average", "final", "peak"] = "average"
     counts_spikes: bool = False
     source: str = ""
 
     unit: ClassVar[str] = ""  # that of the density, the activity being a number in the neuron's own unit
 
     def __post_init__(self):
-        if self.readout not in ("average", "final"):
-            raise ConfigurationError(f"goodness {self.name!r}: no readout {self.readout!r}; known: average, final")
+        if self.readout not in ("average", "final", "peak"):
+            raise ConfigurationError(
+                f"goodness {self.name!r}: no readout {self.readout!r}; known: average, final, peak"
+            )
         try:
             object.__setattr__(self, "slope", _checked_slope(self.density, self.slope))
             _ = self.pooled
@@ -202,13 +241,20 @@ class Goodness:
     def formula(self) -> str:
         """The goodness in one line, z the activity of a neuron."""
         term = self.density.replace("activity", "z")
-        term = f"{term} at the end" if self.readout == "final" else f"time average of {term}"
+        whole = {"average": f"time average of {term}", "final": f"{term} at the end"}
+        term = whole.get(self.readout, f"{term} with z the peak above the spike threshold")
         term = "number of spikes" if self.counts_spikes else term
         return f"{self.pooled.formula or type(self.pooled).__name__}, g = {term}"
 
     @property
     def equations(self) -> str:
         """Brian2 equations of the two measurements; integrals need the constant `duration`."""
+        if self.readout == "peak":
+            density, slope = (re.sub(r"\bactivity\b", "above_threshold", text) for text in (self.density, self.slope))
+            return f"""{PEAK}
+goodness = {density} : 1
+postsynaptic = ({slope})*peak_sensitivity : 1
+"""
         if self.readout == "final":
             return f"""
 goodness = {self.density} : 1
@@ -218,6 +264,11 @@ postsynaptic = ({self.slope})*sensitivity : 1
 dgoodness/dt = ({self.density})/duration : 1
 dpostsynaptic/dt = ({self.slope})*sensitivity/duration : 1
 """
+
+    @property
+    def update(self) -> str:
+        """Statements carried out at the end of each step, one for each line."""
+        return HOLD if self.readout == "peak" else ""
 
 
 @cache

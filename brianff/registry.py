@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import reprlib
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
@@ -101,10 +101,14 @@ class Registry(Mapping[str, Any]):
         if not parameters:
             return part
         try:
-            return self.checked(part(**parameters))
+            return self.checked(part(**parameters) if not self._has_parameters(part) else replace(part, **parameters))
         except TypeError as error:
             message = f"{self.kind} {value['name']!r} does not take these parameters: {error}"
             raise ConfigurationError(message) from None
+
+    def _has_parameters(self, part: Any) -> bool:
+        """Whether a part is an object of a kind of its own that takes parameters."""
+        return not inspect.isclass(part) and is_dataclass(part) and type(part) is not self.base
 
     def checked(self, part: T) -> T:
         """Return a part; a ConfigurationError if it is none of this kind."""
@@ -132,8 +136,9 @@ class Registry(Mapping[str, Any]):
 
     def describe(self, part: Any) -> Any:
         """Return what stands for a part in a file: its name, or a table with the name of its class and its values."""
-        kinds = [known for known in self._parts.values() if inspect.isclass(known)]
-        if type(part) not in kinds or not is_dataclass(part):
+        known = list(self._parts.values())
+        kinds = [one if inspect.isclass(one) else type(one) for one in known]
+        if any(one is part for one in known) or type(part) not in kinds or not self._has_parameters(part):
             return self.name_of(part)
         values = {field.name: getattr(part, field.name) for field in fields(part) if field.init}
         return {"name": self.name_of(type(part)), **values}

@@ -19,7 +19,6 @@ RENAMED = {
     "engines.whole": "engines.lanes.fused",
     "engines.workers": "engines.lanes.workers",
     "engines.drive": "engines.lanes.drive",
-    "engines.expressions": "engines.lanes.expressions",
     "engines.shared": "acceleration.buffers",
     "engines.rows": "acceleration.rows",
     "codegeneration": "acceleration.compiler",

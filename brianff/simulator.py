@@ -244,10 +244,15 @@ class Simulator(Described):
             options["observe"] = partial(observe, inputs)
         if self.carries:
             options["membranes"] = [layer.carried(len(inputs)) for layer in self.layers[:count]]
-        spikes = spikes or self.goodness.counts_spikes
+        spikes = spikes or self._needs_raster
         responses = self._responses(inputs, self._engine.present(inputs, weights, spikes=spikes, **options))
         self._count(inputs, weights)
         return responses
+
+    @property
+    def _needs_raster(self) -> bool:
+        """Whether spikes are counted, and not by the neurons' own equations."""
+        return self.goodness.counts_spikes and not all(one.counts_crossings for one in self.populations)
 
     def present_spikes(self, spikes: SparseSpikes, layer: int) -> Responses:
         """Present spikes of the layer below to one layer, without simulating the layers below.

@@ -24,13 +24,15 @@ def compose(neuron: NeuronModel, current: str, measurement: str, time_course: st
     time_course : str
         Equation of `time_course` (1), the shape in time of the current of a unit drive.
     """
+    if "spike_activity" in measurement:
+        measurement += f"spike_activity = {neuron.spike_activity} : 1\n"
     return Equations(current + UNIT_CURRENT + neuron.equations + measurement + time_course)
 
 
 def reserved_names(neuron: NeuronModel, synapse: SynapseModel, measurement: str) -> set[str]:
     """Return the names of the variables that are put beside those of a neuron: it may not have them itself."""
     parts = (synapse.equations, synapse.common(synapse.equations), measurement, neuron.energy, *FORMS)
-    return set().union(*(Equations(part).names for part in parts if part))
+    return {"spike_activity"}.union(*(Equations(part).names for part in parts if part))
 
 
 def state_variables(equations: Equations) -> tuple[str, ...]:

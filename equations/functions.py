@@ -21,6 +21,7 @@ __all__ = [
     "FUNCTIONS",
     "LARGEST_EXPONENT",
     "LARGEST_EXPONENT_IN_SINGLE_PRECISION",
+    "chosen",
     "exponential",
     "reciprocal",
 ]
@@ -54,13 +55,21 @@ def _exponential_in_c(number: str, integer: str, fraction: int, bias: int, large
 """
 
 
-def _function(name: str, numpy_function, double: str, single: str) -> Function:
-    """Return a Brian2 function of a dimensionless floating-point argument x, in C for both precisions."""
-    function = Function(numpy_function, arg_names=["x"], arg_units=[1], return_unit=1)
+def _function(name: str, numpy_function, double: str, single: str, arguments: str = "number x") -> Function:
+    """Return a Brian2 function of dimensionless arguments, in C for both precisions of its numbers."""
+    kinds, names = zip(*(argument.split() for argument in arguments.split(", ")), strict=True)
+    function = Function(
+        numpy_function,
+        arg_names=list(names),
+        arg_units=[None if kind == "bool" else 1 for kind in kinds],
+        arg_types=["boolean" if kind == "bool" else "float" for kind in kinds],
+        return_unit=1,
+    )
     headers = ["<cmath>", "<cstdint>", "<cstring>"]
+    in_double, in_single = (arguments.replace("number", kind) for kind in ("double", "float"))
     code = f"""
-static inline double {name}(double x) {{ {double} }}
-static inline float {name}(float x) {{ {single} }}
+static inline double {name}({in_double}) {{ {double} }}
+static inline float {name}({in_single}) {{ {single} }}
 """
     includes = "\n".join(f"#include {header}" for header in headers)
     cython = f'''
@@ -69,8 +78,8 @@ cdef extern from *:
 {includes}
 {code}
     """
-    double {name}(double x) nogil
-    float {name}(float x) nogil
+    double {name}({in_double.replace("bool", "bint")}) nogil
+    float {name}({in_single.replace("bool", "bint")}) nogil
 '''
     function.implementations.add_implementation("numpy", numpy_function, name=name)
     function.implementations.add_implementation("cpp", code, name=name, compiler_kwds={"headers": headers})
@@ -89,5 +98,9 @@ exponential = _function(
 )
 """Exponential of a dimensionless floating-point argument."""
 
-FUNCTIONS = {"reciprocal": reciprocal, "exponential": exponential}
+_CHOSEN = "return condition ? yes : no;"
+chosen = _function("chosen", np.where, _CHOSEN, _CHOSEN, "bool condition, number yes, number no")
+"""One of two numbers, by a condition."""
+
+FUNCTIONS = {"reciprocal": reciprocal, "exponential": exponential, "chosen": chosen}
 """Namespace to hand to a Brian2 group."""

@@ -5,7 +5,8 @@
     C dv/dt = I - G1 (v - E1) - G2 (v - E2)
 
 Each memristor follows `brianff.equations.memristor`. There is no reset: the first memristor turns on and repolarises
-the membrane by itself. A spike is an upward crossing of `v_spike`.
+the membrane by itself. A spike is an upward crossing of `v_spike`: 30 mV, which most driven neurons cross, or in the
+preset "switching" 110 mV = v_on, where half of memristor 1's switches turn on.
 
 Both memristors turn power into heat; the synaptic current and the batteries deliver it. Energy is conserved::
 
@@ -47,6 +48,10 @@ KANG_2021 = Preset(
     },
 )
 
+SWITCHING = KANG_2021.derive(
+    "switching", "choice: a spike is where the device itself switches, v_on, half of its switches on", v_spike=110 * mV
+)
+
 SYMMETRIC_BATTERIES = KANG_2021.derive(
     "symmetric-batteries", "variant in the first author's public code", E1=-25 * mV, E2=25 * mV
 )
@@ -61,11 +66,13 @@ dsensitivity/dt = (unit_current/mV - (G1 + G2)*sensitivity)/C : 1
 {volatile_memristor(2)}
 activity = v/mV : 1
 """,
-    presets={preset.name: preset for preset in (KANG_2021, SYMMETRIC_BATTERIES)},
+    presets={preset.name: preset for preset in (KANG_2021, SYMMETRIC_BATTERIES, SWITCHING)},
     initial={"v": "v_initial", "x1": "x_initial", "x2": "x_initial"},
     threshold="v > v_spike",
+    spike_activity="v_spike/mV",
     refractory="v > v_spike",
     activity_unit="mV",
+    memristors=("x1", "x2"),
     traces=("v", "x1", "x2"),
     dissipated_power="G1*(v - E1)**2 + G2*(v - E2)**2",
     delivered_power="I*v - E1*G1*(v - E1) - E2*G2*(v - E2)",

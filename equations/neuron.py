@@ -59,6 +59,8 @@ class NeuronModel:
         parameters and units. All others start at 0.
     threshold : str
         Condition of a spike; empty: the neuron never spikes.
+    spike_activity : str
+        Expression (1) of parameters: the activity from which on a neuron counts as spiking, for goodness by peaks.
     refractory : str, quantity or None
         Time for which, or condition under which, a neuron cannot spike again; a neuron without reset spikes at upward
         crossings only.
@@ -66,6 +68,8 @@ class NeuronModel:
         Statements carried out at a spike; may be empty.
     activity_unit : str
         Unit in which the activity is a number; empty: it has none.
+    memristors : tuple of str
+        States of its memristors, which `Layer.memristors` can freeze.
     traces : tuple of str
         Variables worth recording, the membrane voltage first.
     dissipated_power : str
@@ -90,9 +94,11 @@ class NeuronModel:
     presets: Mapping[str, Any]
     initial: Mapping[str, str] = field(default_factory=dict)
     threshold: str = "False"
+    spike_activity: str = "1"
     refractory: Any = None
     reset: str = ""
     activity_unit: str = ""
+    memristors: tuple[str, ...] = ()
     traces: tuple[str, ...] = ("v",)
     dissipated_power: str = ""
     delivered_power: str = ""
@@ -126,6 +132,9 @@ class NeuronModel:
         for name, value in (item for preset in self.presets.values() for item in preset.namespace().items()):
             if not isinstance(value, (Real, Quantity)) or np.shape(np.asarray(value)):
                 raise ValueError(f"parameter {name} of neuron {self.name!r} is {value!r}; it must be one number")
+        for name in self.memristors:
+            if name not in variables.diff_eq_names:
+                raise ValueError(f"memristors of neuron {self.name!r} names {name!r}, which has no equation d{name}/dt")
         states = [key for key, item in variables.items() if item.type in (DIFFERENTIAL_EQUATION, PARAMETER)]
         for name, expression in self.initial.items():
             if name not in states:

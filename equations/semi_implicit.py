@@ -19,7 +19,7 @@ from brian2 import Equations, StateUpdateMethod
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 from brian2.stateupdaters.base import UnsupportedEquationsException, extract_method_options
 
-__all__ = ["METHODS", "semi_implicit", "unsolvable"]
+__all__ = ["METHODS", "WithUpdate", "semi_implicit", "unsolvable"]
 
 reciprocal = sympy.Function("reciprocal")
 
@@ -69,6 +69,22 @@ def unsolvable(equations: Equations) -> list[str]:
         except UnsupportedEquationsException:
             names.append(name)
     return names
+
+
+class WithUpdate(StateUpdateMethod):
+    """A state updater followed by statements that are carried out at the end of each step.
+
+    Parameters
+    ----------
+    method : StateUpdateMethod
+    statements : str
+    """
+
+    def __init__(self, method, statements):
+        self.method, self.statements = method, statements
+
+    def __call__(self, equations, variables=None, method_options=None):
+        return f"{self.method(equations, variables, method_options)}\n{self.statements}"
 
 
 semi_implicit = SemiImplicitStateUpdater()

@@ -22,20 +22,22 @@ what they advance, and advance the derivative of the equations to the derivative
 discrete simulation. Not so for `exponential_euler`, where it is that of the equations up to terms of the time step.
 """
 
+import re
+
 import sympy
 from brian2 import Equations
 from brian2.equations.equations import DIFFERENTIAL_EQUATION, SingleEquation
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 from brian2.utils.stringtools import get_identifiers, word_substitute
 
-__all__ = ["CREDITS", "event_names", "with_credit", "with_events"]
+__all__ = ["CREDITS", "event_names", "update_with_events", "with_credit", "with_events"]
 
 CREDITS = ("held", "within-event", "memory")
 """How much of what an event does its postsynaptic factor holds."""
 
 _GIVEN = ("time_course", "window", "given_time_course", "given_window")
-_OF_EVENTS = ("drive", *_GIVEN, "unit_current", "sensitivity", "postsynaptic")
-_TANGENT = "tangent_"
+_MEASURED = ("peak", "above_threshold", "peak_sensitivity")
+_OF_EVENTS = re.compile(rf"(d|)({'|'.join(_GIVEN)}|drive|unit_current|postsynaptic|tangent_\w+|(peak_|)sensitivity(_\d+)?)")
 
 
 def event_names(name: str, events: int) -> list[str]:
@@ -46,48 +48,66 @@ def event_names(name: str, events: int) -> list[str]:
 def with_events(equations: Equations, events: int) -> Equations:
     """Return the equations of a population under several events, from those under a single one.
 
-    What an event has of its own is there for each of them; what reads such variables otherwise is their sum: the
-    current.
+    What an event has of its own is there for each of them; what reads such variables otherwise is a sum over the
+    events: the current, and a goodness of the peak in each event's window.
     """
     if events == 1:
         return equations
-    names = {name for name in equations if name in _OF_EVENTS or name.startswith(_TANGENT)} | {*_OF_EVENTS}
-    numbered = [
-        {f"{d}{name}": f"{d}{name}_{number}" for name in names for d in ("", "d")} for number in range(1, events + 1)
-    ]
+    return _multiplied(_multiplied(equations, events, re.compile(rf"(d|)({'|'.join(_MEASURED)})")), events, _OF_EVENTS)
+
+
+def update_with_events(update: str, events: int) -> str:
+    """Return statements for each step under several events, from those under a single one; peaks are per window."""
+    if events == 1:
+        return update
+    lines = word_substitute(update, {"activity": "(activity*window)"}).splitlines()
+    for numbered, needed in ((re.compile("|".join((*_MEASURED, "window"))), "peak"), (_OF_EVENTS, "sensitivity")):
+        lines = [one for line in lines for one in (_numbered(line, numbered, events) if needed in line else [line])]
+    return "\n".join(lines)
+
+
+def _numbered(text: str, names: re.Pattern, events: int) -> list[str]:
+    """Return a text with the numbers of the events behind the names that a pattern matches."""
+    own = [word for word in get_identifiers(text) if names.fullmatch(word)]
+    return [word_substitute(text, {word: f"{word}_{event}" for word in own}) for event in range(1, events + 1)]
+
+
+def _multiplied(equations: Equations, events: int, names: re.Pattern) -> Equations:
     lines = []
     for name, equation in equations.items():
-        if name in names:
-            lines += [word_substitute(_line(equation), renamed) for renamed in numbered]
-        elif equation.expr is not None and names & get_identifiers(equation.expr.code):
-            summands = [f"({word_substitute(equation.expr.code, renamed)})" for renamed in numbered]
-            lines.append(_line(equation, " + ".join(summands)))
+        if names.fullmatch(name):
+            lines += _numbered(_line(equation), names, events)
+        elif equation.expr is not None and any(map(names.fullmatch, get_identifiers(equation.expr.code))):
+            summands = _numbered(equation.expr.code, names, events)
+            lines.append(_line(equation, " + ".join(f"({summand})" for summand in summands)))
         else:
             lines.append(_line(equation))
     return Equations("\n".join(lines))
 
 
-def with_credit(equations: Equations) -> Equations:
+def with_credit(equations: Equations, gated: bool = False) -> Equations:
     """Return the equations of a population with the sensitivities of all states, each right behind its own.
 
     Parameters
     ----------
     equations : Equations
-        What `compose` returned, under a single event; a `window`, if there is one, gates its sensitivity.
+        What `compose` returned, under a single event.
+    gated : bool
+        Whether the variable `window` ends the sensitivity of an event when the next one comes.
 
     Raises
     ------
     ValueError
         If the current does not reach the activity by differential equations that can be differentiated.
     """
-    tangents, gate, lines = _Tangents(equations), "window*" if "window" in equations else "", []
+    tangents, gate, lines = _Tangents(equations), "window*" if gated else "", []
     for name, equation in equations.items():
         if name == "sensitivity":
             lines.append(f"sensitivity = {gate}({tangents.text('activity')}) : 1")
             continue
         lines.append(_line(equation))
         if name in tangents.reached:
-            lines.append(f"d{_TANGENT}{name}/dt = {tangents.text(name)} : {_unit(equation)}")
+            lines.append(f"dtangent_{name}/dt = {tangents.text(name)} : {_unit(equation)}")
     return Equations("\n".join(lines))
 
 
@@ -126,7 +146,7 @@ class _Tangents:
     def __init__(self, equations: Equations):
         self._expressions = {}
         for name, equation in equations.items():
-            if equation.expr is not None and name not in ("I", "sensitivity", "postsynaptic", "goodness"):
+            if equation.expr is not None and name not in ("I", "sensitivity", "peak_sensitivity", "postsynaptic", "goodness"):
                 expression = str_to_sympy(equation.expr.code)
                 for unknown, known in _KNOWN.items():
                     expression = expression.replace(unknown, known)
@@ -153,7 +173,7 @@ class _Tangents:
             if str(symbol) == "I":
                 total += slope * sympy.Symbol("unit_current", real=True)
             elif str(symbol) in self.reached:
-                total += slope * sympy.Symbol(f"{_TANGENT}{symbol}", real=True)
+                total += slope * sympy.Symbol(f"tangent_{symbol}", real=True)
             elif str(symbol) in self._expressions and str(symbol) not in self._rates:
                 total += slope * self._along(str(symbol))
         return total.subs(expression, sympy.Symbol(name, real=True)) if name not in self._rates else total

@@ -225,9 +225,10 @@ class Evaluation(Description):
     readout : callable or str
         "goodness": the label whose presentation has the highest score. Others are fitted to the latents of a network
         that sees no label: "linear", "majority", or a function of your own, see `brianff.protocols.readout`.
-    decision : {"log-odds", "probability"}
+    decision : {"log-odds", "probability", "spikes"}
         What is compared between labels: log-odds, or the probability in single precision, which saturates, so that
-        labels tie and the first of them is taken (as published in arXiv 2406.16479).
+        labels tie and the first of them is taken (as published in arXiv 2406.16479); or the number of spikes of the
+        layers, so that nothing analog leaves a neuron: of labels that tie, the lowest is taken.
     batch : int
         Images presented together, each with every label.
     training_images : int
@@ -240,7 +241,7 @@ class Evaluation(Description):
 
     layers: tuple[int, ...] | None = None
     readout: Annotated[Any, *part(READOUTS)] = GoodnessReadout
-    decision: Literal["log-odds", "probability"] = "log-odds"
+    decision: Literal["log-odds", "probability", "spikes"] = "log-odds"
     batch: int = Field(default=100, ge=1)
     training_images: int = Field(default=10_000, ge=1)
     epoch_images: int = Field(default=1_000, ge=1)

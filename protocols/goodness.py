@@ -5,10 +5,44 @@ with respect to a neuron's drive is the pooling's share of the term times its po
 norm this is 2 z; how far other goodness functions are from z, `brianff.protocols.equivalence` measures.
 """
 
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness, LargestTerms, LogOfSum, Negentropy
 from brianff.registry import Registry
 
-__all__ = ["GOODNESS", "LargestTerms", "LogOfSum", "Negentropy"]
+__all__ = ["GOODNESS", "LargestTerms", "LogOfSum", "Negentropy", "SoftSpikes"]
+
+
+@dataclass(frozen=True)
+class SoftSpikes(Goodness):
+    """The number of neurons that spike, by a soft threshold: each counts s((peak - spike threshold) / width).
+
+    The postsynaptic factor is the slope of this threshold times the sensitivity of the membrane's peak to the drive.
+
+    Parameters
+    ----------
+    width : float
+        Of the soft threshold, in the unit of the neurons' activity (MIF: mV). It is a choice; as wide as the switching
+        threshold of the memristors (k = 15 mV), a neuron learns where its device begins to switch.
+    """
+
+    width: float = 15.0
+    name: str = field(init=False, default="spikes")
+    density: str = field(init=False, default="")
+    slope: str = field(init=False, default="")
+    pooling: Any = field(init=False, default="sum")
+    readout: Literal["average", "final", "peak"] = field(init=False, default="peak")
+    counts_spikes: bool = field(init=False, default=False)
+    source: str = field(init=False, default="")
+
+    def __post_init__(self):
+        if not self.width > 0:
+            raise ConfigurationError(f"goodness 'spikes': width is {self.width}; it must be positive")
+        object.__setattr__(self, "density", f"0.5 + 0.5*tanh(activity/{2 * self.width!r})")
+        super().__post_init__()
+
 
 _KNOWN = {
     goodness.name: goodness
@@ -25,6 +59,7 @@ _KNOWN = {
         Goodness("top-20", "activity**2", "2*activity", LargestTerms(20)),
         Goodness("negentropy", "activity**2", "2*activity", "negentropy"),
         Goodness("spike-count", "activity**2", "2*activity", "sum", counts_spikes=True),
+        SoftSpikes(),
     )
 }
 GOODNESS = Registry("goodness", Goodness, _KNOWN)
@@ -37,5 +72,6 @@ GOODNESS = Registry("goodness", Goodness, _KNOWN)
 - `log-sum`: log(1 + sum of z^2);
 - `max` and `top-20`: sum of the largest, and of the 20 largest, of the z^2;
 - `negentropy`: log N minus the entropy of the neurons' shares of the sum of z^2: high for sparse activity;
-- `spike-count`: sum of the spikes.
+- `spike-count`: sum of the spikes, whose factor is a surrogate;
+- `spikes`: number of neurons whose peak passes the spike threshold, softly, of a `width`: the same to be learned.
 """

@@ -1,6 +1,7 @@
 """Inference: the label whose presentation has the highest goodness."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from brianff.data.split import Split
 from brianff.responses import Responses
 from brianff.simulator import Simulator
 
-__all__ = ["Score", "accuracy", "label_scores", "predict", "total_goodness"]
+__all__ = ["Outcome", "Score", "accuracy", "label_scores", "outcome", "predict", "total_goodness"]
 
 
 Score = Callable[[Responses], np.ndarray]
@@ -87,11 +88,42 @@ def accuracy(
     report : callable
         Called with the number of images of each batch that is done.
     """
-    correct = 0
+    return outcome(simulator, split, layers, score, batch, report).accuracy
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What inference made of a split.
+
+    Parameters
+    ----------
+    accuracy : float
+        Share of the images whose label was inferred correctly; of labels that tie, the lowest is taken.
+    tied_share : float
+        Share of the images whose highest score belongs to several labels.
+    """
+
+    accuracy: float
+    tied_share: float
+
+
+def outcome(
+    simulator: Simulator,
+    split: Split,
+    layers: Sequence[int] | None = None,
+    score: Score = total_goodness,
+    batch: int = 100,
+    report: Callable[[int], None] = lambda images: None,
+) -> Outcome:
+    """Return accuracy and ties on a split, both nan if it is empty; see `accuracy`."""
+    correct = tied = 0
     with simulator.evaluation():
         for start in range(0, len(split), batch):
             rows = slice(start, start + batch)
             labels = split.labels[rows]
-            correct += int((predict(simulator, split.intensities(rows), layers, score) == labels).sum())
+            (scores,) = label_scores(simulator, split.intensities(rows), layers, [score])
+            correct += int((np.argmax(scores, axis=1) == labels).sum())
+            tied += int(((scores == scores.max(axis=1, keepdims=True)).sum(axis=1) > 1).sum())
             report(len(labels))
-    return correct / len(split) if len(split) else float("nan")
+    images = len(split) or float("nan")
+    return Outcome(correct / images, tied / images)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,8 @@ from brianff.protocols.configuration import Protocol
 from brianff.protocols.contrast import Contrast
 from brianff.protocols.eligibility import InsidePresentations
 from brianff.protocols.frozen import KEPT_SPIKES, FrozenLayers
-from brianff.protocols.inference import Score, accuracy
+from brianff.protocols.goodness import GOODNESS
+from brianff.protocols.inference import Outcome, Score, outcome, total_goodness
 from brianff.protocols.needs import needs_of_frozen_layers, needs_of_learning_inside
 from brianff.protocols.plasticity import rule_change
 from brianff.protocols.samplers import Shown
@@ -170,8 +172,20 @@ class Trainer(Described):
     @property
     def score(self) -> Score:
         """What inference compares between labels."""
-        modulator = self.modulator
-        return modulator.score if self.protocol.evaluation.decision == "log-odds" else modulator.probability
+        known = {"log-odds": self.modulator.score, "probability": self.modulator.probability, "spikes": total_goodness}
+        return known[self.protocol.evaluation.decision]
+
+    @property
+    def decision(self) -> str:
+        """What decides between labels, in short: "spikes" or "voltage"; trained readouts take what they are given."""
+        counted = self.protocol.learning.goodness.counts_spikes
+        return "spikes" if counted or self.protocol.evaluation.decision == "spikes" else "voltage"
+
+    @cached_property
+    def deciding(self) -> Simulator:
+        """What inference presents to: the simulator, or, where spikes decide, the same network counting them."""
+        spikes = self.protocol.evaluation.decision == "spikes"
+        return self.simulator.measuring(GOODNESS["spike-count"]) if spikes else self.simulator
 
     @property
     def finished(self) -> bool:
@@ -236,8 +250,17 @@ class Trainer(Described):
         layers: Sequence[int] | None = None,
     ) -> float:
         """Return the accuracy on a split, by some `layers` or those of the protocol; nothing but counters changes."""
+        return self.infer(split, report, layers).accuracy
+
+    def infer(
+        self,
+        split: Split,
+        report: Callable[[int], None] = lambda images: None,
+        layers: Sequence[int] | None = None,
+    ) -> Outcome:
+        """Return accuracy and share of ties on a split; see `evaluate`."""
         evaluation = self.protocol.evaluation
-        return accuracy(self.simulator, split, layers or evaluation.layers, self.score, evaluation.batch, report)
+        return outcome(self.deciding, split, layers or evaluation.layers, self.score, evaluation.batch, report)
 
     def training_part(self, images: int) -> Split:
         """Return what the accuracy on the first so many training images is measured on."""
@@ -288,8 +311,7 @@ class Trainer(Described):
             quantity, split = "training_accuracy", self.training_part(self.protocol.evaluation.epoch_images)
         wanted = self.protocol.evaluation.layers
         trained = [layer for layer in range(self.layer + 1) if wanted is None or layer in wanted]
-        batch = self.protocol.evaluation.batch
-        return quantity, accuracy(self.simulator, split, trained or [self.layer], self.score, batch)
+        return quantity, self.evaluate(split, layers=trained or [self.layer])
 
     def _start_layer(self, layer: int) -> None:
         self.layer, self.epoch, self._stopped = layer, 0, False

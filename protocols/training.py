@@ -13,6 +13,7 @@ import numpy as np
 from brianff.data.split import Split
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.progress import Progress
+from brianff.protocols.activity import layer_activity
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.digital_support import digital_support
 from brianff.protocols.readout import GoodnessReadout, readout_accuracies
@@ -178,6 +179,9 @@ def _run(trainer: Trainer, run: RunDirectory | None, progress: bool, seconds: di
         **accuracies,
         "neurons": [layer.neurons for layer in protocol.network.layers],
         "devices": [layer.device.name if layer.device else "none" for layer in protocol.network.layers],
+        "classes": protocol.network.classes,
+        "decision": trainer.decision,
+        "layers": layer_activity(trainer),
         "epochs": protocol.learning.epochs,
         "presentations": trainer.simulator.presentations,
         "neuron_steps": trainer.simulator.neuron_steps,
@@ -204,7 +208,9 @@ def _accuracies(trainer: Trainer, parts: dict[str, Split], report: Callable[[int
     """
     if trainer.protocol.readout is not GoodnessReadout:
         return readout_accuracies(trainer, report)
-    accuracies: dict[str, Any] = {name: trainer.evaluate(split, report) for name, split in parts.items()}
+    outcomes = {name: trainer.infer(split, report) for name, split in parts.items()}
+    accuracies: dict[str, Any] = {name: outcome.accuracy for name, outcome in outcomes.items()}
+    accuracies["tied_share"] = outcomes[_held_out_name(trainer)].tied_share
     layers = range(len(trainer.simulator.layers))
     if len(layers) > 1:
         alone = [trainer.evaluate(trainer.held_out, layers=[layer]) for layer in layers]

@@ -104,9 +104,12 @@ def _resume(path: Path, data_dir: Path | None, imports: list[str] | None) -> Non
 
 def _finish(run: RunDirectory, trainer: Trainer, summary: dict[str, Any]) -> None:
     from brianff.analysis.report import write_figures
+    from brianff.protocols.activity import activity_rows, complaints
 
     write_figures(trainer, run.path)
-    print_table([*results(summary), ("run directory", str(run.path))])
+    print_table([*results(summary), *activity_rows(summary), ("run directory", str(run.path))])
+    for complaint in complaints(summary):
+        typer.echo(f"brianff: {complaint}", err=True)
 
 
 @contextmanager

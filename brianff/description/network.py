@@ -22,6 +22,7 @@ from brianff.equations.synapse import ALPHA
 __all__ = ["LabelCode", "Layer", "Network"]
 
 Positive = Annotated[float, Field(gt=0)]
+Course = Literal["moving", "frozen", "undriven"]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -84,6 +85,11 @@ class Layer(Description):
     device : Device, DevicePreset, str or None
         What the synapses are made of: each weight is the difference of two such devices, weight_bound at their full
         range. None: ideal weights, plain numbers without devices.
+    memristors : {"moving", "frozen", "undriven"} or dict of str to these
+        What the memristors of the neurons do, or each by the name of its state, {"x2": "frozen"}. `frozen`: they stay
+        in the steady state of the undriven neuron; `undriven`: they follow the course that they take without input.
+    start : {"preset", "steady"}
+        Where a presentation starts: at the neuron model's initial values, or in its steady state without input.
     membrane : {"reset", "carried"}
         Whether a presentation starts from the initial membrane voltage or from that at the end of the one before it.
     winners : int or None
@@ -102,6 +108,8 @@ class Layer(Description):
     initial_weight_deviation: Positive = 0.02
     weight_bound: Positive | None = None
     device: Annotated[Device | None, BeforeValidator(_device)] = None
+    memristors: Course | dict[str, Course] = "moving"
+    start: Literal["preset", "steady"] = "preset"
     membrane: Literal["reset", "carried"] = "reset"
     winners: int | None = Field(default=None, ge=1)
 
@@ -109,6 +117,23 @@ class Layer(Description):
     def _few_winners(self) -> Self:
         if self.winners is not None and self.winners > self.neurons:
             raise ValueError(f"winners is {self.winners}; there are only {self.neurons} neurons")
+        return self
+
+    @property
+    def courses(self) -> dict[str, str]:
+        """What each memristor of a neuron does: the name of its state to the course."""
+        known, given = self.neuron.memristors, self.memristors
+        return dict.fromkeys(known, given) if isinstance(given, str) else dict.fromkeys(known, "moving") | given
+
+    @model_validator(mode="after")
+    def _known_memristors(self) -> Self:
+        known, courses = self.neuron.memristors, self.courses
+        if not known and self.memristors != "moving":
+            raise ValueError(f"memristors: the model of neuron {self.neuron.name!r} declares none; use 'moving'")
+        if unknown := courses.keys() - set(known):
+            raise ValueError(f"memristors: no state {', '.join(sorted(unknown))}; known: {', '.join(known)}")
+        if "undriven" in courses.values() and len(set(courses.values())) > 1:
+            raise ValueError("memristors: either all of a neuron's memristors are 'undriven', or none")
         return self
 
     @model_validator(mode="after")

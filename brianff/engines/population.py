@@ -20,15 +20,17 @@ from brian2.utils.stringtools import get_identifiers
 from scipy.linalg import toeplitz
 
 from brianff.description import Layer, Network
+from brianff.engines.steady_state import steady_state
 from brianff.equations import NeuronModel, SynapseModel
 from brianff.equations.composition import compose, reserved_names, state_variables
 from brianff.equations.functions import FUNCTIONS, LARGEST_EXPONENT_IN_SINGLE_PRECISION
+from brianff.equations.memristor_course import with_courses
 from brianff.equations.neuron import one_line
-from brianff.equations.semi_implicit import METHODS, unsolvable
+from brianff.equations.semi_implicit import METHODS, WithUpdate, unsolvable
 from brianff.equations.synapse import WINNING_VOLTAGE
-from brianff.equations.tangent import event_names, with_credit, with_events
+from brianff.equations.tangent import update_with_events, with_credit, with_events
 from brianff.errors import ConfigurationError, DataError, NumericalError
-from brianff.goodness import Goodness
+from brianff.goodness import COUNT, CROSSINGS, Goodness
 from brianff.inputs import PulseInput, SpikeInput, checked_units
 from brianff.random import RandomStreams
 
@@ -50,6 +52,9 @@ PRECISIONS: dict[str, type[np.floating]] = {"double": np.float64, "single": np.f
 SPIKE_BYTES = 8 + 4 + 1
 """Time of the last spike, place in the list of spikes, refractoriness."""
 
+
+ONLY_PLASTICITY = ("sensitivity", "peak_sensitivity", "postsynaptic")
+"""Variables that act back on nothing else."""
 
 LONG_AGO = -1e4
 """Time (s) of the last spike of a neuron that has not spiked yet."""
@@ -79,8 +84,8 @@ class LayerResult:
         """Return goodness terms and postsynaptic factor: what was integrated, or the counts of the spikes."""
         if not goodness.counts_spikes:
             return self.goodness_terms, self.postsynaptic
-        counts = np.asarray(self.raster).sum(axis=0).astype(float)
-        return counts, counts
+        seen = self.goodness_terms if self.raster is None else self.raster.sum(axis=0).astype(float)
+        return seen, seen
 
 
 @dataclass(frozen=True)
@@ -179,11 +184,23 @@ class Population:
             return f"neuron {name!r} does not work in Brian2: {one_line(error)}"
         return ""
 
-    @property
+    @cached_property
     def neuron(self) -> NeuronModel:
-        """The neuron model."""
+        """The neuron model, its memristors and its start as the layer has them."""
         assert isinstance(self.layer.neuron, NeuronModel)
-        return self.layer.neuron
+        if not self._steady_states:
+            moved = "undriven" in self.layer.courses.values()
+            return with_courses(self.layer.neuron, self.layer.courses) if moved else self.layer.neuron
+        return with_courses(self.layer.neuron, self.layer.courses, self.layer.start == "steady")
+
+    @cached_property
+    def _steady_states(self) -> dict[str, np.ndarray]:
+        """Steady states as parameters, in SI units; none if no variable starts from its own."""
+        layer = self.layer
+        if layer.start == "preset" and "frozen" not in layer.courses.values():
+            return {}
+        states = steady_state(layer.neuron, self._own_parameters, self._own_spread, float(self.network.time_step))
+        return {f"steady_{name}": value for name, value in states.items()}
 
     @property
     def dtype(self) -> type[np.floating]:
@@ -202,25 +219,35 @@ class Population:
         return "unit_current" in get_identifiers(self.neuron.equations) and not self.synapse.immediate
 
     @cached_property
+    def _own_parameters(self) -> dict:
+        return self.layer.neuron.namespace(self.layer.preset, **self.layer.parameters)
+
+    @cached_property
     def parameters(self) -> dict:
-        """Parameters of the neuron: the preset with the layer's own values."""
-        return self.neuron.namespace(self.layer.preset, **self.layer.parameters)
+        """Parameters of the neuron: the preset with the layer's own values, and steady states."""
+        units = {f"steady_{name}": equation.unit for name, equation in self.layer.neuron.variables.items()}
+        steady = {name: float(np.mean(value)) * units[name] for name, value in self._steady_states.items()}
+        return self._own_parameters | steady
 
     @cached_property
     def spread(self) -> dict[str, np.ndarray]:
         """Parameters that differ from neuron to neuron: name to the values (SI units) of all neurons."""
+        return self._own_spread | (self._steady_states if self._own_spread else {})
+
+    @cached_property
+    def _own_spread(self) -> dict[str, np.ndarray]:
         generator = RandomStreams(self.seed)[f"neurons {self.number}"]
         values = {}
         for name, relative in sorted(self.layer.neuron_spread.items()):
             width = np.sqrt(np.log1p(relative**2))
             factor = np.exp(width * generator.standard_normal(self.layer.neurons) - width**2 / 2)
-            values[name] = float(self.parameters[name]) * factor
+            values[name] = float(self._own_parameters[name]) * factor
         return values
 
     @cached_property
     def namespace(self) -> dict:
         """Everything that the equations name, for one presentation of the network's encoding."""
-        own = {name: value for name, value in self.parameters.items() if name not in self.layer.neuron_spread}
+        own = {name: value for name, value in self.parameters.items() if name not in self.spread}
         return own | self._constants
 
     @property
@@ -247,7 +274,8 @@ class Population:
 
     @property
     def _gated(self) -> bool:
-        return self.credit == "within-event" and self.events > 1
+        """Whether the neurons are told in which event's window a step lies, the time until the next one."""
+        return self.events > 1 and (self.credit == "within-event" or self.goodness.readout == "peak")
 
     def equations(self, current: str, time_course: str, goodness_only: bool = False, events: int = 1) -> Equations:
         """Return the equations of the neurons under the equations of a synaptic current and of its time course.
@@ -257,21 +285,23 @@ class Population:
         """
         if self._gated and events > 1:
             time_course += "\n" + time_course.replace("time_course", "window")
-        measurement = self.goodness.equations + (self.neuron.energy if self.energy else "")
+        measurement = (CROSSINGS if self.counts_crossings else self.goodness.equations) + (
+            self.neuron.energy if self.energy else ""
+        )
         equations = compose(self.neuron, current, measurement, time_course)
         if goodness_only:
-            kept = [equation for name, equation in equations.items() if name not in ("sensitivity", "postsynaptic")]
+            kept = [equation for name, equation in equations.items() if name not in ONLY_PLASTICITY]
             equations = Equations(kept)
         elif self.credit != "held":
-            equations = self._with_credit(equations)
+            equations = self._with_credit(equations, self._gated and self.credit == "within-event")
         equations = with_events(equations, events)
         equations += "\n".join(f"{name} : {self._unit(name)!r} (constant)" for name in self.spread)
         equations += "\n".join(f"{name} : {self._unit(name)!r} (shared, constant)" for name in self._shared)
         return equations if self.layer.winners is None else equations + WINNING_VOLTAGE
 
-    def _with_credit(self, equations: Equations) -> Equations:
+    def _with_credit(self, equations: Equations, gated: bool) -> Equations:
         try:
-            return with_credit(equations)
+            return with_credit(equations, gated)
         except ValueError as error:
             raise ConfigurationError(f"credit {self.credit!r} of neuron {self.neuron.name!r}: {error}") from None
 
@@ -325,7 +355,7 @@ class Population:
         group = brian2.NeuronGroup(
             size,
             equations,
-            method=METHODS[self.network.method],
+            method=self._method(equations),
             method_options=self.method_options(equations),
             namespace={name: value for name, value in self.namespace.items() if name not in self._shared},
             dtype=self.dtype,
@@ -339,6 +369,15 @@ class Population:
         for parameter in self._shared:
             setattr(group, parameter, self.parameters[parameter])
         return group
+
+    def _method(self, equations: Equations) -> StateUpdateMethod:
+        """Return the integration method, followed by the goodness's own update of those variables that there are."""
+        count = COUNT.format(threshold=self.neuron.threshold)
+        update = count if self.counts_crossings else self.goodness.update
+        update = update_with_events(update, self.events if "window_1" in equations else 1).strip()
+        kept = "\n".join(line for line in update.splitlines() if line.partition(" = ")[0] in equations)
+        method = METHODS[self.network.method]
+        return WithUpdate(method, kept) if kept else method
 
     def start(self, variable: str) -> float | np.ndarray:
         """Return a state variable (SI units) at the start of a presentation, of each neuron where they differ."""
@@ -354,6 +393,12 @@ class Population:
         if self.layer.winners is None:
             return self.neuron.threshold
         return f"({self.neuron.threshold}) and v >= winning_voltage"
+
+    @property
+    def counts_crossings(self) -> bool:
+        """Whether the goodness counts spikes that are upward crossings and nothing else: they need no raster."""
+        seen = self.layer.winners is None and not self.synapse.immediate
+        return self.goodness.counts_spikes and seen and not any(self.neuron.needs_at_spikes.values())
 
     @property
     def carries(self) -> bool:

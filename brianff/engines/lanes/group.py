@@ -13,8 +13,8 @@ from scipy.sparse import csr_matrix
 
 from brianff.acceleration.compiler import generating
 from brianff.acceleration.prepared_network import PreparedNetwork
+from brianff.engines.expressions import evaluator
 from brianff.engines.lanes.drive import Drive
-from brianff.engines.lanes.expressions import evaluator
 from brianff.engines.lanes.fused import FUSED, FusedPresentations, fused_code
 from brianff.engines.population import LONG_AGO, Population, mean_of_one
 from brianff.equations.composition import state_variables

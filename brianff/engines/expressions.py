@@ -8,13 +8,13 @@ import numpy as np
 from brian2 import Equations
 from brian2.utils.stringtools import get_identifiers
 
+from brianff import expressions
 from brianff.equations.functions import FUNCTIONS
 
 __all__ = ["evaluator"]
 
 _FUNCTIONS = {
-    "clip": np.clip,
-    "exp": np.exp,
+    **expressions.FUNCTIONS,
     "int": np.asarray,
     "inf": np.inf,
     **{name: function.pyfunc for name, function in FUNCTIONS.items()},

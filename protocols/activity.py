@@ -1,0 +1,105 @@
+"""What the neurons of a trained network do: how many spike, switch their memristors, or are silent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brianff.engines.lanes.engine import LanesEngine
+
+if TYPE_CHECKING:
+    from brianff.protocols.trainer import Trainer
+
+__all__ = ["SWITCHED", "activity_rows", "complaints", "layer_activity"]
+
+SWITCHED = 0.1
+"""State of the first memristor beyond which it counts as switched: a tenth of its switches are on."""
+
+
+def layer_activity(trainer: Trainer, images: int = 200) -> list[dict[str, Any]]:
+    """Return what the neurons of each layer do when held-out images are shown with their true labels.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    images : int
+        At most so many of the first held-out images.
+
+    Returns
+    -------
+    list of dict
+        For each layer `spiking_share`, `switched_share` and `hyperpolarised_share`: the share of neuron presentations
+        with a spike, with the first memristor beyond `SWITCHED` at some step (None: there is none), and with a voltage
+        below 0; `spikes_per_presentation` of the whole layer; `silent_share` and `always_spiking_share`: the share of
+        neurons that spike in no, and in every presentation.
+    """
+    simulator, split = trainer.simulator, trainer.held_out.first(images)
+    network, count = simulator.network, len(split)
+    # As a recording does it, so that both are compiled once: training should not pay for it.
+    engine = LanesEngine(
+        network, simulator.goodness, lanes=max(count, 1), seed=simulator.streams.seed, precision=simulator.precision
+    )
+    lowest = [np.zeros((count, layer.neurons)) for layer in network.layers]
+    switched = [np.zeros((count, layer.neurons)) for layer in network.layers]
+
+    def observe(number, presentations, step, read):
+        np.minimum(lowest[number][presentations], read("v"), out=lowest[number][presentations])
+        if memristors := network.layers[number].neuron.memristors:
+            state = switched[number][presentations]
+            np.maximum(state, read(memristors[0]), out=state)
+
+    with simulator.evaluation():
+        labels = split.labels if trainer.protocol.network.label.strength else np.zeros(count, dtype=int)
+        inputs, weights = simulator.inputs(split.intensities(slice(None)), labels), simulator.read_weights()
+        membranes = [layer.carried(count) for layer in simulator.layers]
+        results = engine.present(inputs, weights, spikes=True, observe=observe, membranes=membranes)
+    layers = []
+    for layer, result, low, state in zip(network.layers, results, lowest, switched, strict=True):
+        spikes = np.asarray(result.raster).sum(axis=0)
+        figures = {
+            "spiking_share": (spikes > 0).mean(),
+            "switched_share": (state > SWITCHED).mean() if layer.neuron.memristors else None,
+            "hyperpolarised_share": (low < 0).mean(),
+            "silent_share": (spikes == 0).all(axis=0).mean(),
+            "always_spiking_share": (spikes > 0).all(axis=0).mean(),
+            "spikes_per_presentation": spikes.sum(axis=1).mean(),
+        }
+        layers.append({name: value if value is None else float(value) for name, value in figures.items()})
+    return layers
+
+
+def activity_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what decides and what the neurons of each layer do, as rows of a table; none for runs of version 0.1."""
+    if "layers" not in summary:
+        return []
+    tied = f", {summary['tied_share']:.1%} of the images tied" if "tied_share" in summary else ""
+    layers = [(f"layer {number}", _line(layer)) for number, layer in enumerate(summary["layers"])]
+    return [("decided by", f"{summary['decision']}{tied}"), *layers]
+
+
+def _line(layer: dict[str, Any]) -> str:
+    parts = [
+        f"{layer['spikes_per_presentation']:.3g} spikes per presentation",
+        f"spiking {layer['spiking_share']:.1%}",
+        f"hyperpolarised {layer['hyperpolarised_share']:.1%}",
+        f"silent neurons {layer['silent_share']:.1%}",
+    ]
+    if layer["switched_share"] is not None:
+        parts.insert(2, f"memristors switched {layer['switched_share']:.1%}")
+    return ", ".join(parts)
+
+
+def complaints(summary: dict[str, Any]) -> list[str]:
+    """Return what is wrong with a trained network, in words: layers that are dead, and that it learned nothing.
+
+    A layer is dead if no neuron ever spikes, though its spikes decide or drive a layer above.
+    """
+    layers, found = summary.get("layers", []), []
+    needed = range(len(layers) if summary.get("decision") == "spikes" else len(layers) - 1)
+    dead = [number for number in needed if layers[number]["silent_share"] == 1]
+    found += [f"layer {number} is dead, no neuron spikes: give it a larger current_scale" for number in dead]
+    accuracy, classes = summary.get("train_accuracy"), summary.get("classes")
+    if accuracy is not None and classes and accuracy < 1.5 / classes:
+        found.append(f"the network learned nothing: training accuracy {accuracy:.1%} of {classes} classes")
+    return found

@@ -1,0 +1,95 @@
+"""Decisions by spikes, their ties, and what a summary tells of the neurons' activity."""
+
+import numpy as np
+import pytest
+
+from brianff import Network
+from brianff.protocols import Trainer, load_protocol
+from brianff.protocols.activity import activity_rows, complaints, layer_activity
+
+SETTINGS = [
+    "data.training_images=60",
+    "data.validation_images=300",
+    "network.layers.0.neurons=30",
+    "learning.epochs=1",
+    "network.layers.0.preset=switching",
+    "network.layers.0.initial_weight_deviation=0.3",
+    "learning.goodness=spikes",
+    "evaluation.decision=spikes",
+    "engine.workers=1",
+]
+
+
+@pytest.fixture
+def trainer(numpy_target):
+    return Trainer(load_protocol("msnn-digits", SETTINGS))
+
+
+def test_spikes_decide_and_ties_go_to_the_lowest_label(trainer):
+    part = trainer.held_out.first(40)
+    counts = np.zeros((40, 10))
+    for label in range(10):
+        shown = np.full(40, label)
+        counts[:, label] = trainer.simulator.present(part.intensities(slice(None)), shown, spikes=True).raster.sum(
+            (0, 2)
+        )
+    found = trainer.infer(part)
+    assert found.accuracy == np.mean(counts.argmax(axis=1) == part.labels)
+    tied = (counts == counts.max(axis=1, keepdims=True)).sum(axis=1) > 1
+    assert found.tied_share == tied.mean()
+    assert 0 < found.tied_share < 1
+    assert trainer.decision == "spikes"
+
+
+def test_the_voltage_decides_where_it_is_asked_to(numpy_target):
+    trainer = Trainer(load_protocol("msnn-digits", [*SETTINGS[:-2], "evaluation.decision=log-odds"]))
+    assert trainer.decision == "voltage"
+    assert trainer.deciding is trainer.simulator
+
+
+def test_a_summary_counts_what_neurons_do(trainer):
+    summary = trainer.fit(progress=False)
+    (layer,) = summary["layers"]
+    part = trainer.held_out.first(200)
+    recording = trainer.simulator.record(part.intensities(slice(None)), part.labels, list(range(30)))
+    fired = np.zeros((200, 30))
+    np.add.at(fired, (recording.spikes["presentation"], recording.spikes["neuron"]), 1)
+    assert layer["spiking_share"] == (fired > 0).mean() > 0
+    assert layer["silent_share"] == (fired.sum(axis=0) == 0).mean()
+    assert layer["always_spiking_share"] == (fired > 0).all(axis=0).mean()
+    assert layer["spikes_per_presentation"] == fired.sum() / 200
+    assert layer["switched_share"] == (recording.traces["x1"].max(axis=1) > 0.1).mean()
+    assert layer["hyperpolarised_share"] == (recording.traces["v"].min(axis=1) < 0).mean() > 0
+    assert summary["decision"] == "spikes"
+    assert 0 <= summary["tied_share"] <= 1
+    (_, decided), (name, line) = activity_rows(summary)
+    assert decided.startswith("spikes, ")
+    assert name == "layer 0"
+    assert f"spiking {layer['spiking_share']:.1%}" in line
+
+
+def test_measuring_activity_leaves_no_trace(trainer):
+    before = trainer.state()[1]
+    layer_activity(trainer)
+    assert trainer.state()[1] == before
+
+
+def test_a_layer_that_never_spikes_is_dead_if_its_spikes_matter(numpy_target):
+    silent = Trainer(load_protocol("msnn-digits", [*SETTINGS, "network.layers.0.current_scale=1 nA"]))
+    layers = layer_activity(silent)
+    assert layers[0]["silent_share"] == 1
+    (complaint,) = complaints({"layers": layers, "decision": "spikes"})
+    assert complaint.startswith("layer 0 is dead")
+    assert complaints({"layers": layers, "decision": "voltage"}) == []
+    assert len(complaints({"layers": layers * 2, "decision": "voltage"})) == 1
+    assert "learned nothing" in complaints({"train_accuracy": 0.11, "classes": 10})[0]
+    assert complaints({"train_accuracy": 0.11}) == activity_rows({}) == []
+
+
+def test_neurons_without_memristors_switch_none(numpy_target):
+    protocol = load_protocol("msnn-digits", SETTINGS[:4])
+    layer = protocol.network.layers[0].replace(neuron="lif", current_scale="4 nA", synapse_time_constant="4 ms")
+    network = Network(**{**dict(protocol.network), "layers": (layer,), "time_step": "1 ms"})
+    (found,) = layer_activity(Trainer(protocol.replace(network=network)))
+    assert found["switched_share"] is None
+    assert "switched" not in activity_rows({"layers": [found], "decision": "voltage"})[1][1]

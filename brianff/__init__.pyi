@@ -9,6 +9,7 @@ from .data import Split as Split
 from .data import load_dataset as load_dataset
 from .description import Device as Device
 from .description import EventEncoding as EventEncoding
+from .description import FrameEncoding as FrameEncoding
 from .description import InputEncoding as InputEncoding
 from .description import LabelCode as LabelCode
 from .description import LatencyEncoding as LatencyEncoding

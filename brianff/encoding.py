@@ -120,8 +120,9 @@ def checked_images(network: Network, images: Any) -> Any:
     encoding, events = network.encoding, isinstance(images, SpikeTrains)
     remedy = "use split.intensities(rows), or divide by the value of white, such as 255"
     shape = images.shape if isinstance(images, np.ndarray | SpikeTrains) else np.shape(np.asarray(images, dtype=object))
-    if len(shape) != 2 or shape[1] != network.pixels:
-        raise DataError(f"images have the shape {shape}; the network needs (images, {network.pixels})")
+    width = network.pixels * encoding.frames
+    if len(shape) != 2 or shape[1] != width:
+        raise DataError(f"images have the shape {shape}; the network needs (images, {width})")
     if events and not isinstance(encoding, EventEncoding):
         raise DataError(f"images are spike trains: use encoding = EventEncoding(steps={images.steps}), kind 'events'")
     if events:

@@ -14,6 +14,7 @@ from brianff.errors import DataError
 
 __all__ = [
     "Events",
+    "FrameInput",
     "Input",
     "Momentary",
     "PulseInput",
@@ -111,17 +112,22 @@ class PulseInput(Input):
         return product(self.image_part, weights, self.threads), self.codes[:, units] @ weights[units]
 
     @property
+    def event_steps(self) -> tuple[tuple[int, ...], ...]:
+        """Steps of the pulses of each event."""
+        return (self.pulse_steps,)
+
+    @property
     def label_units(self) -> np.ndarray:
         """Units that take part in the code of any label."""
         return np.flatnonzero(self.codes.any(axis=0))
 
     @property
     def amplitudes(self) -> np.ndarray:
-        """Pulse amplitudes, shape (presentations, inputs)."""
+        """Pulse amplitudes, shape (presentations, inputs), or (presentations, frames, inputs)."""
         return self.image_part[self.image] + self.codes[self.label]
 
     def presynaptic(self, pulse_response: np.ndarray) -> np.ndarray:
-        """Return the presynaptic factor (presentations, inputs): the amplitudes, without time course."""
+        """Return the presynaptic factor: the amplitudes, without time course."""
         return self.amplitudes
 
     def events(self) -> Events:
@@ -129,6 +135,43 @@ class PulseInput(Input):
         events = np.zeros((self.steps, len(self), self.codes.shape[1]))
         events[list(self.pulse_steps)] = self.amplitudes
         return events
+
+
+@dataclass(frozen=True)
+class FrameInput(PulseInput):
+    """Images shown one after the other, each as one pulse of every unit: image part + code of the label.
+
+    Parameters
+    ----------
+    image_part : ndarray, shape (images, inputs)
+    codes : ndarray, shape (classes or more, inputs)
+        A row of zeros stands for no label.
+    image, label : ndarray of int, shape (presentations, frames)
+        Which image and which label each frame of a presentation shows.
+    steps : int
+    pulse_steps : tuple of int
+        Steps at which the frames come.
+    threads : int
+        Threads for matrix products.
+    """
+
+    @property
+    def event_steps(self) -> tuple[tuple[int, ...], ...]:
+        """Steps of the pulses of each event."""
+        return tuple((step,) for step in self.pulse_steps)
+
+    @property
+    def frames(self) -> list[PulseInput]:
+        """Each frame as an input of its own; they share the images."""
+        fixed = self.image_part, self.codes
+        return [
+            PulseInput(*fixed, self.image[:, number], self.label[:, number], self.steps, pulses, self.threads)
+            for number, pulses in enumerate(self.event_steps)
+        ]
+
+    def events(self) -> Events:
+        """Return the same input as events."""
+        return sum(frame.events() for frame in self.frames)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -294,7 +337,9 @@ def checked_units(inputs: PulseInput | SpikeInput) -> int:
     if isinstance(inputs, PulseInput):
         shapes = [array.shape for array in (inputs.image_part, inputs.codes, inputs.image, inputs.label)]
         numbers = [("images", inputs.image, shapes[0][0]), ("labels", inputs.label, shapes[1][0])]
+        frames = (len(inputs.pulse_steps),) if isinstance(inputs, FrameInput) else ()
         fits, units = shapes[0][1:] == shapes[1][1:] and shapes[2] == shapes[3], shapes[1][-1]
+        fits = fits and shapes[2][1:] == frames
     else:
         shapes = [inputs.matrix.shape if isinstance(inputs, SparseSpikes) else inputs.raster.shape]
         units = shapes[0][-1]

@@ -28,9 +28,9 @@ class Responses(Described):
         What the layer received.
     goodness_terms : ndarray, shape (presentations, neurons)
         Goodness of each neuron, averaged over the presentation.
-    postsynaptic : ndarray, shape (presentations, neurons)
-        Derivative of the goodness terms with respect to the neuron's drive; (presentations, 0) where only goodness
-        was measured.
+    postsynaptic : ndarray, shape (presentations, neurons), or (events, presentations, neurons)
+        Derivative of the goodness terms with respect to the neuron's drive, or to that of each of several events; no
+        neurons where only goodness was measured.
     measure : Goodness
     pulse_response : ndarray, shape (steps,)
         Current of a unit weight after a presynaptic event at step 0.
@@ -53,7 +53,7 @@ class Responses(Described):
 
     @property
     def presynaptic(self) -> np.ndarray:
-        """Presynaptic factor of each synapse's change, shape (presentations, inputs)."""
+        """Presynaptic factor of each synapse's change, (presentations, inputs) or (presentations, events, inputs)."""
         return self.inputs.presynaptic(self.pulse_response)
 
     @cached_property
@@ -84,7 +84,7 @@ class Responses(Described):
             self,
             inputs=self.inputs.select(presentations),
             goodness_terms=self.goodness_terms[presentations],
-            postsynaptic=self.postsynaptic[presentations],
+            postsynaptic=self.postsynaptic[..., presentations, :],
             raster=None if self.raster is None else self.raster[:, presentations],
             goodness_below=None if self.goodness_below is None else self.goodness_below[presentations],
         )

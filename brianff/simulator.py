@@ -14,13 +14,14 @@ import numpy as np
 from brianff.acceleration.memory import DEFAULT_MEMORY, peak_memory
 from brianff.crossbar.crossbar import Crossbar, make_crossbar
 from brianff.describing import Described, layer_table
-from brianff.description import EventEncoding, Network, PulseEncoding
+from brianff.description import EventEncoding, FrameEncoding, Network, PulseEncoding
 from brianff.encoding import checked_images, code_matrix, encode_spikes, image_part, label_and_events
 from brianff.engines import ENGINES, LanesEngine
 from brianff.engines.population import PRECISIONS, LayerResult, whole_number
+from brianff.equations.tangent import CREDITS
 from brianff.errors import ConfigurationError, DataError
 from brianff.goodness import Goodness
-from brianff.inputs import Input, PulseInput, SparseSpikes, SpikeAverages, SpikeInput
+from brianff.inputs import FrameInput, Input, PulseInput, SparseSpikes, SpikeAverages, SpikeInput
 from brianff.random import RandomStreams
 from brianff.responses import Recording, Responses
 
@@ -78,6 +79,8 @@ class Simulator(Described):
         Threads or processes among which the lanes engine shares the work. Results do not depend on it.
     precision : {"double", "single"}
         Precision of the lanes engine's neurons, and of the matrix products beside it. Single is about twice as fast.
+    credit : {"held", "within-event", "memory"}
+        How much of what an input event does its postsynaptic factor holds; see `brianff.equations.tangent`.
 
     Raises
     ------
@@ -117,7 +120,10 @@ class Simulator(Described):
         memory: int = DEFAULT_MEMORY,
         workers: int = 1,
         precision: str = "double",
+        credit: str = "held",
     ):
+        if credit not in CREDITS:
+            raise ConfigurationError(f"no credit {credit!r}; known: {', '.join(CREDITS)}")
         if engine not in ENGINES:
             raise ConfigurationError(f"no engine {engine!r}; known: {', '.join(ENGINES)}")
         if precision not in PRECISIONS:
@@ -141,7 +147,7 @@ class Simulator(Described):
         if engine == "lanes":
             options = {"lanes": lanes, "memory": memory, "workers": workers, "precision": precision}
         self.workers = workers if engine == "lanes" else 1
-        self._make_engine = partial(ENGINES[engine], network, seed=seed, **options)
+        self._make_engine = partial(ENGINES[engine], network, seed=seed, credit=credit, **options)
         self._engine = self._make_engine(goodness=self.goodness)
         self._evaluation_generator: np.random.Generator | None = None
         self.presentations = 0
@@ -184,6 +190,7 @@ class Simulator(Described):
         ----------
         images : ndarray of float, shape (images, pixels), or SpikeTrains
             Intensities in [0, 1]; spike trains to a network with an `EventEncoding`.
+            Of several frames: (images, frames x pixels), those of a presentation side by side.
         labels : ndarray of int, shape (images,) or (images, labels per image)
             Label shown with each image. With several labels per image the presentations are ordered image by image.
         layer : int
@@ -386,6 +393,8 @@ class Simulator(Described):
         image = np.repeat(np.arange(len(images)), labels.size // max(len(images), 1))
         if isinstance(encoding, EventEncoding):
             return label_and_events(self.network, images, image, self.codes[labels.ravel()] > 0, self.workers)
+        if isinstance(encoding, FrameEncoding):
+            return self._frame_input(images, image, labels.ravel(), encoding)
         part = image_part(self.network, images)
         if isinstance(encoding, PulseEncoding):
             part, codes = (array.astype(self.dtype, copy=False) for array in (part, self.codes))
@@ -393,6 +402,24 @@ class Simulator(Described):
         intensities = part[image] + self.codes[labels.ravel()]
         generator = self._evaluation_generator or self.streams["encoding"]
         return encode_spikes(encoding, intensities, generator, self.workers)
+
+    def _frame_input(
+        self, images: np.ndarray, presentation: np.ndarray, label: np.ndarray, encoding: FrameEncoding
+    ) -> FrameInput:
+        """Return frames as an input; an image that is shown several times is kept once."""
+        frames = images.reshape(-1, self.network.pixels)
+        numbers: dict[bytes, int] = {}
+        image = np.array([numbers.setdefault(frame.tobytes(), len(numbers)) for frame in frames], dtype=int)
+        _, first = np.unique(image, return_index=True)
+        part = image_part(self.network, frames[first])
+        image = image.reshape(-1, encoding.frames)
+        shown: np.ndarray = np.asarray(frames.any(axis=1)).reshape(image.shape)
+        if encoding.labels == "first":
+            shown[:, 1:] = False
+        no_label = np.zeros((1, self.network.inputs))
+        part, codes = (array.astype(self.dtype, copy=False) for array in (part, np.vstack([self.codes, no_label])))
+        label = np.where(shown[presentation], label[:, np.newaxis], len(self.codes))
+        return FrameInput(part, codes, image[presentation], label, encoding.steps, encoding.onset_steps, self.workers)
 
     def _checked(self, images: Any, labels: np.ndarray) -> tuple[Any, np.ndarray]:
         images, labels = checked_images(self.network, images), np.asarray(labels)

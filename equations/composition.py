@@ -1,5 +1,7 @@
 """Putting a neuron, its synaptic current and the measurement of its goodness together into one set of equations."""
 
+import re
+
 from brian2 import Equations
 from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER
 
@@ -35,12 +37,12 @@ def reserved_names(neuron: NeuronModel, synapse: SynapseModel, measurement: str)
 
 def state_variables(equations: Equations) -> tuple[str, ...]:
     """Return the names of the variables that a presentation changes and the next one must find at their start."""
-    given_from_outside = ("drive", "time_course", "winning_voltage")
+    given_from_outside = ("drive", "time_course", "window", "winning_voltage")
     return tuple(
         name
         for name, equation in equations.items()
         if equation.type in (DIFFERENTIAL_EQUATION, PARAMETER)
-        and name not in given_from_outside
+        and re.sub(r"_\d+$", "", name) not in given_from_outside
         and "constant" not in equation.flags
     )
 

@@ -14,7 +14,7 @@ def shift_images(
     ----------
     images : ndarray, shape (images, pixels)
     image_shape : tuple of int
-        Rows and columns.
+        Rows and columns. Images that lie side by side are shifted each for itself.
     largest : int
         Largest shift in pixels; 0 returns the images as they are and draws nothing.
     generator : numpy.random.Generator
@@ -27,7 +27,7 @@ def shift_images(
         return images
     rows, columns = image_shape
     padded = np.pad(images.reshape(-1, rows, columns), ((0, 0), (largest, largest), (largest, largest)))
-    down, right = generator.integers(0, 2 * largest + 1, size=(2, len(images), 1, 1))
-    image = np.arange(len(images))[:, np.newaxis, np.newaxis]
+    down, right = generator.integers(0, 2 * largest + 1, size=(2, len(padded), 1, 1))
+    image = np.arange(len(padded))[:, np.newaxis, np.newaxis]
     shifted = padded[image, down + np.arange(rows)[:, np.newaxis], right + np.arange(columns)]
     return shifted.reshape(images.shape)

@@ -14,6 +14,7 @@ from brianff.acceleration.memory import DEFAULT_KEPT_SPIKES, DEFAULT_MEMORY, par
 from brianff.data import DatasetReference
 from brianff.description import Description, Network
 from brianff.description.parts import part
+from brianff.equations.tangent import CREDITS
 from brianff.errors import ConfigurationError
 from brianff.protocols.callbacks import CALLBACKS
 from brianff.protocols.goodness import GOODNESS
@@ -24,6 +25,7 @@ from brianff.protocols.plasticity import PLASTICITY, ModulatedHebbian
 from brianff.protocols.readout import READOUTS, GoodnessReadout, linear_readout
 from brianff.protocols.samplers import SAMPLERS, BothPolarities, Sampler
 from brianff.protocols.schedules import SCHEDULES, cosine
+from brianff.protocols.tasks import TASKS, Task
 
 __all__ = ["Data", "Eligibility", "Engine", "Evaluation", "Learning", "Protocol", "load_protocol", "named_protocols"]
 
@@ -44,12 +46,22 @@ class Data(Description):
         Hold out the last so many training images; evaluation then uses these instead of the test images.
     shift : int
         Training images are shifted by up to so many pixels in each direction, anew at each presentation.
+    task : Task or str
+        What a presentation shows, and what its class is: "image"; "sequence": several images one after the other, the
+        class is that of the one `asked` for, {"name": "sequence", "asked": 0}; "interval": the same image twice, the
+        class is the interval. The latter two need network.encoding.kind = "frames".
     """
 
     dataset: DatasetReference = "digits"
     training_images: int | None = Field(default=None, ge=1)
     validation_images: int = Field(default=0, ge=0)
     shift: int = Field(default=0, ge=0)
+    task: Annotated[Any, *part(TASKS)] = Task
+
+    @property
+    def made_task(self) -> Task:
+        """The task itself."""
+        return TASKS.make(self.task)
 
 
 class Eligibility(Description):
@@ -100,6 +112,10 @@ class Learning(Description):
     plasticity : callable or str
         "modulated-hebbian", or a rule of your own: a function of the positive and the negative responses and the
         modulator that returns the wanted change of the weights.
+    credit : {"held", "within-event", "memory"}
+        How much of what an input event does its postsynaptic factor holds. "held": its own response, with the
+        memristors' conductances as they are; "within-event": also what the event does to the memristors, until the next
+        one comes; "memory": until the end, so that the effect on the responses to later events is credited.
     collaboration : float
         Weight with which the goodness of the frozen layers below is added to that of the layer that learns: with 1 it
         learns what those leave undecided, with 0 as if it were alone (layer collaboration: Lorberbom et al., AAAI
@@ -140,6 +156,7 @@ class Learning(Description):
     sharpness: Positive = 0.1
     threshold: float = 1.0
     plasticity: Annotated[Any, *part(PLASTICITY)] = ModulatedHebbian
+    credit: Literal[CREDITS] = "held"  # type: ignore[valid-type]
     collaboration: float = Field(default=0.0, ge=0)
     polarity: Annotated[Any, *part(SAMPLERS)] = BothPolarities
     clip: float | None = Field(default=None, gt=0, lt=0.5)
@@ -319,6 +336,8 @@ class Protocol(Description):
             raise ValueError(
                 "evaluation.decision is 'probability', but the pair form gives none to one presentation: use 'log-odds'"
             )
+        if self.unsupervised and self.network.encoding.frames > 1:
+            raise ValueError("hybrid negatives mix single images: give network.encoding one frame, or use wrong labels")
         for layer in self.evaluation.layers or ():
             if not 0 <= layer < len(self.network.layers):
                 raise ValueError(f"evaluation.layers names layer {layer}; there are {len(self.network.layers)}")

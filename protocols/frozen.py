@@ -26,6 +26,7 @@ def needs_of_frozen_layers(protocol: Protocol, simulator: Simulator, layer: int)
         "engine": protocol.engine.name,
         "layers below": layer,
         "distorted images": bool(protocol.data.shift),
+        "sequences": protocol.data.made_task.sequences,
         "images without labels": not protocol.learning.made_negatives.labelled,
         "drawn encoding": not network.encoding.repeatable,
         "carried membranes": simulator.carries,

@@ -66,7 +66,7 @@ class ModulatedHebbian:
                     f"{responses.goodness_terms.shape}"
                 )
             return factor
-        if responses.postsynaptic.shape != responses.goodness_terms.shape:
+        if responses.postsynaptic.shape[-2:] != responses.goodness_terms.shape:
             raise ConfigurationError("these responses hold goodness only: present without goodness_only to learn")
         return responses.postsynaptic
 
@@ -110,7 +110,7 @@ def rule_change(rule: object, contrast: Contrast, modulator: Modulator) -> np.nd
         return rule.change(contrast, modulator)
     change = own(contrast, modulator) if own else rule(contrast.positive, contrast.negative, modulator)  # type: ignore[operator]
     change, name = np.asarray(change), PLASTICITY.name_of(rule)
-    shape = contrast.positive.presynaptic.shape[1], contrast.positive.goodness_terms.shape[1]
+    shape = contrast.positive.presynaptic.shape[-1], contrast.positive.goodness_terms.shape[1]
     if change.shape != shape:
         raise ConfigurationError(
             f"plasticity {name!r} gave a change of the shape {change.shape}; the weights have {shape}"

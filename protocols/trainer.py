@@ -59,7 +59,7 @@ class Trainer(Described):
     Attributes
     ----------
     simulator : Simulator
-    modulator, negatives, sampler, rule, optimiser : object
+    task, modulator, negatives, sampler, rule, optimiser : object
         What the protocol describes, made.
     training, held_out : Split
         Images that are learned, and those that the accuracy is measured on: validation or test images.
@@ -85,11 +85,13 @@ class Trainer(Described):
             protocol = protocol.replace(callbacks=(*protocol.callbacks, *callbacks))
         if dataset is not None:  # the run's configuration names it
             protocol = protocol.replace(data=protocol.data.replace(dataset=dataset))
-        dataset = load_dataset(protocol.data.dataset, data_dir)
+        self.task = protocol.data.made_task
+        dataset = self.task.dataset(load_dataset(protocol.data.dataset, data_dir), protocol.network.encoding.frames)
         _check_fit(protocol, dataset)
         self.protocol, self.dataset = protocol, dataset
         learning = protocol.learning
-        self.training, self.held_out = _split(protocol, dataset)
+        self.training, held_out = _split(protocol, dataset)
+        self.held_out = self.task.split(held_out, protocol.network.encoding.frames)
         self.simulator = self.new_simulator()
         self.modulator, self.negatives = learning.made_modulator, learning.made_negatives
         self.sampler, self.rule = learning.made_sampler, learning.made_plasticity
@@ -114,6 +116,7 @@ class Trainer(Described):
             engine.memory,
             workers or engine.workers or processors(),
             engine.precision,
+            self.protocol.learning.credit,
         )
 
     def fit(self, directory: str | Path | RunDirectory | None = None, progress: bool = True) -> dict[str, Any]:
@@ -260,6 +263,11 @@ class Trainer(Described):
         evaluation = self.protocol.evaluation
         return outcome(self.deciding, split, layers or evaluation.layers, self.score, evaluation.batch, report)
 
+    def training_part(self, images: int) -> Split:
+        """Return what the accuracy on the first so many training images is measured on."""
+        part = self.training.first(images)
+        return self.task.split(part, self.protocol.network.encoding.frames, len(part))
+
     def schedule_factor(self, done: int) -> float:
         """Return what the schedule makes of the learning rate after so many images of the epoch."""
         learning = self.protocol.learning
@@ -269,7 +277,9 @@ class Trainer(Described):
         """Yield what the batches of an epoch show, and the spikes for a program that presents them, if any."""
         inside = self._inside
         size = self.protocol.learning.batch if inside is None else inside.drawn_together
-        batches = self.training.batches(size, self.simulator.streams["batches"])
+        streams, frames = self.simulator.streams, self.protocol.network.encoding.frames
+        drawn = self.training.batches(size, streams["batches"])
+        batches = (self.task.batch(batch, self.training, frames, streams["task"]) for batch in drawn)
         shown = (self.sampler.shown(self, batch) for batch in batches)
         return ((one, None) for one in shown) if inside is None else inside.joined(shown)
 
@@ -299,7 +309,7 @@ class Trainer(Described):
         if self.protocol.data.validation_images:
             quantity, split = "validation_accuracy", self.held_out
         else:
-            quantity, split = "training_accuracy", self.training.first(self.protocol.evaluation.epoch_images)
+            quantity, split = "training_accuracy", self.training_part(self.protocol.evaluation.epoch_images)
         wanted = self.protocol.evaluation.layers
         trained = [layer for layer in range(self.layer + 1) if wanted is None or layer in wanted]
         return quantity, self.evaluate(split, layers=trained or [self.layer])

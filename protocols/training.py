@@ -146,7 +146,7 @@ def _save(trainer: Trainer, run: RunDirectory, seconds: dict[str, float]) -> Non
 
 def _run(trainer: Trainer, run: RunDirectory | None, progress: bool, seconds: dict[str, float]) -> dict[str, Any]:
     protocol, log = trainer.protocol, None if run is None else run.log
-    training_part = trainer.training.first(protocol.evaluation.training_images)
+    training_part = trainer.training_part(protocol.evaluation.training_images)
     evaluated = len(trainer.held_out) + (len(training_part) if protocol.readout is GoodnessReadout else 0)
     total = trainer.images_left + evaluated
     with Progress(total, log, enabled=progress, unit="images") as bar:
@@ -217,7 +217,8 @@ def _warm_up(trainer: Trainer) -> None:
     simulator = trainer.simulator
     counters = simulator.presentations, simulator.neuron_steps
     with simulator.evaluation():
-        simulator.present(np.zeros((1, simulator.network.pixels)), np.zeros(1, dtype=int))
+        pixels = simulator.network.pixels * simulator.network.encoding.frames
+        simulator.present(np.zeros((1, pixels)), np.zeros(1, dtype=int))
     simulator.presentations, simulator.neuron_steps = counters
     trainer.build()
 

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix, issparse
 
 from brianff.acceleration.matrix_products import one_blas_thread, product
 from brianff.acceleration.threads import share
-from brianff.inputs import Input, PulseInput
+from brianff.inputs import FrameInput, Input, PulseInput
 
 __all__ = ["contract"]
 
@@ -25,7 +25,7 @@ def contract(
 ) -> np.ndarray:
     """Return the sum over several inputs of a layer of modulator x presynaptic x postsynaptic factor.
 
-    Images that inputs share are multiplied once.
+    Images that inputs share are multiplied once. Of several frames, each has a presynaptic and a postsynaptic factor.
 
     Parameters
     ----------
@@ -33,11 +33,26 @@ def contract(
         At least one.
     modulators : sequence of ndarray
         One for each input, broadcastable to the postsynaptic factor.
-    postsynaptic : sequence of ndarray, shape (presentations, neurons)
+    postsynaptic : sequence of ndarray, shape (presentations, neurons), or (events, presentations, neurons)
         One for each input.
     pulse_response : ndarray, shape (steps,)
         As in `Input.presynaptic`.
     """
+    if any(isinstance(one, FrameInput) for one in inputs):
+        factors = zip(inputs, modulators, postsynaptic, strict=True)
+        frames = [
+            (frame, modulator, of_frame)
+            for one, modulator, factor in factors
+            for frame, of_frame in zip(
+                *(
+                    (one.frames, factor.reshape(-1, *factor.shape[-2:]))
+                    if isinstance(one, FrameInput)
+                    else ([one], [factor])
+                ),
+                strict=True,
+            )
+        ]
+        inputs, modulators, postsynaptic = zip(*frames, strict=True)
     pulses = [one for one in inputs if isinstance(one, PulseInput)]
     if len(inputs) == 1 and not (pulses and len(pulses[0]) > len(pulses[0].image_part)):
         factor = postsynaptic[0]

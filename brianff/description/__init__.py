@@ -2,13 +2,21 @@
 
 from brianff.description.base import Description
 from brianff.description.device import Device
-from brianff.description.encodings import EventEncoding, InputEncoding, LatencyEncoding, PulseEncoding, RateEncoding
+from brianff.description.encodings import (
+    EventEncoding,
+    FrameEncoding,
+    InputEncoding,
+    LatencyEncoding,
+    PulseEncoding,
+    RateEncoding,
+)
 from brianff.description.network import LabelCode, Layer, Network
 
 __all__ = [
     "Description",
     "Device",
     "EventEncoding",
+    "FrameEncoding",
     "InputEncoding",
     "LabelCode",
     "LatencyEncoding",

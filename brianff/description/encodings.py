@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
@@ -15,6 +15,7 @@ __all__ = [
     "ENCODINGS",
     "Encoding",
     "EventEncoding",
+    "FrameEncoding",
     "InputEncoding",
     "LatencyEncoding",
     "PulseEncoding",
@@ -39,6 +40,16 @@ class InputEncoding(Description):
     repeatable: ClassVar[bool] = True
     """Whether the same intensities give the same spikes each time."""
     steps: int = Field(default=20, ge=1)
+
+    @property
+    def event_steps(self) -> tuple[tuple[int, ...], ...]:
+        """Steps of the pulses of each event; empty where units spike at steps of their own."""
+        return ()
+
+    @property
+    def frames(self) -> int:
+        """Images that a presentation shows, one after the other."""
+        return 1
 
     def spikes(self, intensities: np.ndarray, generator: np.random.Generator) -> np.ndarray | csr_matrix:
         """Return the spikes of the input units.
@@ -79,6 +90,59 @@ class PulseEncoding(InputEncoding):
         if list(self.pulse_steps) != sorted(set(self.pulse_steps)):
             raise ValueError("pulse_steps must be in rising order, each step once")
         return self
+
+    @property
+    def event_steps(self):
+        """One event: all pulses have the same amplitudes."""
+        return (self.pulse_steps,)
+
+
+class FrameEncoding(InputEncoding):
+    """A presentation shows several images one after the other on the same input units; each is one pulse of all units.
+
+    An image without any intensity is a pause: neither it nor a label gives a pulse.
+
+    Parameters
+    ----------
+    steps : int
+        Length of a presentation in time steps.
+    onset_steps : tuple of int
+        Steps at which the images come, in [0, steps); the last has the time until the end.
+    labels : {"each", "first"}
+        Whether the label is shown with each image, or with the first only.
+
+    Examples
+    --------
+    >>> FrameEncoding.every(40, frames=3)
+    FrameEncoding(steps=120, onset_steps=(0, 40, 80))
+    """
+
+    name: ClassVar[str] = "frames"
+    steps: int = Field(default=80, ge=1)
+    onset_steps: tuple[int, ...] = (0, 40)
+    labels: Literal["each", "first"] = "each"
+
+    @model_validator(mode="after")
+    def _onsets_inside(self) -> Self:
+        onsets = self.onset_steps
+        if not onsets or list(onsets) != sorted(set(onsets)) or onsets[0] < 0 or onsets[-1] >= self.steps:
+            raise ValueError(f"onset_steps must be steps from 0 to {self.steps - 1} in rising order, each once")
+        return self
+
+    @classmethod
+    def every(cls, gap_steps: int, frames: int = 2, **values: Any) -> Self:
+        """Return frames that come every so many steps, each with a window of this length."""
+        return cls(steps=frames * gap_steps, onset_steps=tuple(range(0, frames * gap_steps, gap_steps)), **values)
+
+    @property
+    def event_steps(self):
+        """One event for each image."""
+        return tuple((step,) for step in self.onset_steps)
+
+    @property
+    def frames(self):
+        """Images that a presentation shows, one after the other."""
+        return len(self.onset_steps)
 
 
 class RateEncoding(InputEncoding):
@@ -149,7 +213,9 @@ class EventEncoding(InputEncoding):
 
 
 ENCODINGS = Registry(
-    "encoding", InputEncoding, {one.name: one for one in (PulseEncoding, RateEncoding, LatencyEncoding, EventEncoding)}
+    "encoding",
+    InputEncoding,
+    {one.name: one for one in (PulseEncoding, FrameEncoding, RateEncoding, LatencyEncoding, EventEncoding)},
 )
 
 

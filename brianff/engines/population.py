@@ -19,7 +19,7 @@ from brian2.utils.logger import catch_logs
 from brian2.utils.stringtools import get_identifiers
 from scipy.linalg import toeplitz
 
-from brianff.description import Layer, Network, PulseEncoding
+from brianff.description import Layer, Network
 from brianff.engines.steady_state import steady_state
 from brianff.equations import NeuronModel, SynapseModel
 from brianff.equations.composition import compose, reserved_names, state_variables
@@ -28,6 +28,7 @@ from brianff.equations.memristor_course import with_courses
 from brianff.equations.neuron import one_line
 from brianff.equations.semi_implicit import METHODS, WithUpdate, unsolvable
 from brianff.equations.synapse import WINNING_VOLTAGE
+from brianff.equations.tangent import update_with_events, with_credit, with_events
 from brianff.errors import ConfigurationError, DataError, NumericalError
 from brianff.goodness import COUNT, CROSSINGS, Goodness
 from brianff.inputs import PulseInput, SpikeInput, checked_units
@@ -67,7 +68,7 @@ class LayerResult:
     ----------
     goodness_terms : ndarray, shape (presentations, neurons)
     postsynaptic : ndarray, shape (presentations, neurons)
-        Or (presentations, 0), where it was not measured.
+        Of several events: (events, presentations, neurons). No neurons where it was not measured.
     raster : ndarray of bool, shape (steps, presentations, neurons), or None
         Spikes, where they were asked for.
     averages : ndarray, shape (presentations, neurons), or None
@@ -104,6 +105,8 @@ class Population:
         Integrate the neurons' energies too.
     precision : {"double", "single"}
         Of the state variables and of the arithmetic.
+    credit : {"held", "within-event", "memory"}
+        How much of what an input event does its postsynaptic factor holds; see `brianff.equations.tangent`.
     """
 
     network: Network
@@ -113,6 +116,7 @@ class Population:
     seed: int = 0
     energy: bool = False
     precision: str = "double"
+    credit: str = "held"
 
     def __post_init__(self):
         # Wrong names and values are reported before anything is compiled.
@@ -137,12 +141,17 @@ class Population:
         own = {*neuron.variables.names, *self.parameters}
         reserved = reserved_names(neuron, self.synapse, self.goodness.equations) | set(self._constants)
         reserved |= {*brian2.DEFAULT_CONSTANTS, *DEFAULT_FUNCTIONS, "t", "dt", "i", "N", "t_in_timesteps"}
+        if self.credit != "held" and (neuron.acts_at_spikes or self.synapse.immediate):
+            raise ConfigurationError(
+                f"credit {self.credit!r} follows smooth equations, and the spikes of a {neuron.name!r} neuron, or its "
+                "inputs, make it jump: use learning.credit = 'held'"
+            )
         if taken := own & reserved:
             raise ConfigurationError(
                 f"neuron {neuron.name!r} has names that are brianff's own, {', '.join(sorted(taken))}: rename them; "
                 f"reserved are {', '.join(sorted(reserved))}"
             )
-        equations = self.equations(self.synapse.equations, "time_course = 1 : 1")
+        equations = self.equations(self.synapse.equations, "time_course = 1 : 1", events=self.events)
         events = f"{neuron.threshold}\n{neuron.reset}\n{neuron.refractory}\n{self.synapse.update}"
         if (equations.identifiers | get_identifiers(events)) & {"t", "t_in_timesteps"}:
             raise ConfigurationError(
@@ -250,11 +259,32 @@ class Population:
             "duration": self.network.encoding.steps * self.network.time_step,
         }
 
-    def equations(self, current: str, time_course: str, goodness_only: bool = False) -> Equations:
+    @property
+    def events(self) -> int:
+        """Number of input events in a presentation of which each has a time course and a factor of its own."""
+        return max(len(self.network.encoding.event_steps), 1) if self.number == 0 else 1
+
+    @property
+    def event_courses(self) -> dict[str, np.ndarray]:
+        """What the events give to the neurons at each step, by name; arrays (events, steps)."""
+        onsets = [steps[0] for steps in self.network.encoding.event_steps]
+        step, ends = np.arange(self.network.encoding.steps), [*onsets[1:], self.network.encoding.steps]
+        windows = [(step >= onset) & (step < end) for onset, end in zip(onsets, ends, strict=True)]
+        return {"time_course": self.event_responses} | ({"window": np.array(windows, float)} if self._gated else {})
+
+    @property
+    def _gated(self) -> bool:
+        """Whether the neurons are told in which event's window a step lies, the time until the next one."""
+        return self.events > 1 and (self.credit == "within-event" or self.goodness.readout == "peak")
+
+    def equations(self, current: str, time_course: str, goodness_only: bool = False, events: int = 1) -> Equations:
         """Return the equations of the neurons under the equations of a synaptic current and of its time course.
 
-        With `goodness_only` they leave out what only plasticity needs; it acts back on nothing else.
+        With `goodness_only` they leave out what only plasticity needs; it acts back on nothing else. With several
+        `events`, the equation of the time course is that of each of them.
         """
+        if self._gated and events > 1:
+            time_course += "\n" + time_course.replace("time_course", "window")
         measurement = (CROSSINGS if self.counts_crossings else self.goodness.equations) + (
             self.neuron.energy if self.energy else ""
         )
@@ -262,9 +292,18 @@ class Population:
         if goodness_only:
             kept = [equation for name, equation in equations.items() if name not in ONLY_PLASTICITY]
             equations = Equations(kept)
+        elif self.credit != "held":
+            equations = self._with_credit(equations, self._gated and self.credit == "within-event")
+        equations = with_events(equations, events)
         equations += "\n".join(f"{name} : {self._unit(name)!r} (constant)" for name in self.spread)
         equations += "\n".join(f"{name} : {self._unit(name)!r} (shared, constant)" for name in self._shared)
         return equations if self.layer.winners is None else equations + WINNING_VOLTAGE
+
+    def _with_credit(self, equations: Equations, gated: bool) -> Equations:
+        try:
+            return with_credit(equations, gated)
+        except ValueError as error:
+            raise ConfigurationError(f"credit {self.credit!r} of neuron {self.neuron.name!r}: {error}") from None
 
     def needs(self, equations: Equations, spiking: bool) -> dict[str, Any]:
         """Return what the integration of equations needs, for a `matching.FastPath`."""
@@ -292,7 +331,7 @@ class Population:
     @cached_property
     def lane_bytes(self) -> int:
         """Memory that the state of the neurons takes for each presentation that runs beside others."""
-        equations = self.equations(self.synapse.equations, "time_course = 1 : 1")
+        equations = self.equations(self.synapse.equations, "time_course = 1 : 1", events=self.events)
         return self.layer.neurons * (np.dtype(self.dtype).itemsize * len(state_variables(equations)) + SPIKE_BYTES)
 
     def group(
@@ -334,7 +373,8 @@ class Population:
     def _method(self, equations: Equations) -> StateUpdateMethod:
         """Return the integration method, followed by the goodness's own update of those variables that there are."""
         count = COUNT.format(threshold=self.neuron.threshold)
-        update = (count if self.counts_crossings else self.goodness.update).strip()
+        update = count if self.counts_crossings else self.goodness.update
+        update = update_with_events(update, self.events if "window_1" in equations else 1).strip()
         kept = "\n".join(line for line in update.splitlines() if line.partition(" = ")[0] in equations)
         method = METHODS[self.network.method]
         return WithUpdate(method, kept) if kept else method
@@ -399,12 +439,17 @@ class Population:
         return self._measure_current((0,))
 
     @cached_property
+    def event_responses(self) -> np.ndarray:
+        """Current of a unit drive, per `current_scale`, with the pulses of each event; shape (events, steps)."""
+        encoding = self.network.encoding
+        if not encoding.event_steps:
+            raise TypeError(f"{encoding.name!r} encoding has no common pulse train")
+        return np.array([self._measure_current(steps) for steps in encoding.event_steps])
+
+    @property
     def pulse_train_response(self) -> np.ndarray:
         """Current of a unit drive, per `current_scale`, with the encoding's pulses; shape (steps,)."""
-        encoding = self.network.encoding
-        if not isinstance(encoding, PulseEncoding):
-            raise TypeError(f"{encoding.name!r} encoding has no common pulse train")
-        return self._measure_current(encoding.pulse_steps)
+        return self.event_responses.sum(axis=0)
 
     def common_time_course(self, counts: np.ndarray, inputs: int) -> np.ndarray:
         """Return the time course of the common current of so many presynaptic units, with a mean of 1.
@@ -460,12 +505,17 @@ def mean_of_one(course: np.ndarray) -> np.ndarray:
 
 
 def populations(
-    network: Network, goodness: Goodness, seed: int, energy: bool = False, precision: str = "double"
+    network: Network,
+    goodness: Goodness,
+    seed: int,
+    energy: bool = False,
+    precision: str = "double",
+    credit: str = "held",
 ) -> list[Population]:
     """Return the populations of a network's layers; see `Population`."""
     whole_number("seed", seed, 0)
     return [
-        Population(network, layer, goodness, number, seed, energy, precision)
+        Population(network, layer, goodness, number, seed, energy, precision, credit)
         for number, layer in enumerate(network.layers)
     ]
 
@@ -483,8 +533,8 @@ def check_batch(
     if populations[0].synapse.analog:
         raise DataError("the first layer to run takes the voltages of the layer below: present to that layer too")
     encoding = populations[0].network.encoding
-    pulses = getattr(encoding, "pulse_steps", None) if isinstance(inputs, PulseInput) else None
-    if inputs.steps != encoding.steps or pulses != getattr(inputs, "pulse_steps", None):
+    events = inputs.event_steps if isinstance(inputs, PulseInput) else encoding.event_steps
+    if inputs.steps != encoding.steps or events != encoding.event_steps:
         raise DataError(f"the input has {inputs.steps} steps, or pulses, other than the {encoding!r} of the network")
     for number, (population, matrix) in enumerate(zip(populations, weights, strict=False)):
         shape = rows, population.layer.neurons

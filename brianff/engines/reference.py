@@ -17,6 +17,7 @@ from brianff.description import Network
 from brianff.engines.population import LONG_AGO, LayerResult, Population, check_batch, populations
 from brianff.equations.composition import presentation_start
 from brianff.equations.synapse import COMMON_TIME_COURSE, EVENT_AMPLITUDE, WEIGHT
+from brianff.equations.tangent import event_names
 from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
@@ -62,12 +63,21 @@ class ReferenceEngine:
         must have been chosen before: ``brian2.set_device("cpp_standalone", build_on_run=False)``.
     seed : int
         Seed of what differs from neuron to neuron.
+    credit : {"held", "within-event", "memory"}
+        How much of what an input event does its postsynaptic factor holds; see `brianff.equations.tangent`.
     """
 
-    def __init__(self, network: Network, goodness: Goodness, standalone_directory: str | None = None, seed: int = 0):
+    def __init__(
+        self,
+        network: Network,
+        goodness: Goodness,
+        standalone_directory: str | None = None,
+        seed: int = 0,
+        credit: str = "held",
+    ):
         configure()
         self.network = network
-        self.populations = populations(network, goodness, seed)
+        self.populations = populations(network, goodness, seed, credit=credit)
         self._standalone_directory = standalone_directory
 
     def present(
@@ -116,24 +126,25 @@ class ReferenceEngine:
         objects = BrianObjects(brian2.Network(source, emit), source, [], [], [], [], len(inputs) * duration)
         for number, (population, matrix) in enumerate(zip(self.populations[first:], weights, strict=False), 1):
             immediate = population.synapse.immediate
-            separable = number == 1 and isinstance(inputs, PulseInput) and not immediate
+            pulses = number == 1 and isinstance(inputs, PulseInput)
+            separable, events = pulses and not immediate, population.events if pulses else 1
             common = population.follows_common_current and not separable
             current, synapse = population.synapse.equations, population.synapse
             if separable:
-                course = "time_course = pulse_train_response(t) : 1 (constant over dt)"
-                equations = population.equations(current, course)
+                course = "time_course = given_time_course(t) : 1 (constant over dt)"
+                equations = population.equations(current, course, events=events)
             elif common:
                 equations = population.equations(current + synapse.common(current), COMMON_TIME_COURSE)
             else:
-                equations = population.equations(current, "time_course = 1 : 1")
+                equations = population.equations(current, "time_course = 1 : 1", events=events)
             # Hidden layers send events of amplitude 1, as the input group sends events with amplitudes of its own.
             group = population.group(matrix.shape[1], equations + EVENT_AMPLITUDE, True, f"layer_{number}", clock)
             group.amplitude = 1
             if separable:
-                response = np.tile(population.pulse_train_response, len(inputs))  # pulses have no rest
-                group.namespace["pulse_train_response"] = brian2.TimedArray(
-                    response, dt=self.network.time_step, name="pulse_train_response"
-                )
+                for name, courses in population.event_courses.items():
+                    for given, course in zip(event_names(f"given_{name}", events), courses, strict=True):
+                        values = np.tile(course, len(inputs))  # pulses have no rest
+                        group.namespace[given] = brian2.TimedArray(values, dt=self.network.time_step, name=given)
             if synapse.update:
                 update = synapse.update + synapse.common(synapse.update) * common
                 objects.network.add(group.run_regularly(update, when="start"))
@@ -158,7 +169,8 @@ class ReferenceEngine:
             # Monitored just before the next presentation starts.
             result = brian2.StateMonitor(
                 group,
-                ["goodness", "postsynaptic", "v"] + ["common_mean"] * common,
+                ["goodness", *(name for name in equations if name.startswith("postsynaptic")), "v"]
+                + ["common_mean"] * common,
                 record=True,
                 clock=presentation_clock,
                 when="start",
@@ -230,7 +242,9 @@ class ReferenceEngine:
         step -= self.network.rest_steps
         shown = step >= 0
         raster[step[shown], presentation[shown], np.asarray(monitor.i)[shown]] = True
-        postsynaptic = _at_end(group, result, "postsynaptic")
+        events = self.populations[first + number].events if isinstance(inputs, PulseInput) and not number else 1
+        factors = [_at_end(group, result, name) for name in event_names("postsynaptic", events)]
+        postsynaptic = np.array(factors) if events > 1 else factors[0]
         if "common_mean" in group.variables:
             mean = _at_end(group, result, "common_mean")
             postsynaptic /= np.where(mean > 0, mean, 1.0)

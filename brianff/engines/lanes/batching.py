@@ -16,6 +16,7 @@ from brianff.engines.lanes.drive import Drive
 from brianff.engines.lanes.fused import FUSED
 from brianff.engines.lanes.group import LaneGroup, Spikes
 from brianff.engines.population import Population
+from brianff.equations.tangent import event_names
 from brianff.inputs import average_after
 
 __all__ = ["BlockRunner", "Observe", "Plan"]
@@ -45,6 +46,8 @@ class Plan:
         Whether to leave out what only plasticity needs.
     dtype : type
         Type of the results.
+    events : int
+        Events of the first layer of which each has a postsynaptic factor.
     """
 
     presentations: int
@@ -56,6 +59,7 @@ class Plan:
     carried: tuple[int, ...] = ()
     goodness_only: bool = False
     dtype: type[np.floating] = np.float64
+    events: int = 1
 
     @property
     def blocks(self) -> range:
@@ -81,7 +85,9 @@ class Plan:
         for layer, size in zip(self.layers, neurons, strict=True):
             shape = self.presentations, size
             arrays[f"goodness_terms {layer}"] = shape, self.dtype
-            arrays[f"postsynaptic {layer}"] = (self.presentations, 0) if self.goodness_only else shape, self.dtype
+            factor = (self.presentations, 0) if self.goodness_only else shape
+            several = self.events > 1 and layer == self.layers[0]
+            arrays[f"postsynaptic {layer}"] = (self.events, *factor) if several else factor, self.dtype
             if layer != self.layers[-1]:
                 arrays[f"averages {layer}"] = shape, self.dtype
             if self.spikes:
@@ -118,7 +124,8 @@ class BlockRunner:
         plan : Plan
         block : int
         given : mapping of str to ndarray
-            "image drive" (images, neurons), "label drive" (classes, neurons), "image" and "label" (presentations,); or
+            "image drive" (images, neurons), "label drive" (classes, neurons), "image" and "label" (presentations,) or
+            (presentations, events); or
             "event starts" and "event units", the spikes of each presentation at each step as rows of a sparse matrix
             (steps x presentations, inputs); "weights N" (inputs, neurons) of each layer that spikes enter; "membrane N"
             (presentations, neurons) of each layer that carries them over.
@@ -136,7 +143,9 @@ class BlockRunner:
             membrane = given.get(f"membrane {layer}")
             measured = {"goodness": results[f"goodness_terms {layer}"][rows]}
             if not plan.goodness_only:
-                measured["postsynaptic"] = results[f"postsynaptic {layer}"][rows]
+                factors = results[f"postsynaptic {layer}"]
+                factors = factors.reshape(-1, *factors.shape[-2:])
+                measured |= zip(event_names("postsynaptic", len(factors)), factors[:, rows], strict=True)
             handed_on = None
             with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported by Population.check
                 if self._fused(plan, layer, observe is not None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,8 @@ class Drive:
     ----------
     of_images : ndarray, shape (images, neurons)
     of_labels : ndarray, shape (classes, neurons)
-    image, label : ndarray of int64, shape (presentations,)
-        Which rows of both add up to the drive of each presentation.
+    image, label : ndarray of int64, shape (presentations,), or (presentations, events)
+        Which rows of both add up to the drive of each presentation, or of each of its events.
     """
 
     of_images: np.ndarray
@@ -29,7 +30,9 @@ class Drive:
     def __len__(self) -> int:
         return len(self.image)
 
-    def write(self, drive: np.ndarray) -> None:
-        """Write it to an array (presentations, neurons)."""
-        np.take(self.of_images, self.image, axis=0, out=drive, mode="clip")  # other modes need a buffer
-        drive += self.of_labels[self.label]
+    def write(self, drives: Sequence[np.ndarray]) -> None:
+        """Write it to arrays (presentations, neurons), one for each event."""
+        of_events = (numbers.reshape(len(self), -1).T for numbers in (self.image, self.label))
+        for drive, image, label in zip(drives, *of_events, strict=True):
+            np.take(self.of_images, image, axis=0, out=drive, mode="clip")  # other modes need a buffer
+            drive += self.of_labels[label]

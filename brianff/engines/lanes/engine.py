@@ -13,7 +13,7 @@ from brianff.acceleration.buffers import Memory, layout_of
 from brianff.acceleration.compiler import configure
 from brianff.acceleration.memory import DEFAULT_MEMORY
 from brianff.acceleration.threads import share
-from brianff.description import Network, PulseEncoding
+from brianff.description import Network
 from brianff.engines.lanes.batching import BlockRunner, Observe, Plan
 from brianff.engines.lanes.workers import RESULTS, Workers
 from brianff.engines.population import PRECISIONS, LayerResult, check_batch, populations, whole_number
@@ -31,6 +31,7 @@ class LanesEngine:
 
     The `workers`, this process or thread included, are threads where presentations are fused, and processes where there
     is work for Python at every step. With `energy`, the neurons' energies are integrated too, for observers.
+    `credit` says how much of what an input event does its postsynaptic factor holds: see `brianff.equations.tangent`.
     """
 
     def __init__(
@@ -43,10 +44,11 @@ class LanesEngine:
         seed: int = 0,
         energy: bool = False,
         precision: str = "double",
+        credit: str = "held",
     ):
         workers, memory = whole_number("workers", workers, 1), whole_number("memory", memory, 1)
         configure()
-        self.populations = populations(network, goodness, seed, energy, precision)
+        self.populations = populations(network, goodness, seed, energy, precision, credit)
         self._dtype = PRECISIONS[precision]
         largest = max(population.lane_bytes for population in self.populations)
         self.lanes = max(1, memory // largest) if lanes is None else whole_number("lanes", lanes, 1)
@@ -99,6 +101,7 @@ class LanesEngine:
             tuple(carried),
             goodness_only,
             self._dtype,
+            self.populations[first].events if pulses else 1,
         )
         # An observer may change the weights: it must see the arrays that are used.
         typed = [matrix if observe is not None else self._typed(matrix) for matrix in weights]
@@ -141,7 +144,7 @@ class LanesEngine:
     def _runs_fused(self) -> bool:
         """Whether training needs no other processes, because all presentations of the network are fused."""
         encoding, layers = self.populations[0].network.encoding, range(len(self.populations))
-        if not isinstance(encoding, PulseEncoding):
+        if not encoding.event_steps:
             return False
         return self._runners[0].runs_fused(Plan(1, encoding.steps, 1, layers, pulses=True, spikes=False))
 

@@ -31,12 +31,16 @@ FUSED = FastPath("fused", {"code": {"cython"}, "functions": lambda used: _UNLOCK
 """Only what generated code can do without Python's lock, and without anybody who looks or acts in between."""
 
 
-def fused_code(started: Iterable[str]) -> type[CythonCodeObject]:
-    """Return a NeuronGroup's `codeobj_class`, without events; its code puts the variables `started` to their start."""
+def fused_code(started: Iterable[str], drives: Iterable[str], courses: Iterable[str]) -> type[CythonCodeObject]:
+    """Return a NeuronGroup's `codeobj_class`, without events; its code puts the variables `started` to their start.
+
+    `drives` are the variables of the drives, `courses` the shared ones that are given at each step.
+    """
+    names = {"started": tuple(started), "drives": tuple(drives), "courses": tuple(courses)}
 
     class FusedCode(CythonCodeObject):
         templater = CythonCodeObject.templater.derive(
-            "brianff.engines.lanes", env_globals={"started": tuple(started), "neurons_together": NEURONS_TOGETHER}
+            "brianff.engines.lanes", env_globals=names | {"neurons_together": NEURONS_TOGETHER}
         )
 
         def __init__(self, *arguments, **keywords):
@@ -49,30 +53,31 @@ def fused_code(started: Iterable[str]) -> type[CythonCodeObject]:
 class FusedPresentations:
     """What the code of `fused_code` does when it is called.
 
-    The `group` is lanes of so many `neurons`, with a shared variable `time_course`, given for each step, and a variable
-    `drive`. `starts` are the values that the variables which `fused_code` was given start from.
+    The `group` is lanes of so many `neurons`, with the shared variables, given for each step in `courses` (steps,
+    variables), and the variables of drives that `fused_code` was given. `starts` are the values that the variables
+    which `fused_code` was given start from.
     """
 
     def __init__(
         self,
         group: brian2.NeuronGroup,
         starts: Mapping[str, np.ndarray | float],
-        time_course: np.ndarray,
+        courses: np.ndarray,
         neurons: int,
     ):
         self._namespace = group.state_updater.codeobj.namespace
-        self._time_course = time_course
+        self._courses = courses
         self._names = {name: brian2.device.get_array_name(group.variables[name]) for name in starts}
         # What the code uses when it is called for single steps: the group's own arrays, and no drive to begin with.
         self._own = {array: self._namespace[array] for array in self._names.values() if array in self._namespace}
-        self._own |= dict.fromkeys(("_image_drives", "_label_drives"), time_course)
+        self._own |= dict.fromkeys(("_image_drives", "_label_drives"), courses)
         self._own |= dict.fromkeys(("_images", "_labels"), np.empty(0, np.int64))
         rows = [np.broadcast_to(start, neurons) for start in starts.values()]
-        self._namespace |= self._own | {"_starts": np.array(rows, time_course.dtype).reshape(-1, neurons)}
+        self._namespace |= self._own | {"_starts": np.array(rows, courses.dtype).reshape(-1, neurons)}
 
     def step(self, step: int) -> None:
         """Let the next call make one step, with the state and the drive as they are."""
-        self._namespace["_time_courses"] = self._time_course[step : step + 1]
+        self._namespace["_courses"] = self._courses[step : step + 1]
 
     def present(self, drive: Drive, results: Mapping[str, np.ndarray], call: Callable[[], None]) -> None:
         """Let `call`, which calls the code, make all steps from the start with a drive.
@@ -80,7 +85,7 @@ class FusedPresentations:
         The variables in `results` are written to the arrays (presentations, neurons) given, instead of the group's own.
         """
         self._namespace |= {"_image_drives": drive.of_images, "_label_drives": drive.of_labels}
-        self._namespace |= {"_images": drive.image, "_labels": drive.label, "_time_courses": self._time_course}
+        self._namespace |= {"_images": drive.image, "_labels": drive.label, "_courses": self._courses}
         self._namespace |= {self._names[name]: array.reshape(-1) for name, array in results.items()}
         try:
             call()

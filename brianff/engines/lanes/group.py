@@ -19,6 +19,7 @@ from brianff.engines.lanes.fused import FUSED, FusedPresentations, fused_code
 from brianff.engines.population import LONG_AGO, Population, mean_of_one
 from brianff.equations.composition import state_variables
 from brianff.equations.synapse import COMMON_TIME_COURSE, GIVEN_DRIVE, SEPARABLE
+from brianff.equations.tangent import event_names
 from brianff.matching import FastPath
 
 __all__ = ["LaneGroup", "Spikes"]
@@ -71,9 +72,18 @@ class LaneGroup:
             time_course = "time_course : 1"
         elif self._integrates_common_current:
             current, time_course = current + synapse.common(current), COMMON_TIME_COURSE
-        self._equations = population.equations(current, time_course, goodness_only)
+        self._event_count = population.events if pulses else 1
+        self._drives = event_names("drive", self._event_count)
+        self._equations = population.equations(current, time_course, goodness_only, self._event_count)
         self._crossings = spiking and not CROSSINGS.refused(neuron.needs_at_spikes | {"winners": winners})
         spiking = spiking and not self._crossings
+        # What the pulses of the events give to the neurons: shared variables, by the names that the equations have.
+        self._courses: dict[str, np.ndarray] = {}
+        if pulses:
+            for name, courses in population.event_courses.items():
+                self._courses |= zip(
+                    event_names(name, self._event_count), courses.astype(population.dtype), strict=True
+                )
         needs = population.needs(self._equations, spiking) | {"a current of its own": not self._separable}
         fused = not FUSED.refused(needs)
         self._start = {name: population.start(name) for name in state_variables(self._equations)}
@@ -84,7 +94,10 @@ class LaneGroup:
         self._crossed: np.ndarray
         self._lanes = lanes
         with generating(population.dtype):
-            size, code_class = lanes * population.layer.neurons, fused_code(self._start) if fused else None
+            size, code_class = (
+                lanes * population.layer.neurons,
+                fused_code(self._start, self._drives, self._courses) if fused else None,
+            )
             self._group = population.group(size, self._equations, spiking, "lanes", clock, code_class)
             self._network = PreparedNetwork(self._group)
             if not self._separable and synapse.update:
@@ -98,8 +111,8 @@ class LaneGroup:
         gc.freeze()  # Brian2's many objects would slow every later garbage collection
         self._fused: FusedPresentations | None = None
         if fused:
-            pulses_course = population.pulse_train_response.astype(population.dtype)
-            self._fused = FusedPresentations(self._group, self._start, pulses_course, population.layer.neurons)
+            courses = np.stack(list(self._courses.values()), axis=1)
+            self._fused = FusedPresentations(self._group, self._start, courses, population.layer.neurons)
         if "not_refractory" in self._group.variables:
             self._start |= {"not_refractory": True, "lastspike": LONG_AGO}
         self._evaluators: dict[str, Callable] = {}
@@ -114,7 +127,9 @@ class LaneGroup:
     def read(self, name: str) -> np.ndarray:
         """Return a variable of the lanes in use, shape (lanes, neurons); no copy of state variables."""
         if name == "I" and self._separable:
-            return float(self.population.layer.current_scale) * self._variable("time_course")[0] * self.read("drive")
+            courses = zip(event_names("time_course", self._event_count), self._drives, strict=True)
+            current = sum(self._variable(course)[0] * self.read(drive) for course, drive in courses)
+            return float(self.population.layer.current_scale) * current
         if name == "postsynaptic" and self._integrates_common_current:
             mean = self._state("common_mean")
             return self._state(name) / np.where(mean > 0, mean, 1.0)
@@ -184,25 +199,28 @@ class LaneGroup:
 
     def present_drive(self, drive: Drive, after_step: AfterStep) -> None:
         """Present a drive with the time course of the pulses, step by step."""
+        kicks: np.ndarray | None = None
         if self._separable:
-            drive.write(self.read("drive"))
+            drive.write([self.read(name) for name in self._drives])
         else:
-            kick: np.ndarray = np.empty((self._lanes, self.population.layer.neurons), self.population.dtype)
-            drive.write(kick)
-            kick *= self._gain
-        pulse_steps = getattr(self.population.network.encoding, "pulse_steps", ())
-        for step, value in enumerate(self.population.pulse_train_response):
+            kicks = np.empty((self._event_count, self._lanes, self.population.layer.neurons), self.population.dtype)
+            drive.write(list(kicks))
+            kicks *= self._gain
+        event_steps = self.population.network.encoding.event_steps
+        for step in range(self.population.network.encoding.steps):
+            arriving = [] if kicks is None else [kicks[k] for k, steps in enumerate(event_steps) if step in steps]
             if self._immediate:
-                self._kick = value * kick if value else None
+                self._kick = sum(arriving) if arriving else None
             elif self._fused is not None:
                 self._fused.step(step)
             else:
-                self._variable("time_course")[0] = value
+                for name, course in self._courses.items():
+                    self._variable(name)[0] = course[step]
             self._step()
             after_step(step)
-            if not (self._separable or self._immediate) and step in pulse_steps:
+            if arriving and not self._immediate:
                 target = self.read(self.population.synapse.target)
-                target += kick
+                target += sum(arriving)
         self.population.check(self.read("v"))
 
     def present_spikes(self, steps: Iterable[Spikes], weights: np.ndarray, after_step: AfterStep) -> None:

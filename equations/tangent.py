@@ -1,8 +1,8 @@
 """Several input events in one presentation: the postsynaptic factor of each, and the sensitivities that give it.
 
 Event k is a pulse of all input units at its own time; with d_k the weighted sum of its amplitudes, the current is the
-sum of d_k x unit_current_k. The postsynaptic factor of event k is the derivative of the goodness with respect to d_k. How
-much of it a neuron knows is its `credit`:
+sum of d_k x unit_current_k. The postsynaptic factor of event k is the derivative of the goodness with respect to d_k.
+How much of it a neuron knows is its `credit`:
 
 held
     The sensitivity of the neuron model itself, driven by the unit current of event k alone. MIF holds its conductances.

@@ -76,8 +76,8 @@ class Sequence(Task):
     def dataset(self, dataset, frames):
         if not (frames > 1 and 0 <= self.asked < frames):
             raise ConfigurationError(
-                f"data.task asks for frame {self.asked}, counted from 0; network.encoding shows {frames}, at least 2 are "
-                "needed: give it kind = 'frames'"
+                f"data.task asks for frame {self.asked}, counted from 0; network.encoding shows {frames}; at least 2 "
+                "are needed: give it kind = 'frames'"
             )
         return dataset
 

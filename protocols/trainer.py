@@ -396,7 +396,8 @@ def _check_fit(protocol: Protocol, dataset: Dataset) -> None:
     if isinstance(dataset.train.images, SpikeTrains) and (protocol.data.shift or not negatives.labelled):
         raise ConfigurationError("spike trains are not shifted or mixed: use data.shift = 0 and negatives with labels")
     for split in (dataset.train, dataset.test):
-        checked_images(network, split.intensities(slice(1)))
+        first = split.intensities(slice(1))
+        checked_images(network, first if network.encoding.frames == 1 else np.tile(first, network.encoding.frames))
     negatives.check(dataset)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brianff import LabelCode, LatencyEncoding, Network, RateEncoding
+from brianff import LabelCode, LatencyEncoding, Layer, Network, RateEncoding
 from brianff.encoding import code_matrix, encode_spikes, image_part
 from brianff.errors import ConfigurationError
 from brianff.inputs import SparseSpikes
@@ -25,6 +25,28 @@ def test_label_in_the_first_pixels():
     np.testing.assert_array_equal(codes, np.hstack([np.eye(3), np.zeros((3, 3))]))
     part = image_part(network(placement="pixels"), np.full((1, 6), 0.5))
     np.testing.assert_array_equal(part, [[0, 0, 0, 0.5, 0.5, 0.5]])
+
+
+def test_a_label_of_several_rows_is_repeated():
+    appended = network(rows=3)
+    assert appended.inputs == 6 + 9
+    np.testing.assert_array_equal(code_matrix(appended, np.random.default_rng(1))[:, 6:], np.hstack([np.eye(3)] * 3))
+    coded = network(placement="code", bits=5, rows=2)
+    codes = code_matrix(coded, np.random.default_rng(1))
+    assert codes.shape == (3, 16)
+    np.testing.assert_array_equal(codes[:, 6:11], codes[:, 11:])
+    pixels = Network(pixels=9, classes=3, label=LabelCode(placement="pixels", rows=2))
+    assert pixels.inputs == 9
+    assert code_matrix(pixels, np.random.default_rng(1)).sum() == 6
+    np.testing.assert_array_equal(image_part(pixels, np.ones((1, 9))), [[0] * 6 + [1] * 3])
+    with pytest.raises(ConfigurationError, match="more than 9 pixels"):
+        Network(pixels=9, classes=3, label=LabelCode(placement="pixels", rows=3))
+
+
+def test_no_label_is_above_the_read_voltage_of_devices():
+    with pytest.raises(ConfigurationError, match=r"strength = 1 and label\.rows = 3"):
+        Network(label=LabelCode(strength=2.5), layers=(Layer(device="ecram"),))
+    assert Network(label=LabelCode(rows=3), layers=(Layer(device="ecram"),))
 
 
 def test_random_code_is_drawn_from_its_generator_and_differs_between_classes():

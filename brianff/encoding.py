@@ -36,11 +36,11 @@ def code_matrix(network: Network, generator: np.random.Generator) -> np.ndarray:
     """
     label, classes = network.label, network.classes
     codes = np.zeros((classes, network.inputs))
+    code = np.eye(classes)
     if label.placement == "code":
-        codes[:, network.pixels :] = _random_code(classes, label.bits, label.density, generator)
-    else:
-        first = network.pixels if label.placement == "append" else 0
-        codes[:, first : first + classes] = np.eye(classes)
+        code = _random_code(classes, label.bits, label.density, generator)
+    first = 0 if label.placement == "pixels" else network.pixels
+    codes[:, first : first + code.shape[1] * label.rows] = np.tile(code, label.rows)
     return codes * label.strength
 
 
@@ -70,7 +70,7 @@ def image_part(network: Network, images: np.ndarray) -> np.ndarray:
     part = np.zeros((len(images), network.inputs))
     part[:, : network.pixels] = images
     if network.label.placement == "pixels":
-        part[:, : network.classes] = 0.0
+        part[:, : network.classes * network.label.rows] = 0.0
     return part
 
 

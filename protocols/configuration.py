@@ -314,6 +314,11 @@ class Protocol(Description):
     callbacks: tuple[Annotated[Any, *part(CALLBACKS), AfterValidator(CALLBACKS.make)], ...] = ()
     imports: dict[str, str] = Field(default_factory=dict)
 
+    def without_devices(self) -> Self:
+        """Return the protocol with ideal synapses, plain numbers, in place of devices."""
+        layers = [layer.replace(device=None) for layer in self.network.layers]
+        return self.replace(network=self.network.replace(layers=layers))
+
     @property
     def unsupervised(self) -> bool:
         """Whether the network never sees a label; its accuracy is then that of a readout of its latents."""

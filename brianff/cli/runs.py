@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+Ideal = Annotated[bool, typer.Option("--ideal", help="Plain numbers for weights, in place of memristive devices.")]
+
 
 @app.command()
-def demo(out: Out = Path("runs")) -> None:
+def demo(out: Out = Path("runs"), ideal: Ideal = False) -> None:
     """Train on scikit-learn's 8x8 digits: no download."""
     from brianff.protocols.configuration import load_protocol
 
-    _train(load_protocol("msnn-digits"), out, None)
+    protocol = load_protocol("msnn-digits")
+    _train(protocol.without_devices() if ideal else protocol, out, None)
 
 
 @app.command()
@@ -45,24 +48,26 @@ def train(
     resume: Annotated[
         Path | None, typer.Option("--resume", metavar="RUN", help="Resume a run that was stopped.")
     ] = None,
+    ideal: Ideal = False,
     imports: Imports = None,
 ) -> None:
     """Train a protocol, or resume a run."""
     if (protocol is None) == (resume is None):
         raise ConfigurationError("train takes either a PROTOCOL or --resume RUN")
     if resume is not None:
-        if seed is not None or settings:
-            raise ConfigurationError("--resume takes --seed and --set from the run: leave them out")
+        if seed is not None or settings or ideal:
+            raise ConfigurationError("--resume takes --seed, --set and --ideal from the run: leave them out")
         from brianff.protocols.configuration import Protocol
 
         run = _open(resume, imports)
         _train(Protocol(**run.read_config()), out, data_dir, imports, run)
     if protocol is not None:
         seed_setting = [] if seed is None else [f"seed={seed}"]
-        _train(_protocol(protocol, [*(settings or ()), *seed_setting], imports), out, data_dir, imports)
+        wanted = described(protocol, [*(settings or ()), *seed_setting], imports)
+        _train(wanted.without_devices() if ideal else wanted, out, data_dir, imports)
 
 
-def _protocol(name: str, settings: list[str], imports: list[str] | None) -> Protocol:
+def described(name: str, settings: list[str], imports: list[str] | None) -> Protocol:
     """Return a protocol that knows the parts of the modules to import, and remembers the modules."""
     from brianff.protocols.configuration import load_protocol
 
@@ -142,8 +147,8 @@ def evaluate(
     if protocol is not None and weights is not None:
         from brianff.protocols.foreign import evaluate_weights
 
-        described = _protocol(protocol, settings or [], imports)
-        made, summary = evaluate_weights(described, weights, out, data_dir)
+        wanted = described(protocol, settings or [], imports)
+        made, summary = evaluate_weights(wanted, weights, out, data_dir)
         print_table([*results(summary), ("run directory", str(made.path))])
 
 

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brianff.cli.common import DataDirectory, Quick, Seeds, StudyOut, names, some_names, stoppable, whole_numbers
+from brianff.cli.common import (
+    DataDirectory,
+    Imports,
+    Quick,
+    Seeds,
+    StudyOut,
+    names,
+    some_names,
+    stoppable,
+    whole_numbers,
+)
+
+if TYPE_CHECKING:
+    from brianff.protocols.studies.study import Study
 
 study_app = typer.Typer(help="Run a study: many small runs, one table and one figure.", rich_markup_mode=None)
 reproduce_app = typer.Typer(help="Make the runs behind a table of results, and the table.", rich_markup_mode=None)
@@ -32,14 +45,40 @@ def stdp(quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = N
     _study("stdp", quick, data_dir, out)
 
 
-def _study(name: str, quick: bool, data_dir: Path | None, out: Path | None) -> None:
-    """Run a study of `brianff.protocols.studies`, print its short table, and draw the figures that analysis has."""
-    analysis = import_module(f"brianff.analysis.{name}")
-    from brianff.analysis.style import save_figure
+@study_app.command()
+def controls(
+    protocol: Annotated[str, typer.Argument(metavar="PROTOCOL", help="A named protocol or the path of a TOML file.")],
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds.")] = 5,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. learning.epochs=3.")
+    ] = None,
+    data_dir: DataDirectory = None,
+    out: StudyOut = None,
+    imports: Imports = None,
+) -> None:
+    """Train a protocol again without its memristors, its spikes, its devices: what is its result due to?"""
+    from brianff.cli.runs import described
+    from brianff.protocols.studies.controls import run_study
 
+    chosen = described(protocol, settings or [], imports)
+    with stoppable():
+        study = run_study(chosen, out or Path("runs", f"study-controls-{chosen.name}"), seeds, data_dir)
+    _show("controls", study)
+
+
+def _study(name: str, quick: bool, data_dir: Path | None, out: Path | None) -> None:
+    """Run a study of `brianff.protocols.studies` and show it."""
     run_study = import_module(f"brianff.protocols.studies.{name}").run_study
     with stoppable():
         study = run_study(out or Path("runs", f"study-{name}{'-quick' if quick else ''}"), quick, data_dir)
+    _show(name, study)
+
+
+def _show(name: str, study: Study) -> None:
+    """Print the short table of a study, and draw the figures that analysis has."""
+    analysis = import_module(f"brianff.analysis.{name}")
+    from brianff.analysis.style import save_figure
+
     typer.echo(analysis.summarise(study.table(name)).to_string(float_format="{:.3f}".format, na_rep="-"))
     for path in sorted(study.directory.glob("*.csv")):
         typer.echo(path)

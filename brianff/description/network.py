@@ -40,7 +40,9 @@ class LabelCode(Description):
         `append`: a one-hot code on additional input units; `pixels`: a one-hot code in place of the first pixels;
         `code`: a fixed random binary code per class on additional units.
     strength : float
-        Intensity of an active label unit; a white pixel has 1. With 0 no label is shown.
+        Intensity of an active label unit; a white pixel has 1, the read voltage of devices. With 0 no label is shown.
+    rows : int
+        Input units, rows of the crossbar, for each unit of the code: a label that is strong without a larger voltage.
     bits : int
         Units of the random code.
     density : float
@@ -49,6 +51,7 @@ class LabelCode(Description):
 
     placement: Literal["append", "pixels", "code"] = "append"
     strength: float = Field(default=1.0, ge=0)
+    rows: int = Field(default=1, ge=1)
     bits: int = Field(default=100, ge=1)
     density: Probability = 0.3
 
@@ -201,15 +204,16 @@ class Network(Described, Description):
 
     @model_validator(mode="after")
     def _label_fits(self) -> Self:
-        if self.label.placement == "pixels" and self.pixels <= self.classes:
-            raise ValueError(f"label.placement 'pixels' needs more than {self.classes} pixels, there are {self.pixels}")
+        label, taken = self.label, self.classes * self.label.rows
+        if label.placement == "pixels" and self.pixels <= taken:
+            raise ValueError(f"label.placement 'pixels' needs more than {taken} pixels, there are {self.pixels}")
         return self
 
     @property
     def inputs(self) -> int:
         """Number of input units: pixels and appended label units."""
         extra = {"append": self.classes, "pixels": 0, "code": self.label.bits}
-        return self.pixels + extra[self.label.placement]
+        return self.pixels + extra[self.label.placement] * self.label.rows
 
     @property
     def rest_steps(self) -> int:

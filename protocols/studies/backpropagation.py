@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from brianff.data.named import load_dataset
+from brianff.data.split import Dataset, Split
 from brianff.protocols.augmentation import shift_images
 from brianff.random import RandomStreams
 
-__all__ = ["backpropagated_accuracy"]
+__all__ = ["backpropagated", "backpropagated_accuracy"]
 
 
 def backpropagated_accuracy(
@@ -38,14 +39,28 @@ def backpropagated_accuracy(
     batch : int
     data_dir : Path, optional
     """
+    data = load_dataset(dataset, data_dir)
+    return backpropagated(data.train, data.test, data, hidden, seed, shift, epochs, batch)
+
+
+def backpropagated(
+    training: Split,
+    held_out: Split,
+    data: Dataset,
+    hidden: Sequence[int],
+    seed: int,
+    shift: int = 0,
+    epochs: int = 60,
+    batch: int = 128,
+) -> float:
+    """Return what `backpropagated_accuracy` does, for some training and held-out images of a data set."""
     from sklearn.neural_network import MLPClassifier
 
-    data, streams = load_dataset(dataset, data_dir), RandomStreams(seed)
-    images = data.train.intensities(slice(None)).astype(np.float32)
+    streams, images = RandomStreams(seed), training.intensities(slice(None)).astype(np.float32)
     # A generator, not a number: it goes on from epoch to epoch, so that each has an order of its own.
     order = np.random.RandomState(streams["baseline"].integers(2**32))
     network = MLPClassifier(tuple(hidden), batch_size=min(batch, len(images)), random_state=order)
     for _ in range(epochs):
         shifted = shift_images(images, data.image_shape, shift, streams["shifts"])
-        network.partial_fit(shifted, data.train.labels, classes=np.arange(data.classes))
-    return float(network.score(data.test.intensities(slice(None)).astype(np.float32), data.test.labels))
+        network.partial_fit(shifted, training.labels, classes=np.arange(data.classes))
+    return float(network.score(held_out.intensities(slice(None)).astype(np.float32), held_out.labels))

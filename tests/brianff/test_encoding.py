@@ -28,6 +28,22 @@ def test_label_in_the_first_pixels():
     np.testing.assert_array_equal(part, [[0, 0, 0, 0.5, 0.5, 0.5]])
 
 
+def test_a_label_of_several_rows_is_repeated():
+    appended = network(rows=3)
+    assert appended.inputs == 6 + 9
+    np.testing.assert_array_equal(code_matrix(appended, np.random.default_rng(1))[:, 6:], np.hstack([np.eye(3)] * 3))
+    coded = network(placement="code", bits=5, rows=2)
+    codes = code_matrix(coded, np.random.default_rng(1))
+    assert codes.shape == (3, 16)
+    np.testing.assert_array_equal(codes[:, 6:11], codes[:, 11:])
+    pixels = Network(pixels=9, classes=3, label=LabelCode(placement="pixels", rows=2))
+    assert pixels.inputs == 9
+    assert code_matrix(pixels, np.random.default_rng(1)).sum() == 6
+    np.testing.assert_array_equal(image_part(pixels, np.ones((1, 9))), [[0] * 6 + [1] * 3])
+    with pytest.raises(ConfigurationError, match="more than 9 pixels"):
+        Network(pixels=9, classes=3, label=LabelCode(placement="pixels", rows=3))
+
+
 def test_random_code_is_drawn_from_its_generator_and_differs_between_classes():
     described = network(placement="code", bits=40, density=0.3, strength=2.0)
     codes = code_matrix(described, np.random.default_rng(1))

@@ -1,0 +1,78 @@
+"""The table and the figure of the controls of a protocol: paired differences over seeds, with their intervals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brianff.analysis.style import BLUE, GREY, require
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+
+__all__ = ["FIGURES", "differences", "summarise"]
+
+_REFERENCE = "as it is"
+
+
+def summarise(table: pandas.DataFrame) -> pandas.DataFrame:
+    """Return a row for each control: its accuracy, and how it differs from the protocol as it is, seed by seed.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns control, seed, accuracy, and whatever else was measured.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index control; columns seeds, accuracy (per cent, mean), difference (points, mean of the pairs), low and high:
+        its 95 % interval by Student's t, nan for one seed.
+    """
+    import pandas
+    from scipy.stats import t
+
+    accuracy = 100 * table.pivot_table("accuracy", "seed", "control", sort=False)
+    pairs = accuracy.sub(accuracy[_REFERENCE], axis=0)
+    count = pairs.count()
+    with np.errstate(invalid="ignore"):
+        half = pairs.std() / np.sqrt(count) * t.ppf(0.975, count - 1)
+    mean = pairs.mean()
+    columns = {"seeds": count, "accuracy": accuracy.mean(), "difference": mean, "low": mean - half, "high": mean + half}
+    return pandas.DataFrame(columns)
+
+
+def differences(table: pandas.DataFrame, axes: Axes | None = None) -> Axes:
+    """Plot the difference of each control from the protocol as it is: dots are seeds, bars 95 % intervals.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `summarise` takes it.
+    axes : Axes, optional
+    """
+    missing = {"control", "seed", "accuracy"} - set(table.columns)
+    require(not missing and len(table) > 0, f"the table is empty or lacks columns: {', '.join(sorted(missing))}")
+    rows = summarise(table).drop(index=_REFERENCE)
+    if axes is None:
+        from matplotlib.figure import Figure
+
+        axes = Figure(figsize=(6.5, 0.6 + 0.32 * len(rows)), layout="constrained").subplots()
+    place = np.arange(len(rows))[::-1]
+    accuracy = 100 * table.pivot_table("accuracy", "seed", "control", sort=False)
+    for y, control in zip(place, rows.index, strict=True):
+        seeds = accuracy[control] - accuracy[_REFERENCE]
+        axes.plot(seeds, np.full(len(seeds), y), ".", color=GREY, markersize=4)
+    half = (rows["high"] - rows["difference"]).fillna(0)
+    axes.errorbar(rows["difference"], place, xerr=half, fmt="o", color=BLUE, markersize=5, capsize=3)
+    axes.axvline(0, color=GREY, linewidth=0.8)
+    axes.set_yticks(place, [f"{name} ({row.accuracy:.1f} %)" for name, row in rows.iterrows()])
+    reference = accuracy[_REFERENCE].mean()
+    axes.set_xlabel(f"accuracy, points from the protocol as it is ({reference:.1f} %)")
+    return axes
+
+
+FIGURES = {"controls": ("controls", differences)}
+"""Figures of the study: name of the file to table and function."""

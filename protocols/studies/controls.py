@@ -1,0 +1,163 @@
+"""Controls of a protocol: what of its result is due to memristors, spikes and devices, by training without them.
+
+Each control is the same protocol with one thing changed, trained and evaluated in the same way with the same seeds.
+With frozen memristors the conductances are constant, and the membrane is a linear one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from brian2 import nA
+
+from brianff.description import PulseEncoding
+from brianff.engines import LanesEngine
+from brianff.errors import ConfigurationError
+from brianff.inputs import PulseInput
+from brianff.protocols.configuration import Protocol
+from brianff.protocols.goodness import GOODNESS
+from brianff.protocols.layers import ACTIVITY
+from brianff.protocols.studies.backpropagation import backpropagated
+from brianff.protocols.studies.study import Study
+from brianff.protocols.trainer import Trainer
+
+__all__ = ["AS_IT_IS", "BACK_PROPAGATION", "controls", "run_study"]
+
+AS_IT_IS = "as it is"
+BACK_PROPAGATION = "back-propagation"
+
+
+def controls(protocol: Protocol) -> dict[str, Protocol]:
+    """Return the controls that a protocol can have, by name: the protocol itself first.
+
+    Parameters
+    ----------
+    protocol : Protocol
+    """
+    layers, found = protocol.network.layers, {AS_IT_IS: protocol}
+    if memristors := layers[0].neuron.memristors:
+        found["memristors frozen"] = _with_layers(protocol, memristors="frozen")
+        found["memristors undriven"] = _with_layers(protocol, memristors="undriven")
+        if any(layer.start == "steady" for layer in layers):
+            preset = _with_layers(protocol, memristors="undriven", start="preset")
+            found["memristors undriven, preset's start"] = preset
+        for state in memristors if len(memristors) > 1 else ():
+            found[f"{state} alone frozen"] = _with_layers(protocol, memristors={state: "frozen"})
+    if protocol.evaluation.decision == "spikes":
+        found["trained and decided by voltage"] = _by_voltage(protocol, "mean-square")
+    elif "switching" in layers[0].neuron.presets:
+        spiking = _with_layers(protocol, preset="switching")
+        learning, evaluation = (getattr(protocol, name) for name in ("learning", "evaluation"))
+        found["trained and decided by spikes"] = spiking.replace(
+            learning=learning.replace(goodness="spikes"), evaluation=evaluation.replace(decision="spikes")
+        )
+    rectified = _by_voltage(protocol, "rectified-mean-square")
+    found["rectified voltage"] = rectified
+    if memristors:
+        found["rectified voltage, memristors frozen"] = _with_layers(rectified, memristors="frozen")
+        if len(layers) == 1 and isinstance(protocol.network.encoding, PulseEncoding):
+            found["relu of the drive"] = _rectified_units(protocol)
+    if any(layer.device is not None for layer in layers):
+        found["ideal synapses"] = protocol.without_devices()
+    else:
+        label = protocol.network.label
+        rows = label.replace(rows=label.rows * int(np.ceil(label.strength)), strength=min(label.strength, 1.0))
+        found["memristive synapses"] = _with_layers(
+            protocol.replace(network=protocol.network.replace(label=rows)), device="ecram"
+        )
+    return found
+
+
+def _with_layers(protocol: Protocol, **changes: Any) -> Protocol:
+    layers = [layer.replace(**changes) for layer in protocol.network.layers]
+    return protocol.replace(network=protocol.network.replace(layers=layers))
+
+
+def _by_voltage(protocol: Protocol, goodness: Any) -> Protocol:
+    learning, evaluation = protocol.learning, protocol.evaluation
+    return protocol.replace(
+        learning=learning.replace(goodness=goodness), evaluation=evaluation.replace(decision="log-odds")
+    )
+
+
+def _rectified_units(protocol: Protocol) -> Protocol:
+    """Return the protocol with units relu(drive), as large as the mean response of the linear membrane to the drive."""
+    frozen = _with_layers(protocol, memristors="frozen", neuron_spread={}, start="steady").network
+    encoding = frozen.encoding
+    assert isinstance(encoding, PulseEncoding)
+    layer = frozen.layers[0].replace(neurons=2, winners=None, device=None, membrane="reset")
+    one, none = np.ones((1, 1)), np.zeros(1, dtype=int)
+    inputs = PulseInput(one, 0 * one, none, none, encoding.steps, encoding.pulse_steps)
+    engine = LanesEngine(frozen.replace(layers=(layer,)), ACTIVITY)
+    ((at_rest, driven),) = engine.present(inputs, [np.array([[0.0, 1.0]])])[0].goodness_terms
+    units: dict[str, Any] = {"neuron": "relu", "preset": None, "parameters": {}, "neuron_spread": {}, "start": "preset"}
+    units |= {"memristors": "moving", "synapse": "delta", "current_scale": float(driven - at_rest) * nA}
+    changed = _by_voltage(_with_layers(protocol, **units), replace(GOODNESS["mean-square"], readout="final"))
+    # A presentation is one kick, and what it leaves is the activity.
+    return changed.replace(network=changed.network.replace(encoding=encoding.replace(steps=1, pulse_steps=(0,))))
+
+
+def run_study(
+    protocol: Protocol,
+    directory: Path,
+    seeds: int = 5,
+    data_dir: Path | None = None,
+    progress: bool = True,
+) -> Study:
+    """Train what is missing and return the study, with the table "controls": a row for each control and seed.
+
+    Parameters
+    ----------
+    protocol : Protocol
+    directory : Path
+        Of the study; one that was stopped there resumes, and more seeds can be added.
+    seeds : int
+        Number of seeds: that of the protocol and those after it.
+    data_dir : Path, optional
+        Where the data set is.
+    progress : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    ConfigurationError
+        If the protocol learns without labels, or the directory holds a study of another protocol.
+    """
+    if protocol.unsupervised:
+        raise ConfigurationError(f"protocol {protocol.name!r} learns without labels: there is no decision to compare")
+    found = controls(protocol)
+    study = Study(directory, {"protocol": protocol.model_dump(mode="json")})
+
+    def measure(seed: int, control: str) -> Iterator[dict[str, Any]]:
+        trainer = Trainer(found.get(control, protocol).replace(seed=seed), data_dir=data_dir)
+        if control == BACK_PROPAGATION:
+            yield {"accuracy": _backpropagated(trainer), "decision": "readout"}
+            return
+        summary = trainer.fit(progress=False)
+        accuracy = summary.get("validation_accuracy", summary.get("test_accuracy"))
+        first = {name: summary["layers"][0][name] for name in ("spiking_share", "switched_share")}
+        yield {"accuracy": accuracy, "decision": summary["decision"], "tied_share": summary["tied_share"], **first}
+
+    numbers = range(protocol.seed, protocol.seed + seeds)
+    points = [{"seed": seed, "control": control} for seed in numbers for control in (*found, BACK_PROPAGATION)]
+    study.fill("controls", points, measure, progress)
+    return study
+
+
+def _backpropagated(trainer: Trainer) -> float:
+    """Return the accuracy of a back-propagated network of the same layers on the same images."""
+    protocol = trainer.protocol
+    return backpropagated(
+        trainer.training,
+        trainer.held_out,
+        trainer.dataset,
+        [layer.neurons for layer in protocol.network.layers],
+        protocol.seed,
+        protocol.data.shift,
+        protocol.learning.epochs,
+        protocol.learning.batch,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -38,21 +38,7 @@ def contract(
     pulse_response : ndarray, shape (steps,)
         As in `Input.presynaptic`.
     """
-    if any(isinstance(one, FrameInput) for one in inputs):
-        factors = zip(inputs, modulators, postsynaptic, strict=True)
-        frames = [
-            (frame, modulator, of_frame)
-            for one, modulator, factor in factors
-            for frame, of_frame in zip(
-                *(
-                    (one.frames, factor.reshape(-1, *factor.shape[-2:]))
-                    if isinstance(one, FrameInput)
-                    else ([one], [factor])
-                ),
-                strict=True,
-            )
-        ]
-        inputs, modulators, postsynaptic = zip(*frames, strict=True)
+    inputs, modulators, postsynaptic = zip(*_by_event(inputs, modulators, postsynaptic), strict=True)
     pulses = [one for one in inputs if isinstance(one, PulseInput)]
     if len(inputs) == 1 and not (pulses and len(pulses[0]) > len(pulses[0].image_part)):
         factor = postsynaptic[0]
@@ -62,6 +48,16 @@ def contract(
     factors = zip(inputs, modulators, postsynaptic, strict=True)
     parts: Any = (_contract_one(one, modulator * factor, pulse_response) for one, modulator, factor in factors)
     return sum(parts)
+
+
+def _by_event(inputs, modulators, postsynaptic) -> Iterator[tuple[Input, np.ndarray, np.ndarray]]:
+    """Yield inputs with modulator and postsynaptic factor, each frame as an input of its own."""
+    for one, modulator, factor in zip(inputs, modulators, postsynaptic, strict=True):
+        if isinstance(one, FrameInput):
+            factors = np.broadcast_to(factor, (len(one.pulse_steps), *factor.shape[-2:]))
+            yield from ((frame, modulator, of_frame) for frame, of_frame in zip(one.frames, factors, strict=True))
+        else:
+            yield one, modulator, factor
 
 
 def _contract_one(one: Input, factor: np.ndarray, pulse_response: np.ndarray) -> np.ndarray:

@@ -96,6 +96,8 @@ def encode_spikes(
     spikes, (presentations, inputs) = encoding.spikes(intensities, generator), intensities.shape
     sparse = isinstance(spikes, csr_matrix)
     shape = (encoding.steps * presentations, inputs) if sparse else (encoding.steps, presentations, inputs)
+    if not sparse and np.asarray(spikes).dtype != bool:
+        raise DataError(f"the spikes of {type(encoding).__name__} are {np.asarray(spikes).dtype}; they must be bool")
     if np.shape(spikes) != shape:
         raise DataError(
             f"the spikes of {type(encoding).__name__} have the shape {np.shape(spikes)}; {presentations} presentations "

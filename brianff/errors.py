@@ -7,6 +7,7 @@ __all__ = [
     "DataError",
     "MissingDependencyError",
     "NumericalError",
+    "missing",
 ]
 
 
@@ -32,3 +33,8 @@ class CheckpointError(BrianffError):
 
 class MissingDependencyError(BrianffError, ImportError):
     """An optional package is needed for what was asked; the message says how to install it."""
+
+
+def missing(part: object, method: str) -> ConfigurationError:
+    """Return the error of a part of a user's own that lacks a method of its kind."""
+    return ConfigurationError(f"{type(part).__name__} has no method {method!r}, which its kind needs")

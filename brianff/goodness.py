@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from brianff.errors import ConfigurationError
+from brianff.errors import ConfigurationError, missing
 from brianff.expressions import check, derivative, evaluate
 from brianff.registry import Registry
 
@@ -40,11 +40,11 @@ class Pooling:
 
     def total(self, terms: np.ndarray) -> np.ndarray:
         """Return the goodness (presentations,) of goodness terms (presentations, neurons)."""
-        raise NotImplementedError
+        raise missing(self, "total")
 
     def share(self, terms: np.ndarray) -> np.ndarray:
         """Return the derivative of the goodness with respect to each term, broadcastable to the terms' shape."""
-        raise NotImplementedError
+        raise missing(self, "share")
 
 
 class SumOfTerms(Pooling):

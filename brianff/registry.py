@@ -32,11 +32,14 @@ class Registry(Mapping[str, Any]):
         Class of the parts; None: whatever can be called.
     parts : mapping of str to object
         Those that are known from the start: objects, or classes that are made when they are used.
+    classes : bool
+        Whether a class may stand for a part.
     """
 
-    def __init__(self, kind: str, base: type | None, parts: Mapping[str, Any] | None = None):
-        self.kind, self.base = kind, base
+    def __init__(self, kind: str, base: type | None, parts: Mapping[str, Any] | None = None, classes: bool = True):
+        self.kind, self.base, self.classes = kind, base, classes
         self._parts = dict(parts or {})
+        self.built_in = dict(self._parts)
 
     def __getitem__(self, name: str) -> Any:
         if name in self._parts:
@@ -113,7 +116,8 @@ class Registry(Mapping[str, Any]):
     def checked(self, part: T) -> T:
         """Return a part; a ConfigurationError if it is none of this kind."""
         of_kind = part if inspect.isclass(part) else type(part)
-        if not (callable(part) if self.base is None else issubclass(of_kind, self.base)):
+        fits = callable(part) if self.base is None else issubclass(of_kind, self.base)
+        if not fits or (part is of_kind and not self.classes):
             wanted = "something that can be called" if self.base is None else f"a {self.base.__name__}"
             given = f"the class {part.__name__}" if part is of_kind else f"{reprlib.repr(part)} ({of_kind.__name__})"
             article = "an" if self.kind[0] in "aeiou" else "a"
@@ -141,4 +145,5 @@ class Registry(Mapping[str, Any]):
         if any(one is part for one in known) or type(part) not in kinds or not self._has_parameters(part):
             return self.name_of(part)
         values = {field.name: getattr(part, field.name) for field in fields(part) if field.init}
-        return {"name": self.name_of(type(part)), **values}
+        names = {name: self.name_of(value) for name, value in values.items() if callable(value)}
+        return {"name": self.name_of(type(part)), **values, **names}

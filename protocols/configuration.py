@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from brianff.acceleration.memory import DEFAULT_KEPT_SPIKES, DEFAULT_MEMORY, parse_bytes
 from brianff.data import DatasetReference
-from brianff.description import Description, Network
+from brianff.description import Description, FrameEncoding, Network, PulseEncoding
 from brianff.description.parts import part
 from brianff.equations.tangent import CREDITS
 from brianff.errors import ConfigurationError
@@ -209,7 +209,7 @@ class Learning(Description):
     @property
     def made_plasticity(self) -> Any:
         """The rule itself."""
-        return PLASTICITY.make(self.plasticity, clip=self.clip)
+        return deepcopy(PLASTICITY.make(self.plasticity, clip=self.clip))
 
     @property
     def made_optimiser(self) -> Optimiser:
@@ -347,6 +347,8 @@ class Protocol(Description):
             if not 0 <= layer < len(self.network.layers):
                 raise ValueError(f"evaluation.layers names layer {layer}; there are {len(self.network.layers)}")
         if self.learning.eligibility is not None:
+            if isinstance(self.network.encoding, PulseEncoding | FrameEncoding):
+                raise ValueError("learning.eligibility follows spikes: use network.encoding kind 'rate' or 'latency'")
             if len(self.network.layers) > 1:
                 raise ValueError("learning.eligibility is for networks of one layer")
             if self.learning.eligibility.last_step >= self.network.encoding.steps:

@@ -7,15 +7,27 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from brianff.description import EventEncoding, LatencyEncoding, PulseEncoding
 from brianff.inputs import PulseInput, SparseSpikes, SpikeInput
 from brianff.matching import FastPath
 from brianff.protocols.configuration import Protocol
+from brianff.protocols.negatives import AllCandidates, Hardest, WrongLabel
+from brianff.protocols.samplers import BothPolarities, RandomPolarity
 from brianff.responses import Responses
 from brianff.simulator import Simulator
 
 __all__ = ["KEPT_SPIKES", "FrozenLayers", "KeptSpikes", "needs_of_frozen_layers"]
 
-KEPT_SPIKES = FastPath("kept spikes", {"engine": {"lanes"}, "layers below": lambda layers: layers > 0})
+KEPT_SPIKES = FastPath(
+    "kept spikes",
+    {
+        "engine": {"lanes"},
+        "layers below": lambda layers: layers > 0,
+        "encoding": {PulseEncoding, LatencyEncoding, EventEncoding},
+        "sampler": {BothPolarities, RandomPolarity},
+        "negatives": {WrongLabel, Hardest, AllCandidates},
+    },
+)
 """The same image and label give the same spikes each time, and they are all that the layer above is given."""
 
 
@@ -29,6 +41,9 @@ def needs_of_frozen_layers(protocol: Protocol, simulator: Simulator, layer: int)
         "sequences": protocol.data.made_task.sequences,
         "images without labels": not protocol.learning.made_negatives.labelled,
         "drawn encoding": not network.encoding.repeatable,
+        "encoding": type(network.encoding),
+        "sampler": type(protocol.learning.made_sampler),
+        "negatives": type(protocol.learning.made_negatives),
         "carried membranes": simulator.carries,
         "counted spikes": simulator.goodness.counts_spikes,
         "voltages handed on": any(above.synapse.analog for above in network.layers[1 : layer + 1]),

@@ -62,7 +62,7 @@ _KNOWN = {
         SoftSpikes(),
     )
 }
-GOODNESS = Registry("goodness", Goodness, _KNOWN)
+GOODNESS = Registry("goodness", Goodness, _KNOWN, classes=False)
 """Known goodness functions of a layer's activity z, averaged over the presentation:
 
 - `squared-norm`: sum of z^2; `mean-square`: the same divided by the number of neurons;

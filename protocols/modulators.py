@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import expit, logit
 
-from brianff.errors import ConfigurationError
+from brianff.errors import ConfigurationError, missing
 from brianff.registry import Registry
 from brianff.responses import Responses
 
@@ -54,15 +54,27 @@ class Modulator:
 
     def __call__(self, positive: Responses, negative: Responses) -> tuple[np.ndarray, np.ndarray]:
         """Return -dL/dg of each goodness term for both passes, broadcastable to (presentations, neurons)."""
-        broadcast = self.broadcast(positive, negative)
-        return broadcast[0] * self.share(positive), broadcast[1] * self.share(negative)
+        up, down = self._broadcast(positive, negative)
+        return up * self.share(positive), down * self.share(negative)
+
+    def _broadcast(self, *both: Responses) -> tuple[np.ndarray, np.ndarray]:
+        """Return what is broadcast, after a look at its shapes: others would spread over the neurons unseen."""
+        given = self.broadcast(*both)
+        shapes = [np.shape(one) for one in given]
+        fitting = [(len(one), 1) for one in both], [one.goodness_terms.shape for one in both]
+        if len(shapes) != 2 or any(shape not in fits for shape, *fits in zip(shapes, *fitting, strict=True)):
+            raise ConfigurationError(
+                f"the broadcast of {type(self).__name__} has the shapes {shapes}; both need (presentations, 1) or "
+                f"(presentations, neurons), such as {fitting[0]}"
+            )
+        return given
 
     def broadcast(self, positive: Responses, negative: Responses) -> tuple[np.ndarray, np.ndarray]:
         """Return -dL/dG for both passes: what is broadcast to all synapses, whatever the neurons' shares of G.
 
         The shape is (presentations, 1), or (presentations, neurons) where halves of the layer receive different ones.
         """
-        raise NotImplementedError
+        raise missing(self, "broadcast")
 
     def groups(self, neurons: int) -> np.ndarray:
         """Return which group each neuron of a layer belongs to, ints from 0 of shape (neurons,).
@@ -76,7 +88,7 @@ class Modulator:
 
         With `clip`, presentations whose probability is outside [clip, 1 - clip] have a modulator of zero.
         """
-        up, down = self.broadcast(responses, responses)
+        up, down = self._broadcast(responses, responses)
         modulator = np.where(positive[:, np.newaxis], up, down) * self.share(responses)
         if clip is not None:
             modulator = modulator * (np.abs(self.log_odds(responses)) < -logit(clip))[:, np.newaxis]
@@ -88,11 +100,11 @@ class Modulator:
 
     def loss(self, positive: Responses, negative: Responses) -> np.ndarray:
         """Return the loss of each pair of presentations, shape (presentations,)."""
-        raise NotImplementedError
+        raise missing(self, "loss")
 
     def log_odds(self, responses: Responses) -> np.ndarray:
         """Return log P / (1 - P), shape (presentations,)."""
-        raise NotImplementedError
+        raise missing(self, "log_odds")
 
     def probability(self, responses: Responses) -> np.ndarray:
         """Return P in single precision, shape (presentations,): it saturates at 0 and 1."""

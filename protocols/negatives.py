@@ -9,7 +9,7 @@ import numpy as np
 
 from brianff.data.spikes import whole_numbers
 from brianff.data.split import Dataset
-from brianff.errors import ConfigurationError
+from brianff.errors import ConfigurationError, missing
 from brianff.registry import Registry
 
 __all__ = [
@@ -62,7 +62,7 @@ class Negatives:
         ndarray of int, shape (images, count)
             Labels shown with them.
         """
-        raise NotImplementedError
+        raise missing(self, "draw")
 
     def check(self, dataset: Dataset) -> None:
         """Raise a ConfigurationError if there are no such negatives of a data set's images."""

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 
 from brianff.acceleration.elementwise import Statements
+from brianff.errors import missing
 from brianff.protocols.schedules import cosine
 from brianff.registry import Registry
 
@@ -41,7 +42,7 @@ class Optimiser:
 
     def __call__(self, change: np.ndarray, factor: float = 1.0) -> np.ndarray:
         """Return the step of the weights for a wanted change (inputs, neurons); `factor` scales this step."""
-        raise NotImplementedError
+        raise missing(self, "__call__")
 
 
 class Plain(Optimiser):
@@ -61,6 +62,7 @@ class Plain(Optimiser):
 
     def __call__(self, change: np.ndarray, factor: float = 1.0) -> np.ndarray:
         """Return the step of the weights for a wanted change; `factor` scales this step."""
+        change = np.ascontiguousarray(change)
         for name in self.moments:
             if name not in self.state:
                 self.state[name] = np.zeros_like(change)

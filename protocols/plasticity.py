@@ -40,6 +40,13 @@ class ModulatedHebbian:
     postsynaptic: Postsynaptic | None = None
     clip: float | None = None
 
+    def __post_init__(self) -> None:
+        if not (self.postsynaptic is None or callable(self.postsynaptic)):
+            raise ConfigurationError(
+                f"the postsynaptic factor {self.postsynaptic!r} is a function of a script: go on from there, with the "
+                "same function"
+            )
+
     def change(self, contrast: Contrast, modulator: Modulator) -> np.ndarray:
         """Return the change of the weights, shape (inputs, neurons); zero for empty batches.
 
@@ -109,13 +116,15 @@ def rule_change(rule: object, contrast: Contrast, modulator: Modulator) -> np.nd
     if isinstance(rule, ModulatedHebbian):
         return rule.change(contrast, modulator)
     change = own(contrast, modulator) if own else rule(contrast.positive, contrast.negative, modulator)  # type: ignore[operator]
-    change, name = np.asarray(change), PLASTICITY.name_of(rule)
+    change, name = np.ascontiguousarray(change), PLASTICITY.name_of(rule)
     shape = contrast.positive.presynaptic.shape[-1], contrast.positive.goodness_terms.shape[1]
     if change.shape != shape:
         raise ConfigurationError(
             f"plasticity {name!r} gave a change of the shape {change.shape}; the weights have {shape}"
         )
-    return change
+    if change.dtype.kind not in "biuf" or not np.isfinite(change).all():
+        raise ConfigurationError(f"plasticity {name!r} gave a change that is not finite numbers")
+    return change.astype(contrast.positive.goodness_terms.dtype, copy=False)
 
 
 class _Rules(Registry):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from brianff.data.split import Batch
+from brianff.errors import ConfigurationError, missing
 from brianff.inputs import PulseInput, SparseSpikes, SpikeInput
 from brianff.protocols.augmentation import shift_images
 from brianff.protocols.contrast import Contrast, Mixed, Pairs
@@ -58,11 +59,11 @@ class Sampler:
 
     def shown(self, trainer: Trainer, batch: Batch) -> Shown:
         """Return what a batch of the training images shows."""
-        raise NotImplementedError
+        raise missing(self, "shown")
 
     def contrast(self, trainer: Trainer, shown: Shown, responses: Responses) -> Contrast:
         """Return the responses to what was shown as a contrast of positive and negative ones."""
-        raise NotImplementedError
+        raise missing(self, "contrast")
 
     def ahead(self, trainer: Trainer) -> bool:
         """Tell whether a batch may be drawn while the one before it is still presented."""
@@ -75,6 +76,18 @@ def _distorted(trainer: Trainer, batch: Batch) -> np.ndarray:
     return shift_images(batch.images, trainer.dataset.image_shape, shift, trainer.simulator.streams["shifts"])
 
 
+def _drawn(trainer: Trainer, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return the negatives of images; a ConfigurationError if they are none."""
+    negatives, name = trainer.negatives, type(trainer.negatives).__name__
+    other, wrong = negatives.draw(images, labels, trainer.dataset, trainer.simulator.streams["negatives"])
+    wrong, shape = np.asarray(wrong), (len(images), negatives.count)
+    if wrong.shape != shape:
+        raise ConfigurationError(f"{name} gave labels of the shape {wrong.shape}; (images, count) is {shape}")
+    if other is None and negatives.labelled and (wrong == labels[:, np.newaxis]).any():
+        raise ConfigurationError(f"{name} gave an image its own label as a negative")
+    return other, wrong
+
+
 class BothPolarities(Sampler):
     """Each image of a batch is presented as positive and with its negatives."""
 
@@ -84,7 +97,7 @@ class BothPolarities(Sampler):
         """Show all positive presentations, then each image's negatives: slices of the responses are not copied."""
         simulator, negatives = trainer.simulator, trainer.negatives
         images = _distorted(trainer, batch)
-        other, labels = negatives.draw(images, batch.labels, trainer.dataset, simulator.streams["negatives"])
+        other, labels = _drawn(trainer, images, batch.labels)
         count = len(images)
         if other is not None:
             true = batch.labels if negatives.labelled else np.zeros(count, dtype=int)
@@ -115,7 +128,7 @@ class RandomPolarity(Sampler):
         simulator, negatives = trainer.simulator, trainer.negatives
         images, labels = _distorted(trainer, batch), batch.labels.copy()
         positive = simulator.streams["polarity"].random(len(labels)) < 0.5
-        other, wrong = negatives.draw(images, labels, trainer.dataset, simulator.streams["negatives"])
+        other, wrong = _drawn(trainer, images, labels)
         wrong = wrong[~positive]
         if negatives.count > 1:
             wrong = wrong[np.arange(len(wrong)), self._chosen(trainer, images[~positive], wrong)]

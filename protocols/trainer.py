@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -52,7 +53,7 @@ class Trainer(Described):
     dataset : Dataset, optional
         Default: the one that the protocol names.
     callbacks : sequence of Callback
-        In addition to those of the protocol, of which they become a part.
+        In addition to those of the protocol, of which copies are used; their names are written with it.
     data_dir : str or Path, optional
         Where a named data set is looked for first.
 
@@ -81,6 +82,10 @@ class Trainer(Described):
         callbacks: Sequence[Callback] = (),
         data_dir: str | Path | None = None,
     ):
+        if not isinstance(protocol, Protocol):
+            raise ConfigurationError(f"a trainer needs a Protocol, such as that of load_protocol; not {protocol!r}")
+        # Parts that hold a state are this trainer's own, but for the callbacks that were handed to it.
+        self.callbacks = (*deepcopy(protocol.callbacks), *callbacks)
         if callbacks:
             protocol = protocol.replace(callbacks=(*protocol.callbacks, *callbacks))
         if dataset is not None:  # the run's configuration names it
@@ -93,7 +98,7 @@ class Trainer(Described):
         self.training, held_out = _split(protocol, dataset)
         self.held_out = self.task.split(held_out, protocol.network.encoding.frames)
         self.simulator = self.new_simulator()
-        self.modulator, self.negatives = learning.made_modulator, learning.made_negatives
+        self.modulator, self.negatives = deepcopy(learning.made_modulator), deepcopy(learning.made_negatives)
         self.sampler, self.rule = learning.made_sampler, learning.made_plasticity
         self._start_layer(0)
         self._frozen_below: tuple[int, FrozenLayers | None] | None = None
@@ -101,7 +106,7 @@ class Trainer(Described):
         self._inside: InsidePresentations | None = None
         if learning.eligibility is not None:
             self._inside = InsidePresentations(self, learning.eligibility)
-        for callback in protocol.callbacks:
+        for callback in self.callbacks:
             callback.on_start(self)
 
     def new_simulator(self, workers: int | None = None) -> Simulator:
@@ -226,7 +231,7 @@ class Trainer(Described):
             done += len(contrast)
             for quantity, total in contrast.figures(self.modulator).items():
                 sums[quantity] = sums.get(quantity, 0.0) + total
-            for callback in self.protocol.callbacks:
+            for callback in self.callbacks:
                 callback.on_batch(self, contrast)
             first, *_, last = sums
             shown_last = last.replace("_", " ")
@@ -237,10 +242,10 @@ class Trainer(Described):
         if not self.protocol.unsupervised:
             self.note(*self._measure_accuracy())
         self.note("weight_deviation", self.simulator.layers[self.layer].crossbar.weights.std())
-        for callback in self.protocol.callbacks:
+        for callback in self.callbacks:
             callback.on_epoch(self)
         if self._stopped or self.epoch == self.protocol.learning.epochs:
-            for callback in self.protocol.callbacks:
+            for callback in self.callbacks:
                 callback.on_layer(self)
             self._start_layer(self.layer + 1)
 
@@ -339,7 +344,7 @@ class Trainer(Described):
         arrays = {f"membrane_{number}": layer.membrane for number, layer in layers if layer.membrane is not None}
         arrays |= {f"optimiser.{name}": array for name, array in self.optimiser.state.items()}
         arrays |= {} if self._inside is None else {"eligibility": self._inside.trace.value}
-        arrays |= hooks.states(self.protocol.callbacks)
+        arrays |= hooks.states(self.callbacks)
         return self.weights() | arrays, {
             "layer": self.layer,
             "epoch": self.epoch,
@@ -375,7 +380,7 @@ class Trainer(Described):
             self.optimiser.state |= named
         if self._inside is not None:
             self._inside.trace.value[:] = arrays["eligibility"]
-        hooks.restore(self.protocol.callbacks, arrays)
+        hooks.restore(self.callbacks, arrays)
         self._frozen_below = None
         self._history = [tuple(row) for row in values["history"]]
         self.simulator.streams.restore(values["streams"])

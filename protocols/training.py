@@ -16,6 +16,7 @@ from brianff.progress import Progress
 from brianff.protocols.activity import layer_activity
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.digital_support import digital_support
+from brianff.protocols.fingerprint import fingerprints
 from brianff.protocols.readout import GoodnessReadout, readout_accuracies
 from brianff.protocols.trainer import Trainer
 from brianff.storage.checkpoint import digest, load_checkpoint, save_checkpoint
@@ -118,6 +119,12 @@ def _restore(trainer: Trainer, run: RunDirectory) -> dict[str, float]:
     arrays, values = load_checkpoint(run.checkpoint_path)
     if not _is_of(trainer.protocol.model_dump(mode="json"), values.get("protocol")):
         raise CheckpointError(f"{run.checkpoint_path} belongs to another configuration than the run's config.toml")
+    recorded, parts = values.get("parts", {}), fingerprints(trainer.protocol)
+    if changed := sorted(key for key in recorded if recorded[key] != parts.get(key)):
+        raise CheckpointError(
+            f"{run.path} was made with other parts than those of these names now: {', '.join(changed)}; give the same, or "
+            "train anew in another directory"
+        )
     trainer.restore(arrays, values)
     return values["seconds"]
 
@@ -139,8 +146,8 @@ def _is_of(config: dict[str, Any], described: Any) -> bool:
 
 def _save(trainer: Trainer, run: RunDirectory, seconds: dict[str, float]) -> None:
     arrays, values = trainer.state()
-    protocol = trainer.protocol.model_dump(mode="json")
-    save_checkpoint(run.checkpoint_path, arrays, values | {"seconds": seconds, "protocol": protocol})
+    protocol, parts = trainer.protocol.model_dump(mode="json"), fingerprints(trainer.protocol)
+    save_checkpoint(run.checkpoint_path, arrays, values | {"seconds": seconds, "protocol": protocol, "parts": parts})
     run.write_history(trainer.history.itertuples(index=False, name=None))
 
 
@@ -187,7 +194,7 @@ def _run(trainer: Trainer, run: RunDirectory | None, progress: bool, seconds: di
         "weights_digest": digest(trainer.weights()),
     }
     summary |= provenance()
-    for callback in protocol.callbacks:
+    for callback in trainer.callbacks:
         callback.on_evaluation(trainer, summary)
     if run is not None:
         run.write_summary(summary)

@@ -9,6 +9,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 from scipy.sparse import csr_matrix
 
 from brianff.description.base import Description
+from brianff.errors import missing
 from brianff.registry import Registry
 
 __all__ = [
@@ -66,7 +67,7 @@ class InputEncoding(Description):
         ndarray of bool, shape (steps, presentations, inputs), or csr_matrix, shape (steps x presentations, inputs)
             A sparse matrix holds ones, step after step.
         """
-        raise NotImplementedError
+        raise missing(self, "spikes")
 
 
 class PulseEncoding(InputEncoding):

@@ -16,8 +16,8 @@ from brianff.registry import Registry
 
 __all__ = ["DEVICES", "LAWS", "NEURONS", "SYNAPSES", "Neuron", "Synapse", "part"]
 
-NEURONS = Registry("neuron", NeuronModel, _NEURONS)
-SYNAPSES = Registry("synapse", SynapseModel, _SYNAPSES)
+NEURONS = Registry("neuron", NeuronModel, _NEURONS, classes=False)
+SYNAPSES = Registry("synapse", SynapseModel, _SYNAPSES, classes=False)
 LAWS = Registry("law", DeviceLaw, _LAWS)
 DEVICES = Registry("device", DevicePreset, _DEVICES)
 

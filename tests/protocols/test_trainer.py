@@ -1,12 +1,16 @@
 """The trainer in Python: with and without a directory, with parts of one's own as objects."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from brianff.errors import CheckpointError, ConfigurationError
+from brianff.goodness import Goodness
 from brianff.protocols.configuration import Learning, load_protocol
+from brianff.protocols.modulators import Pair
 from brianff.protocols.negatives import Negatives
-from brianff.protocols.optimisers import Optimiser
+from brianff.protocols.optimisers import Adam, Optimiser
 from brianff.protocols.plasticity import ModulatedHebbian, modulated_hebbian
 from brianff.protocols.samplers import BothPolarities
 from brianff.protocols.trainer import Trainer
@@ -117,3 +121,116 @@ def test_a_prototype_of_an_optimiser_keeps_no_state(numpy_target):
 def test_what_is_no_part_is_named(learning, message):
     with pytest.raises(ConfigurationError, match=message):
         Learning(**learning)
+
+
+def test_a_change_in_another_order_of_memory_is_the_same_change(numpy_target):
+    def transposed(positive, negative, modulator):
+        return np.asfortranarray(modulated_hebbian(positive, negative, modulator))
+
+    for optimiser in ("plain", "momentum", "adam"):
+        assert digest(small(plasticity=transposed, optimiser=optimiser)) == digest(small(optimiser=optimiser))
+
+
+def test_a_change_that_is_not_finite_is_named(numpy_target):
+    def infinite(positive, negative, modulator):
+        return np.inf * modulated_hebbian(positive, negative, modulator)
+
+    with pytest.raises(ConfigurationError, match="plasticity 'infinite' gave a change that is not finite"):
+        digest(small(plasticity=infinite))
+
+
+def rule_of(factor):
+    def scaled(positive, negative, modulator):
+        return factor * modulated_hebbian(positive, negative, modulator)
+
+    if factor == 1:
+        return scaled
+
+    def scaled(positive, negative, modulator):  # the same name, another content
+        return 2.0 * modulated_hebbian(positive, negative, modulator)
+
+    return scaled
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "key"),
+    [
+        ({"plasticity": rule_of(1)}, {"plasticity": rule_of(2)}, r"learning\.plasticity"),
+        ({"optimiser": Adam(1e-2)}, {"optimiser": Adam(2e-2)}, r"learning\.optimiser"),
+        ({"optimiser": Adam(1e-2)}, {"optimiser": "adam"}, r"learning\.optimiser"),
+        ({"goodness": Goodness("mean-square", "activity**4")}, {}, r"learning\.goodness"),
+        ({"modulator": Pair(0.1, 1.0)}, {"modulator": Pair(0.2, 1.0)}, "another configuration|learning.modulator"),
+    ],
+)
+def test_a_run_is_resumed_with_the_parts_that_it_was_made_of(first, other, key, numpy_target, tmp_path):
+    """Files know parts by their names: what they were is remembered besides."""
+    summary = Trainer(small(**first)).fit(tmp_path / "run", progress=False)
+    assert Trainer(small(**first)).fit(tmp_path / "run", progress=False) == summary
+    with pytest.raises(CheckpointError, match=key):
+        Trainer(small(**other)).fit(tmp_path / "run", progress=False)
+
+
+def test_trainers_of_one_protocol_share_no_state(numpy_target):
+    class Growing:
+        calls = 0
+
+        def change(self, contrast, modulator):
+            self.calls += 1
+            return self.calls * modulated_hebbian(contrast.positive, contrast.negative, modulator)
+
+    protocol = small(plasticity=Growing())
+    assert digest(protocol) == digest(protocol)
+
+
+def test_own_negatives_and_samplers_are_not_kept_as_if_they_were_known(numpy_target):
+    class Blurred(BothPolarities):
+        def shown(self, trainer, batch):
+            return super().shown(trainer, replace(batch, images=0.5 * batch.images))
+
+    protocol = small()
+    layers = [*protocol.network.layers, {"neurons": 8}]
+    protocol = protocol.replace(network=protocol.network.replace(layers=layers))
+    own = protocol.replace(learning=protocol.learning.replace(polarity=Blurred))
+    for described, kept in ((protocol, True), (own, False)):
+        trainer = Trainer(described)
+        trainer._start_layer(1)
+        assert (trainer._frozen is not None) is kept
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (lambda labels: labels[:, np.newaxis], "gave an image its own label as a negative"),
+        (lambda labels: (labels + 1) % 10, r"gave labels of the shape \(32,\); \(images, count\) is \(32, 1\)"),
+    ],
+)
+def test_negatives_that_are_none_are_refused(labels, message, numpy_target):
+    class Own(Negatives):
+        def draw(self, images, true, dataset, generator):
+            return None, labels(true)
+
+    with pytest.raises(ConfigurationError, match=message):
+        Trainer(small(negatives=Own)).run_epoch()
+
+
+def test_a_modulator_of_another_shape_is_refused(numpy_target):
+    class Flat(Pair):
+        def broadcast(self, positive, negative):
+            up, down = super().broadcast(positive, negative)
+            return up[:, 0], down
+
+    with pytest.raises(ConfigurationError, match=r"broadcast of Flat has the shapes \[\(32,\), \(32, 1\)\]"):
+        Trainer(small(modulator=Flat)).run_epoch()
+
+
+def test_what_a_part_lacks_is_named(numpy_target):
+    class Silent(Negatives):
+        pass
+
+    with pytest.raises(ConfigurationError, match="Silent has no method 'draw'"):
+        Trainer(small(negatives=Silent)).run_epoch()
+
+
+def test_eligibility_needs_spikes():
+    with pytest.raises(ConfigurationError, match=r"follows spikes: use network\.encoding kind 'rate'"):
+        small("learning.eligibility.rate=0.1", "learning.polarity=random", "learning.modulator=sigmoid")

@@ -233,7 +233,7 @@ def test_named_protocols_fit_their_data(name):
     protocol = load_protocol(name)
     assert protocol.name == name
     shape = (8, 8) if protocol.data.dataset == "digits" else (28, 28)
-    empty = Split(np.zeros((1, shape[0] * shape[1]), np.uint8), np.zeros(1, int))
+    empty = Split(np.zeros((3, shape[0] * shape[1]), np.uint8), np.zeros(3, int))  # as many as a sequence shows
     Trainer(protocol, Dataset(protocol.data.dataset, empty, empty, shape, 10, ""))
 
 

@@ -105,7 +105,7 @@ def test_the_grid_of_the_study_of_equivalence():
     assert set(points["neuron"]) == {"relu", "mif", "lif"}
     assert set(points["dataset"]) == {"mnist", "fashion-mnist"}
     assert set(points["probability"]) == {"pair", "sigmoid", "symmetric"}
-    left_out = {"final-squared-norm", "rectified-mean-square"}
+    left_out = {"final-squared-norm", "rectified-mean-square", "spikes"}
     assert set(points["goodness"]) == set(equivalence.GOODNESS) - left_out
     assert len(equivalence._points(True)) < 12
 

@@ -2,7 +2,7 @@
 
 from brianff.equations.devices import DEVICES
 from brianff.equations.lif import LIF, LIF_HARD_LEAKY_TRACE, LIF_LEAKY_TRACE, LIF_RELU_TRACE
-from brianff.equations.mif import MIF
+from brianff.equations.mif import MIF, MIF_CLIPPED
 from brianff.equations.neuron import NeuronModel
 from brianff.equations.parameters import Parameter, Preset
 from brianff.equations.relu import RELU
@@ -10,7 +10,9 @@ from brianff.equations.synapse import SYNAPSES, SynapseModel
 
 __all__ = ["DEVICES", "LIF", "MIF", "NEURONS", "RELU", "SYNAPSES", "NeuronModel", "Parameter", "Preset", "SynapseModel"]
 
-NEURONS = {model.name: model for model in (MIF, LIF, LIF_RELU_TRACE, LIF_LEAKY_TRACE, LIF_HARD_LEAKY_TRACE, RELU)}
+NEURONS = {
+    model.name: model for model in (MIF, MIF_CLIPPED, LIF, LIF_RELU_TRACE, LIF_LEAKY_TRACE, LIF_HARD_LEAKY_TRACE, RELU)
+}
 """Neuron models by name."""
 
 

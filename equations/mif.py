@@ -21,13 +21,15 @@ Source: Kang et al., IEEE TCAS-I 68(12):4837-4850 (2021). The first author's pub
 (tau = 100 steps, C = 1e-4); with one step = 1 us the values read as below, and tau equals Knowm's 1e-4 s.
 """
 
+from dataclasses import replace
+
 from brian2 import kohm, mV, pF, us
 
 from brianff.equations.memristor import BOLTZMANN_FACTOR, volatile_memristor
 from brianff.equations.neuron import NeuronModel
 from brianff.equations.parameters import Parameter, Preset
 
-__all__ = ["MIF"]
+__all__ = ["MIF", "MIF_CLIPPED"]
 
 KANG_2021 = Preset(
     "kang-2021",
@@ -81,3 +83,34 @@ activity = v/mV : 1
     largest_exponent="max(abs(E + v) for E in (E1, E2) for v in (v_on, v_off))/k",
 )
 """The MIF neuron; its activity is the membrane voltage in millivolt."""
+
+CLIPPED = Preset(
+    "kang-2021-clipped",
+    KANG_2021.source,
+    {
+        **KANG_2021.parameters,
+        "v_lowest": Parameter(0 * mV, "lowest membrane voltage", "the first author's public code"),
+        "v_highest": Parameter(1000 * mV, "highest membrane voltage", "the first author's public code"),
+    },
+)
+
+MIF_CLIPPED = replace(
+    MIF,
+    name="mif-clipped",
+    presets={
+        preset.name: preset
+        for preset in (CLIPPED, CLIPPED.derive("switching", SWITCHING.parameters["v_spike"].source, v_spike=110 * mV))
+    },
+    update="""
+sensitivity = chosen(v < v_lowest or v > v_highest, 0.0*sensitivity, sensitivity)
+v = chosen(v < v_lowest, v_lowest, v)
+v = chosen(v > v_highest, v_highest, v)
+""",
+)
+"""The MIF neuron as its first author's public code has it: the membrane voltage is kept within [0, 1000] mV.
+
+Without the limits a drive below zero takes the voltage below zero, where the memristors are off and nothing bounds it:
+a goodness of squared voltages then rises with inhibition too, and more than half of the neurons of a trained network
+can be hyperpolarised (`hyperpolarised_share` of a run's summary). Clipping is not a property of the circuit: the energy
+that it takes from the membrane is in no balance.
+"""

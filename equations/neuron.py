@@ -78,6 +78,9 @@ class NeuronModel:
         Expression of the power (watt) that the synaptic current and batteries deliver to it.
     stored_energy : str
         Expression of the energy (joule) that it stores, of the membrane voltage v and parameters.
+    update : str
+        Statements, one for each line, carried out in each step as soon as the variables that they assign have their new
+        values: limits of the voltage.
     silent_decay : bool
         Without input the membrane of a neuron below threshold decays in proportion to itself and stays below it: a
         rest can be computed at once.
@@ -103,6 +106,7 @@ class NeuronModel:
     dissipated_power: str = ""
     delivered_power: str = ""
     stored_energy: str = ""
+    update: str = ""
     silent_decay: bool = False
     largest_voltage: Quantity = field(default_factory=lambda: 10 * volt)
     largest_explicit_step: str = ""

@@ -72,19 +72,29 @@ def unsolvable(equations: Equations) -> list[str]:
 
 
 class WithUpdate(StateUpdateMethod):
-    """A state updater followed by statements that are carried out at the end of each step.
+    """A state updater with statements of one's own in each step.
 
     Parameters
     ----------
     method : StateUpdateMethod
-    statements : str
+    corrections : sequence of str
+        Statements carried out as soon as all variables that they assign have their new values.
+    statements : sequence of str
+        Statements carried out at the end.
     """
 
-    def __init__(self, method, statements):
-        self.method, self.statements = method, statements
+    def __init__(self, method, corrections, statements):
+        self.method, self.corrections, self.statements = method, corrections, statements
 
     def __call__(self, equations, variables=None, method_options=None):
-        return f"{self.method(equations, variables, method_options)}\n{self.statements}"
+        lines = self.method(equations, variables, method_options).splitlines()
+        corrected = {_target(line) for line in self.corrections}
+        place = max((number for number, line in enumerate(lines, 1) if _target(line) in corrected), default=0)
+        return "\n".join([*lines[:place], *self.corrections, *lines[place:], *self.statements])
+
+
+def _target(statement: str) -> str:
+    return statement.partition(" = ")[0].strip()
 
 
 semi_implicit = SemiImplicitStateUpdater()

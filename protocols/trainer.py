@@ -265,8 +265,11 @@ class Trainer(Described):
         layers: Sequence[int] | None = None,
     ) -> Outcome:
         """Return accuracy and share of ties on a split; see `evaluate`."""
-        evaluation = self.protocol.evaluation
-        return outcome(self.deciding, split, layers or evaluation.layers, self.score, evaluation.batch, report)
+        evaluation, own, deciding = self.protocol.evaluation, self.simulator, self.deciding
+        deciding.presentations, deciding.neuron_steps = own.presentations, own.neuron_steps
+        found = outcome(deciding, split, layers or evaluation.layers, self.score, evaluation.batch, report)
+        own.presentations, own.neuron_steps = deciding.presentations, deciding.neuron_steps
+        return found
 
     def training_part(self, images: int) -> Split:
         """Return what the accuracy on the first so many training images is measured on."""

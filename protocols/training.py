@@ -122,8 +122,8 @@ def _restore(trainer: Trainer, run: RunDirectory) -> dict[str, float]:
     recorded, parts = values.get("parts", {}), fingerprints(trainer.protocol)
     if changed := sorted(key for key in recorded if recorded[key] != parts.get(key)):
         raise CheckpointError(
-            f"{run.path} was made with other parts than those of these names now: {', '.join(changed)}; give the same, or "
-            "train anew in another directory"
+            f"{run.path} was made with other parts than those of these names now: {', '.join(changed)}; give the "
+            "same, or train anew in another directory"
         )
     trainer.restore(arrays, values)
     return values["seconds"]

@@ -141,10 +141,10 @@ class Population:
         own = {*neuron.variables.names, *self.parameters}
         reserved = reserved_names(neuron, self.synapse, self.goodness.equations) | set(self._constants)
         reserved |= {*brian2.DEFAULT_CONSTANTS, *DEFAULT_FUNCTIONS, "t", "dt", "i", "N", "t_in_timesteps"}
-        if self.credit != "held" and (neuron.acts_at_spikes or self.synapse.immediate):
+        if self.credit != "held" and (neuron.acts_at_spikes or neuron.update or self.synapse.immediate):
             raise ConfigurationError(
-                f"credit {self.credit!r} follows smooth equations, and the spikes of a {neuron.name!r} neuron, or its "
-                "inputs, make it jump: use learning.credit = 'held'"
+                f"credit {self.credit!r} follows smooth equations, and the spikes of a {neuron.name!r} neuron, its limits "
+                "or its inputs make it jump: use learning.credit = 'held'"
             )
         if taken := own & reserved:
             raise ConfigurationError(
@@ -371,13 +371,16 @@ class Population:
         return group
 
     def _method(self, equations: Equations) -> StateUpdateMethod:
-        """Return the integration method, followed by the goodness's own update of those variables that there are."""
+        """Return the integration method, with the own updates of the neuron and of the goodness."""
         count = COUNT.format(threshold=self.neuron.threshold)
-        update = count if self.counts_crossings else self.goodness.update
-        update = update_with_events(update, self.events if "window_1" in equations else 1).strip()
-        kept = "\n".join(line for line in update.splitlines() if line.partition(" = ")[0] in equations)
+        updates = self.neuron.update, count if self.counts_crossings else self.goodness.update
+        events = self.events if "unit_current_1" in equations else 1
+        corrections, statements = (
+            [line.strip() for line in update.splitlines() if line.partition(" = ")[0].strip() in equations]
+            for update in (update_with_events(update, events) for update in updates)
+        )
         method = METHODS[self.network.method]
-        return WithUpdate(method, kept) if kept else method
+        return WithUpdate(method, corrections, statements) if corrections or statements else method
 
     def start(self, variable: str) -> float | np.ndarray:
         """Return a state variable (SI units) at the start of a presentation, of each neuron where they differ."""

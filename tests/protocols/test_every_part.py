@@ -23,6 +23,7 @@ from brianff.protocols.trainer import Trainer
 KICKED = {"synapse": "delta", "current_scale": 2 * nA}
 LAYERS = {
     "mif": {"current_scale": 60 * uA},
+    "mif-clipped": {"current_scale": 60 * uA},
     "lif": {"current_scale": 9 * nA, "synapse_time_constant": 2 * ms},
     "relu": KICKED,
 }
@@ -47,7 +48,7 @@ def weights(neuron, goodness, modulator, device, engine, layers=1):
         encoding=PulseEncoding(steps=8),
         label=LabelCode(strength=1.0),
         layers=kinds,
-        time_step=1 * (us if neuron == "mif" else ms),
+        time_step=1 * (us if neuron.startswith("mif") else ms),
     )
     learning = Learning(
         goodness=goodness, modulator=modulator, negatives="wrong-label", batch=2, epochs=1, sharpness=0.01

@@ -204,6 +204,7 @@ def test_one_candidate_is_a_wrong_label(small):
 
 def test_all_candidates_are_presented_and_learned(small):
     learning = small.learning.replace(negatives="all-candidates", candidates=9, epochs=4, batch=16)
+    learning = learning.replace(goodness="mean-square")
     trainer = prepare(small.replace(learning=learning))
     while not trainer.finished:
         trainer.run_epoch()

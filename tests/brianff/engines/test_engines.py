@@ -282,7 +282,7 @@ def test_empty_batch_gives_empty_results(numpy_target):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"neuron": "hodgkin"}, "no neuron 'hodgkin'; known: mif, lif"),
+        ({"neuron": "hodgkin"}, "no neuron 'hodgkin'; known: mif, mif-clipped, lif"),
         ({"preset": "nothing"}, "no preset 'nothing'; known: kang-2021"),
         ({"parameters": {"taux": "1 us"}}, "no parameter 'taux'; known: R_on"),
         ({"parameters": {"tau": "1 mV"}}, "dimensions"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import brian2
 import numpy as np
-from brian2 import DEFAULT_FUNCTIONS, Equations, StateUpdateMethod
+from brian2 import DEFAULT_FUNCTIONS, DEFAULT_UNITS, Equations, StateUpdateMethod
 from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.devices.device import runtime_device
@@ -52,6 +52,9 @@ PRECISIONS: dict[str, type[np.floating]] = {"double": np.float64, "single": np.f
 SPIKE_BYTES = 8 + 4 + 1
 """Time of the last spike, place in the list of spikes, refractoriness."""
 
+
+OF_THE_GROUP = {"i", "N", "xi", *(name for name, function in DEFAULT_FUNCTIONS.items() if not function.stateless)}
+"""What Brian2 gives to equations and is not the same for a neuron wherever it is in a group: random numbers too."""
 
 ONLY_PLASTICITY = ("sensitivity", "peak_sensitivity", "postsynaptic")
 """Variables that act back on nothing else."""
@@ -146,14 +149,22 @@ class Population:
                 f"credit {self.credit!r} follows smooth equations, and the spikes of a {neuron.name!r} neuron, its limits "
                 "or its inputs make it jump: use learning.credit = 'held'"
             )
-        if taken := own & reserved:
+        if taken := own & (reserved | DEFAULT_UNITS.keys()):
             raise ConfigurationError(
                 f"neuron {neuron.name!r} has names that are brianff's own, {', '.join(sorted(taken))}: rename them; "
-                f"reserved are {', '.join(sorted(reserved))}"
+                f"reserved are {', '.join(sorted(reserved))} and Brian2's units"
             )
         equations = self.equations(self.synapse.equations, "time_course = 1 : 1", events=self.events)
         events = f"{neuron.threshold}\n{neuron.reset}\n{neuron.refractory}\n{self.synapse.update}"
-        if (equations.identifiers | get_identifiers(events)) & {"t", "t_in_timesteps"}:
+        events = "\n".join([events, self.synapse.gain, *neuron.initial.values()])
+        named = equations.identifiers | get_identifiers(events)
+        if not_one := {name for name in named if name in OF_THE_GROUP or name.startswith("xi_")}:
+            raise ConfigurationError(
+                f"neuron {neuron.name!r}, its synapse or its goodness names {', '.join(sorted(not_one))}: numbers of "
+                "a group and random numbers depend on how many presentations an engine runs side by side; for neurons "
+                "that differ use Layer.neuron_spread"
+            )
+        if named & {"t", "t_in_timesteps"}:
             raise ConfigurationError(
                 f"neuron {neuron.name!r}, its synapse or its goodness names the time t, which engines count from "
                 "different beginnings: give the neuron a variable for it, dclock/dt = 1 : second"
@@ -313,7 +324,6 @@ class Population:
             "code": brian2.prefs.codegen.target,
             "functions": tuple(sorted(functions)),
             "operators": tuple(sorted(set(re.findall("%|//", str(equations))))),
-            "random numbers": equations.is_stochastic,
             "constants over a step": any("constant over dt" in equation.flags for equation in equations.values()),
             "events": spiking or self.neuron.acts_at_spikes or self.layer.winners is not None,
         }

@@ -99,7 +99,6 @@ def test_divergence_on_a_thread_reaches_the_user_and_the_next_batch_works(compil
         ("v/mV : 1", True),
         ("v/mV*cos(v/mV) : 1", True),
         ("clip(v/mV, 0, inf) : 1", False),
-        ("v/mV*rand() : 1 (constant over dt)", False),
         ("v/mV : 1 (constant over dt)", False),
         ("(v/mV) % 2 : 1", False),
     ],

@@ -249,6 +249,14 @@ REFUSED = {
     "reserved variable": (lambda: with_line("dw/dt", "ddrive/dt"), "names .*own, drive: .*reserved are .*I_rise"),
     "reserved parameter": (lambda: changed(presets=parameters(tau_s=1 * ms)), "own, tau_s: .*goodness.*weight"),
     "time": (lambda: with_line("+ I - w", "+ I - w*t/second"), "names the time t.*dclock/dt = 1 : second"),
+    "number": (lambda: with_line("+ I - w", "+ I - w*i"), "goodness names i: numbers of a group"),
+    "size": (lambda: with_line("+ I - w", "+ I - w*N"), "names N: .*neuron_spread"),
+    "noise": (lambda: with_line("+ I - w", "+ I - w*xi_w*sqrt(tau_w)"), "names xi_w: "),
+    "random threshold": (lambda: changed(threshold="v > V_T and rand() < 0.5"), "names rand: .*side by side"),
+    "random reset": (lambda: changed(reset="v = V_r*randn()"), "names randn: "),
+    "random refractory": (lambda: changed(refractory="rand() < 0.5"), "names rand: "),
+    "random start": (lambda: changed(initial={"v": "E_L*rand()"}), "names rand: "),
+    "unit": (lambda: changed(presets=parameters(mV=5 * mV)), "own, mV: rename.*reserved are .*Brian2's units"),
     "time of reset": (lambda: changed(reset="v = V_r*(t/ms)"), "names the time t"),
 }
 

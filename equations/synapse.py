@@ -28,7 +28,9 @@ comparison.
 import re
 from dataclasses import dataclass
 
+import sympy
 from brian2 import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS, DEFAULT_UNITS, Equations
+from brian2.parsing.sympytools import str_to_sympy
 from brian2.utils.stringtools import get_identifiers
 
 from brianff.equations.neuron import parsed
@@ -44,8 +46,8 @@ class SynapseModel:
     ----------
     name : str
     equations : str
-        Equations of the current `I` (ampere), linear in what events add up to; they may read the time constant
-        `tau_s` and `current_scale`.
+        Equations of the current `I` (ampere), linear in its variables and 0 where they are; they may read the time
+        constant `tau_s` and `current_scale`.
     update : str
         Statements carried out at the start of each step, for models that are maps; empty for differential equations.
     target : str
@@ -84,6 +86,29 @@ class SynapseModel:
                 f"synapse {self.name!r} reads {', '.join(sorted(unknown))}: a current may read its own variables, "
                 "tau_s and current_scale"
             )
+        if not (self.analog or self.immediate) and (name := self._not_linear()):
+            raise ValueError(
+                f"synapse {self.name!r}: what is said of {name} is not linear in {', '.join(sorted(own))}, or not 0 "
+                "with them: one current stands for all synapses of a neuron and for all pulses of an input, times "
+                "their weights, so that responses to events must add up"
+            )
+
+    def _not_linear(self) -> str:
+        """Return a variable whose equation or update is not a sum of multiples of the synapse's variables."""
+        equations = Equations(self.equations)
+        substituted = equations.get_substituted_expressions(include_subexpressions=True)
+        texts = [(name, one.code) for name, one in substituted if name in {"I", *equations.diff_eq_names}]
+        for name, operator, value in re.findall(r"(\w+)\s*([-+*/]?)=\s*([^\n;#]+)", self.update):
+            texts.append((name, f"{name} {operator} ({value})" if operator else value))
+        variables = [sympy.Symbol(name, real=True) for name in equations.names]
+        for name, text in texts:
+            try:
+                polynomial = sympy.Poly(str_to_sympy(text), *variables)
+            except sympy.PolynomialError:
+                return name
+            if polynomial.total_degree() > 1 or not polynomial.coeff_monomial(1).is_zero:
+                return name
+        return ""
 
     def __post_init__(self):
         object.__setattr__(self, "equations", f"\n{self.equations}\n")  # they are put beside others

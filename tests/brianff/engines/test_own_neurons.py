@@ -200,6 +200,10 @@ def with_line(old, new):
     return changed(equations=ADEX.equations.replace(old, new))
 
 
+def synapse(equations, target="I", **more):
+    return changed().replace(synapse=SynapseModel("own", equations, target=target, **more))
+
+
 def parameters(**more):
     return {name: parameter.value for name, parameter in ADEX.presets["own"].parameters.items()} | more
 
@@ -227,6 +231,14 @@ WRONG = {
         lambda: changed().replace(synapse=SynapseModel("g", "dI/dt = g_max*v : amp\n", target="I")),
         "synapse 'g' reads g_max, v: a current may read",
     ),
+    "squared current": (
+        lambda: synapse("dg/dt = -g/tau_s : 1\nI = g**2*current_scale : amp", target="g", gain="1"),
+        "synapse 'own': what is said of I is not linear in I, g.*add up",
+    ),
+    "product": (lambda: synapse("dI/dt = -I/tau_s : amp\ndg/dt = -g*I/amp/tau_s : 1"), "said of g is not linear"),
+    "rectified current": (lambda: synapse("dI/dt = -I*int(I > 0*amp)/tau_s : amp"), "said of I is not linear"),
+    "current at rest": (lambda: synapse("dI/dt = (current_scale - I)/tau_s : amp"), "said of I .*or not 0 with them"),
+    "squared update": (lambda: synapse("I : amp", update="I *= 1 - I/amp"), "said of I is not linear"),
     "synapse target": (
         lambda: changed().replace(synapse=SynapseModel("g", "dI/dt = -I/tau_s : amp\n")),
         "synapse 'g' must define its current I and its target 'I_rise'",
@@ -259,6 +271,13 @@ REFUSED = {
     "unit": (lambda: changed(presets=parameters(mV=5 * mV)), "own, mV: rename.*reserved are .*Brian2's units"),
     "time of reset": (lambda: changed(reset="v = V_r*(t/ms)"), "names the time t"),
 }
+
+
+def test_linear_synapses_of_all_forms_are_taken():
+    synapse(
+        "I = k*g*current_scale : amp\ndg/dt = -k*g/tau_s + h/(3*us) : 1\nh : 1\nk = exp(-0.5) : 1", update="h *= 0.5"
+    )
+    synapse("I : amp", update="I -= I*dt/tau_s")
 
 
 @pytest.mark.parametrize("engine", ["lanes", "reference"])

@@ -146,8 +146,8 @@ class Population:
         reserved |= {*brian2.DEFAULT_CONSTANTS, *DEFAULT_FUNCTIONS, "t", "dt", "i", "N", "t_in_timesteps"}
         if self.credit != "held" and (neuron.acts_at_spikes or neuron.update or self.synapse.immediate):
             raise ConfigurationError(
-                f"credit {self.credit!r} follows smooth equations, and the spikes of a {neuron.name!r} neuron, its limits "
-                "or its inputs make it jump: use learning.credit = 'held'"
+                f"credit {self.credit!r} follows smooth equations, and the spikes of a {neuron.name!r} neuron, its "
+                "limits or its inputs make it jump: use learning.credit = 'held'"
             )
         if taken := own & (reserved | DEFAULT_UNITS.keys()):
             raise ConfigurationError(

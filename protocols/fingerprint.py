@@ -29,7 +29,8 @@ def fingerprints(protocol: Protocol) -> dict[str, str]:
     known = [(name, part) for kind in KINDS.values() for name, part in kind.registry.built_in.items()]
     found = {}
     for key, part in _parts(protocol, ""):
-        name = next((name for name, one in known if one is part), None)
+        # Defaults of descriptions are copies.
+        name = next((name for name, one in known if one is part or (type(one) is type(part) and one == part)), None)
         text = _text(part, ())
         found[key] = name or hashlib.sha256(text.encode()).hexdigest()[:16]
     return found

@@ -14,7 +14,7 @@ from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.devices.device import runtime_device
 from brian2.stateupdaters.base import UnsupportedEquationsException
-from brian2.units.fundamentalunits import get_dimensions
+from brian2.units.fundamentalunits import get_dimensions, have_same_dimensions
 from brian2.utils.logger import catch_logs
 from brian2.utils.stringtools import get_identifiers
 from scipy.linalg import toeplitz
@@ -136,6 +136,7 @@ class Population:
                 f"layers: synapse {self.synapse.name!r} acts through the membrane resistance R, which a "
                 f"{self.neuron.name!r} neuron has not; use synapse = 'alpha'"
             )
+        _ = self.gain
         self._check_equations()
 
     def _check_equations(self) -> None:
@@ -427,24 +428,49 @@ class Population:
         if not self.neuron.silent_decay or self.layer.winners is not None or self.spread:
             return None
         statements, state = self._in_plain_python(self.synapse.equations + self.neuron.equations)
-        state |= {name: float(value) for name, value in self.parameters.items()} | {"amp": 1.0, "v": 1.0}
+        state |= {name: float(value) for name, value in self.parameters.items()} | {"v": 1.0}
         code = compile(statements, "rest", "exec")
         for _ in range(self.network.rest_steps):
             exec(code, state)
         return float(state["v"])
 
-    def _in_plain_python(self, text: str) -> tuple[str, dict[str, Any]]:
-        """Return the integration method's own statements for equations, and the state that they start from."""
+    def _in_plain_python(self, text: str, update: str = "") -> tuple[str, dict[str, Any]]:
+        """Return an update and the integration method's own statements for equations, and the state at the start."""
         equations = Equations(text)
         method, options = METHODS[self.network.method], self.method_options(equations)
         statements = StateUpdateMethod.apply_stateupdater(equations, {}, method, method_options=options)
-        state: dict[str, Any] = dict.fromkeys(equations, 0.0)
+        statements, state = f"{update}\n{statements}", dict[str, Any]()
+        for name in get_identifiers(statements):
+            if name in DEFAULT_FUNCTIONS:
+                state[name] = DEFAULT_FUNCTIONS[name].pyfunc
+            elif name in DEFAULT_UNITS:
+                state[name] = float(DEFAULT_UNITS[name])
+            elif name in brian2.DEFAULT_CONSTANTS:
+                state[name] = brian2.DEFAULT_CONSTANTS[name].value
+        state |= dict.fromkeys(equations, 0.0)
         state |= {"exp": np.exp, "reciprocal": np.reciprocal, "dt": float(self.network.time_step)}
         return statements, state | {"current_scale": float(self.layer.current_scale)}
 
     def method_options(self, equations: Equations) -> dict | None:
         """Return the options of the integration method: the order of the equations."""
         return {"order": tuple(equations)} if self.network.method == "semi_implicit" else None
+
+    @cached_property
+    def gain(self) -> float:
+        """What an event of amplitude 1 through a weight of 1 adds to the target of the synapse, in SI units."""
+        synapse = self.synapse
+        if synapse.analog:
+            return 0.0
+        unit = brian2.volt if synapse.immediate else Equations(synapse.equations)[synapse.target].unit
+        where = f"gain {synapse.gain!r} of synapse {synapse.name!r}"
+        try:
+            gain = eval(synapse.gain, {**vars(brian2), **DEFAULT_UNITS, **self.parameters, **self._constants})
+            fits = have_same_dimensions(gain, unit)
+        except Exception as error:
+            raise ConfigurationError(f"{where}: {one_line(error)}") from None
+        if not fits:
+            raise ConfigurationError(f"{where} needs {unit}, the unit of {synapse.target}")
+        return float(gain)
 
     @cached_property
     def pulse_response(self) -> np.ndarray:
@@ -484,15 +510,17 @@ class Population:
             response[list(event_steps)] = 1.0
             return response
         transferred = "dtransferred/dt = I/(current_scale*dt) : 1"
-        statements, state = self._in_plain_python(self.synapse.equations + transferred)
+        statements, state = self._in_plain_python(self.synapse.equations + transferred, self.synapse.update)
         state["tau_s"] = float(self.layer.synapse_time_constant)
-        gain = eval(self.synapse.gain, state)
-        step_code = compile(f"{self.synapse.update}\n{statements}", "synaptic current", "exec")
         total = np.zeros(self.network.encoding.steps + 1)
-        for step in range(self.network.encoding.steps):
-            exec(step_code, state)
-            state[self.synapse.target] += gain * (step in event_steps)
-            total[step + 1] = state["transferred"]
+        try:
+            step_code = compile(statements, "synaptic current", "exec")
+            for step in range(self.network.encoding.steps):
+                exec(step_code, state)
+                state[self.synapse.target] += self.gain * (step in event_steps)
+                total[step + 1] = state["transferred"]
+        except Exception as error:
+            raise ConfigurationError(f"synapse {self.synapse.name!r} has no current: {one_line(error)}") from None
         return np.diff(total)
 
     def check(self, voltage: np.ndarray) -> None:

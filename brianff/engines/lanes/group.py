@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
 
 import brian2
 import numpy as np
@@ -118,12 +117,6 @@ class LaneGroup:
         self._evaluators: dict[str, Callable] = {}
         self._lanes = 0
 
-    @cached_property
-    def _gain(self) -> float:
-        """What an event of amplitude 1 through a weight of 1 adds, in SI units."""
-        quantities = self.population.parameters | {"current_scale": self.population.layer.current_scale}
-        return float(eval(self.population.synapse.gain, {}, quantities))
-
     def read(self, name: str) -> np.ndarray:
         """Return a variable of the lanes in use, shape (lanes, neurons); no copy of state variables."""
         if name == "I" and self._separable:
@@ -205,7 +198,7 @@ class LaneGroup:
         else:
             kicks = np.empty((self._event_count, self._lanes, self.population.layer.neurons), self.population.dtype)
             drive.write(list(kicks))
-            kicks *= self._gain
+            kicks *= self.population.gain
         event_steps = self.population.network.encoding.event_steps
         for step in range(self.population.network.encoding.steps):
             arriving = [] if kicks is None else [kicks[k] for k, steps in enumerate(event_steps) if step in steps]
@@ -244,7 +237,7 @@ class LaneGroup:
                     target += self._events(starts, units, len(weights)) @ weights
                 if self._integrates_common_current:
                     common = self.read(f"common_{self.population.synapse.target}")
-                    common += self._gain * np.diff(starts)[:, np.newaxis] / len(weights)
+                    common += self.population.gain * np.diff(starts)[:, np.newaxis] / len(weights)
         self.population.check(self.read("v"))
 
     def present_voltages(self, voltages: np.ndarray, weights: np.ndarray, after_step: AfterStep) -> None:
@@ -278,7 +271,7 @@ class LaneGroup:
         if self._matrix.shape != (self._lanes, inputs):
             self._matrix = csr_matrix((self._lanes, inputs), dtype=self.population.dtype)
         # Spikes are right by construction: making a matrix anew would check them, and takes longer than the product.
-        self._matrix.data = np.full(len(units), self._gain, self.population.dtype)
+        self._matrix.data = np.full(len(units), self.population.gain, self.population.dtype)
         self._matrix.indices, self._matrix.indptr = (part.astype(np.int32, copy=False) for part in (units, starts))
         return self._matrix
 

@@ -179,14 +179,18 @@ def test_refractoriness_and_starts_are_the_same_on_both_engines(kind, synapse, n
 
 
 EXPONENTIAL = SynapseModel("exponential", "dI_syn/dt = -I_syn/tau_s : amp\nI = I_syn : amp\n", target="I_syn")
+WITH_UNITS = SynapseModel(
+    "with units", "dg/dt = -g/(3*ms)*sqrt(2.25) : 1\nI = 40*exp(-pi)*nA*g : amp", target="g", gain="5*nS/(0.001*uS)"
+)
 
 
-@pytest.mark.parametrize("method", ["semi_implicit", "euler", "rk4"])
+@pytest.mark.parametrize("synapse", [EXPONENTIAL, WITH_UNITS], ids=["exponential", "with units"])
+@pytest.mark.parametrize("method", ["semi_implicit", "exponential_euler", "euler", "rk4"])
 @pytest.mark.parametrize("kind", ["pulses", "spikes"])
-def test_a_synapse_of_ones_own_is_the_same_on_both_engines(kind, method, numpy_target):
+def test_a_synapse_of_ones_own_is_the_same_on_both_engines(kind, method, synapse, numpy_target):
     generator = np.random.default_rng(6)
     network = adex_network(RESTING, method=method)
-    network = network.replace(layers=[layer.replace(synapse=EXPONENTIAL) for layer in network.layers])
+    network = network.replace(layers=[layer.replace(synapse=synapse) for layer in network.layers])
     inputs, weights = batch(kind, generator), [abs(matrix) for matrix in make_weights(network, generator)]
     assert_same(*both(network, inputs, weights))
 
@@ -269,6 +273,8 @@ REFUSED = {
     "random refractory": (lambda: changed(refractory="rand() < 0.5"), "names rand: "),
     "random start": (lambda: changed(initial={"v": "E_L*rand()"}), "names rand: "),
     "unit": (lambda: changed(presets=parameters(mV=5 * mV)), "own, mV: rename.*reserved are .*Brian2's units"),
+    "gain of other units": (lambda: synapse("dI/dt = -I/tau_s : amp", gain="1"), "gain '1' of synapse 'own' needs A"),
+    "unknown gain": (lambda: synapse("dI/dt = -I/tau_s : amp", gain="k*nA"), "gain 'k.nA' of synapse 'own': name 'k'"),
     "time of reset": (lambda: changed(reset="v = V_r*(t/ms)"), "names the time t"),
 }
 
@@ -278,6 +284,13 @@ def test_linear_synapses_of_all_forms_are_taken():
         "I = k*g*current_scale : amp\ndg/dt = -k*g/tau_s + h/(3*us) : 1\nh : 1\nk = exp(-0.5) : 1", update="h *= 0.5"
     )
     synapse("I : amp", update="I -= I*dt/tau_s")
+
+
+def test_a_current_that_cannot_be_computed_names_the_synapse(numpy_target):
+    divided = synapse("I : amp", update="I *= 1/(pi - pi)")
+    engine = LanesEngine(adex_network(layers=[divided]), Goodness())
+    with pytest.raises(ConfigurationError, match=r"synapse 'own' has no current: .*division by zero"):
+        engine.present(batch("pulses", np.random.default_rng(1)), [np.ones((30, 3))])
 
 
 @pytest.mark.parametrize("engine", ["lanes", "reference"])

@@ -25,11 +25,23 @@ Ideal = Annotated[bool, typer.Option("--ideal", help="Plain numbers for weights,
 
 @app.command()
 def demo(out: Out = Path("runs"), ideal: Ideal = False) -> None:
-    """Train on scikit-learn's 8x8 digits: no download."""
+    """Train on scikit-learn's 8x8 digits: which digit, and which of two came first. No download."""
+    from brianff.analysis.order import both_orders
+    from brianff.analysis.style import save_figure
     from brianff.protocols.configuration import load_protocol
+    from brianff.protocols.trainer import Trainer
 
-    protocol = load_protocol("msnn-digits")
-    _train(protocol.without_devices() if ideal else protocol, out, None)
+    protocols = load_protocol("msnn-digits"), load_protocol("msnn-order-digits", ["learning.epochs=12"])
+    digits, order = (protocol.without_devices() if ideal else protocol for protocol in protocols)
+    _train(digits, out, None)
+    trainer, run, summary = _train(order, out, None)
+    network = trainer.protocol.network
+    layers = [layer.replace(memristors="frozen") for layer in network.layers]
+    frozen = Trainer(trainer.protocol.replace(network=network.replace(layers=layers))).fit()["test_accuracy"]
+    run.write_summary(summary | {"control": {"frozen": {"test_accuracy": frozen}}})
+    figure = save_figure(both_orders(trainer), run.path / "figures" / "both-orders.png")
+    told = f"{summary['test_accuracy']:.1%}; with frozen memristors {frozen:.1%}"
+    print_table([("which came first", told), ("why", str(figure))])
 
 
 @app.command()
@@ -92,7 +104,7 @@ def _train(
     data_dir: Path | None,
     imports: list[str] | None = None,
     resumed: RunDirectory | None = None,
-) -> None:
+) -> tuple[Trainer, RunDirectory, dict[str, Any]]:
     """Train in a new run directory below `out`, or in a run that is resumed."""
     from brianff.protocols import training
     from brianff.storage.run_directory import RunDirectory
@@ -109,6 +121,7 @@ def _train(
     print_table([*results(summary), *activity_rows(summary), ("run directory", str(run.path))])
     for complaint in complaints(summary):
         typer.echo(f"brianff: {complaint}", err=True)
+    return trainer, run, summary
 
 
 def _stopped(run: RunDirectory, data_dir: Path | None, imports: list[str] | None) -> str:

@@ -66,6 +66,12 @@ def controls(
     _show("controls", study)
 
 
+@study_app.command()
+def gap(quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None) -> None:
+    """Measure how long the memristors remember: which of two digits came first, against the gap between them."""
+    _study("gap", quick, data_dir, out)
+
+
 def _study(name: str, quick: bool, data_dir: Path | None, out: Path | None) -> None:
     """Run a study of `brianff.protocols.studies` and show it."""
     run_study = import_module(f"brianff.protocols.studies.{name}").run_study

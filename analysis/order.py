@@ -1,0 +1,48 @@
+"""Why a network can tell which of two images came first: the same neuron, the same images, both orders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brianff.analysis.rasters import presentation_traces
+
+if TYPE_CHECKING:
+    from brianff.protocols.trainer import Trainer
+
+__all__ = ["both_orders"]
+
+
+def both_orders(trainer: Trainer) -> np.ndarray:
+    """Plot what one neuron does when two images come in one order and in the other.
+
+    Of the first pairs of the held-out ones, and of the neurons, it shows those whose spikes differ most.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Of a protocol with two frames.
+
+    Returns
+    -------
+    ndarray of Axes, shape (3, 2)
+        Voltage, memristors' states and current; one column for each order.
+    """
+    from matplotlib.figure import Figure
+
+    pairs = trainer.held_out.first(40)
+    images, labels = pairs.intensities(slice(None)), pairs.labels
+    with trainer.simulator.evaluation():  # the label of the first is shown in both orders
+        shown = np.repeat(labels[::2], 2)
+        raster = trainer.simulator.present(images, shown, spikes=True).raster
+    assert raster is not None
+    counts = raster.sum(axis=0).reshape(-1, 2, raster.shape[2])
+    pair, neuron = np.unravel_index(np.argmax(counts[:, 1] - counts[:, 0]), counts[:, 0].shape)
+    rows = slice(2 * int(pair), 2 * int(pair) + 2)
+    recording = trainer.simulator.record(images[rows], shown[rows], [int(neuron)])
+    axes = Figure(figsize=(8, 4.5), layout="constrained").subplots(3, 2, sharex=True, sharey="row")
+    for column, digits in enumerate((labels[rows], labels[rows][::-1])):
+        presentation_traces(recording, column, axes[:, column])
+        axes[0, column].set_title(f"{digits[0]}, then {digits[1]} (label {shown[rows][0]})", fontsize=9)
+    return axes

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brianff.analysis.rasters import presentation_traces
+from brianff.analysis.style import GREY
 
 if TYPE_CHECKING:
     from brianff.protocols.trainer import Trainer
@@ -27,7 +28,7 @@ def both_orders(trainer: Trainer) -> np.ndarray:
     Returns
     -------
     ndarray of Axes, shape (3, 2)
-        Voltage, memristors' states and current; one column for each order.
+        Voltage, with the level of a spike, memristors' states and current; one column for each order.
     """
     from matplotlib.figure import Figure
 
@@ -41,8 +42,11 @@ def both_orders(trainer: Trainer) -> np.ndarray:
     pair, neuron = np.unravel_index(np.argmax(counts[:, 1] - counts[:, 0]), counts[:, 0].shape)
     rows = slice(2 * int(pair), 2 * int(pair) + 2)
     recording = trainer.simulator.record(images[rows], shown[rows], [int(neuron)])
+    parameters = trainer.simulator.populations[0].parameters
     axes = Figure(figsize=(8, 4.5), layout="constrained").subplots(3, 2, sharex=True, sharey="row")
     for column, digits in enumerate((labels[rows], labels[rows][::-1])):
         presentation_traces(recording, column, axes[:, column])
+        if "v_spike" in parameters:
+            axes[0, column].axhline(1e3 * float(parameters["v_spike"]), color=GREY, lw=0.8, ls=":")
         axes[0, column].set_title(f"{digits[0]}, then {digits[1]} (label {shown[rows][0]})", fontsize=9)
     return axes

@@ -6,7 +6,7 @@ import shlex
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from brianff.imports import check, import_parts
 
 if TYPE_CHECKING:
     from brianff.protocols.configuration import Protocol
+    from brianff.protocols.trainer import Trainer
     from brianff.storage.run_directory import RunDirectory
 
 app = typer.Typer()
@@ -26,15 +27,20 @@ Ideal = Annotated[bool, typer.Option("--ideal", help="Plain numbers for weights,
 @app.command()
 def demo(out: Out = Path("runs"), ideal: Ideal = False) -> None:
     """Train on scikit-learn's 8x8 digits: which digit, and which of two came first. No download."""
-    from brianff.analysis.order import both_orders
-    from brianff.analysis.style import save_figure
     from brianff.protocols.configuration import load_protocol
-    from brianff.protocols.trainer import Trainer
 
     protocols = load_protocol("msnn-digits"), load_protocol("msnn-order-digits", ["learning.epochs=12"])
     digits, order = (protocol.without_devices() if ideal else protocol for protocol in protocols)
     _train(digits, out, None)
-    trainer, run, summary = _train(order, out, None)
+    _against_frozen(*_train(order, out, None))
+
+
+def _against_frozen(trainer: Trainer, run: RunDirectory, summary: dict[str, Any]) -> None:
+    """Train the same with frozen memristors; print what both know of the order, and draw why."""
+    from brianff.analysis.order import both_orders
+    from brianff.analysis.style import save_figure
+    from brianff.protocols.trainer import Trainer
+
     network = trainer.protocol.network
     layers = [layer.replace(memristors="frozen") for layer in network.layers]
     frozen = Trainer(trainer.protocol.replace(network=network.replace(layers=layers))).fit()["test_accuracy"]

@@ -123,11 +123,12 @@ def test_demo_trains_the_digits(brianff, calls, monkeypatch, protocol):
     from brianff.protocols import configuration
 
     asked, load = [], configuration.load_protocol
-    monkeypatch.setattr(configuration, "load_protocol", lambda name: (asked.append(name), load(protocol))[1])
+    monkeypatch.setattr(configuration, "load_protocol", lambda name, _=(): (asked.append(name), load(protocol))[1])
+    monkeypatch.setattr("brianff.cli.runs._against_frozen", lambda *run: calls.append(("against frozen", *run)))
     status, output, _ = brianff("demo --out elsewhere")
     assert status == 0
-    assert asked == ["msnn-digits"]
-    assert [call[0] for call in calls] == ["prepare", "train", "write_figures"]
+    assert asked == ["msnn-digits", "msnn-order-digits"]
+    assert [call[0] for call in calls] == ["prepare", "train", "write_figures"] * 2 + ["against frozen"]
     assert "test accuracy" in output
     assert "elsewhere" in output
 

@@ -250,9 +250,7 @@ def test_errors_are_clear():
         FrameEncoding(steps=20, onset_steps=(0, 20))
     with pytest.raises(ConfigurationError, match="no credit 'full'; known: held, within-event, memory"):
         Simulator(make_network(2), credit="full")
-    with pytest.raises(
-        ConfigurationError, match=r"credit 'memory'.*make a 'lif-leaky-trace' neuron jump: use learning.credit = 'held'"
-    ):
+    with pytest.raises(ConfigurationError, match=r"credit 'memory'.* jump: use learning.credit = 'held'"):
         Simulator(make_network(2, KICKED), credit="memory")
     with pytest.raises(ConfigurationError, match=r"goodness 'final' reads the end.*use learning.credit = 'memory'"):
         Simulator(make_network(2), FINAL, credit="within-event")

@@ -16,6 +16,7 @@ from brianff.description import Layer, Network, PulseEncoding
 from brianff.description.parts import NEURONS
 from brianff.engines import LanesEngine
 from brianff.equations import NeuronModel
+from brianff.equations.semi_implicit import unsolvable
 from brianff.errors import ConfigurationError, NumericalError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput
@@ -102,8 +103,8 @@ def check_gradient(
     ----------
     part : NeuronModel, Layer, Network or str
         A network: its first layer, with its pulses, time step and method. A layer: pulses of steps of a quarter of its
-        synapse_time_constant. A neuron model, or its name: steps of a hundredth of its shortest time constant, and
-        currents around that at which it begins to respond.
+        synapse_time_constant. A neuron model, or its name: steps of a hundredth of its shortest time constant (euler
+        where semi_implicit does not fit it), and currents around that at which it begins to respond.
     goodness : Goodness, optional
         Default: the mean square of the activity.
     modulator : Modulator, optional
@@ -183,7 +184,8 @@ def _network(part: NeuronModel | Layer | Network | str, neurons: int) -> Network
         synapse = "alpha" if "I" in get_identifiers(model.equations) else "delta"
         step = min(times, default=100e-6 * second) / 100
         layer = Layer(neuron=model, synapse=synapse, current_scale=1 * nA, synapse_time_constant=4 * step)
-        network = Network(layers=(layer,), time_step=step)
+        solvable = not unsolvable(model.variables)
+        network = Network(layers=(layer,), time_step=step, method="semi_implicit" if solvable else "euler")
     alike: dict[str, Any] = {"neuron_spread": {}, "winners": None, "device": None, "membrane": "reset"}
     pulses = isinstance(network.encoding, PulseEncoding)
     encoding = network.encoding if pulses else PulseEncoding(steps=network.encoding.steps)

@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from brian2 import ms, nA, second
+from brian2 import Mohm, ms, nA, second
 
 import brianff
 from brianff import Goodness, Layer, Pooling
-from brianff.equations import MIF, RELU
+from brianff.equations import MIF, RELU, NeuronModel
 from brianff.errors import ConfigurationError
 from brianff.gradient_check import slopes
 from brianff.protocols.goodness import GOODNESS
@@ -46,6 +46,23 @@ def test_the_factor_of_memristive_neurons_is_exact_with_conductances_held(goodne
     assert 0.01 < moving.relative_error < 1
     assert moving.cosine > 0.7
     assert brianff.check_gradient(MIF, goodness).relative_error < 0.1  # at small currents they move less
+
+
+def test_a_nonlinear_neuron_needs_no_network(numpy_target):
+    """The slope of a membrane v in its drive obeys ds/dt = d(rate)/dv s + R unit_current/tau."""
+    right = NeuronModel(
+        "cubic leak",
+        """
+dv/dt = (R*I - v - v**3/mV**2)/tau : volt
+dslope/dt = (R*unit_current - slope - 3*(v/mV)**2*slope)/tau : volt
+activity = v/mV : 1
+sensitivity = slope/mV : 1
+""",
+        {"tau": 10 * ms, "R": 100 * Mohm},
+    )
+    assert brianff.check_gradient(right, CUBIC).exact
+    wrong = replace(right, equations=right.equations.replace("3*(v/mV)**2*", "(v/mV)**2*"))
+    assert not brianff.check_gradient(wrong, CUBIC).exact
 
 
 def test_a_neuron_with_a_reset_has_a_surrogate(numpy_target):

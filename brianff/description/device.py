@@ -74,8 +74,9 @@ class Device(Description):
         ----------
         pulses : str, Path, pandas.DataFrame or mapping of str to array
             A CSV file, or its columns: `direction` ("up" or "down"), `pulse` (number of pulses so far) and
-            `conductance_S` (or another unit: `conductance_uS`). Rows of the same direction and pulse, of several
-            devices and cycles, are averaged; their spread is not taken over: give it as a parameter.
+            `conductance_S` (or another unit: `conductance_uS`), numbers in that unit or quantities. Rows of the same
+            direction and pulse, of several devices and cycles, are averaged; their spread is not taken over: give it as
+            a parameter.
         **fields
             Other fields of the description.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from brian2 import siemens
-from brian2.units.fundamentalunits import Quantity
+from brian2.units.fundamentalunits import Quantity, have_same_dimensions
 from scipy.optimize import isotonic_regression
 
 from brianff.description.quantities import parse_quantity
@@ -34,7 +34,7 @@ def read_pulses(pulses: str | Path | Mapping[str, Any]) -> tuple[TableLaw, dict[
         if isinstance(pulses, str | Path):
             table = pandas.read_csv(pulses, skipinitialspace=True)
         else:
-            table = pandas.DataFrame(dict(pulses))
+            table = pandas.DataFrame({name: _numbers(str(name), column) for name, column in dict(pulses).items()})
         table = _checked(table)
         (up_pulses, up), (down_pulses, down) = (_rising(way, table[table.direction == way]) for way in ("up", "down"))
         lower, upper = min(up[0], -down[-1]), max(up[-1], -down[0])
@@ -45,6 +45,17 @@ def read_pulses(pulses: str | Path | Mapping[str, Any]) -> tuple[TableLaw, dict[
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{name}: {str(error).splitlines()[0]}") from None
     return law, {"G_off": lower * siemens, "G_on": upper * siemens}
+
+
+def _numbers(name: str, column: Any) -> Any:
+    """Return a column of quantities as numbers in the unit that its name ends in; any other as it is."""
+    if not np.iterable(column) or not any(isinstance(value, Quantity) for value in column):
+        return column
+    unit = parse_quantity(f"1 {name.partition('_')[2]}", siemens)
+    quantities = Quantity(list(column))
+    if not have_same_dimensions(quantities, unit):
+        raise ValueError(f"{name} is in {quantities.get_best_unit()}; give numbers or quantities in {unit}")
+    return np.asarray(quantities / unit)
 
 
 def _checked(table: pandas.DataFrame) -> pandas.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas
 import pytest
 import tomli_w
-from brian2 import joule, uS
+from brian2 import joule, uS, volt
 
 from brianff import Device, Layer, register
 from brianff.crossbar.crossbar import make_crossbar
@@ -210,6 +210,17 @@ def test_quantities_are_written_as_text_that_reads_back_exactly():
     device = Device(preset="ecram", parameters={"G_on": 8 * uS, "write_energy": 2e-15 * joule})
     assert Device(**device.model_dump(mode="json")) == device
     assert device.model_dump(mode="json")["parameters"] == {"G_on": "8e-06 S", "write_energy": "2e-15 J"}
+
+
+@pytest.mark.parametrize(
+    "quantities", [[1, 2, 3, 3, 2, 1] * uS, [value * uS for value in (1, 2, 3, 3, 2, 1)]], ids=["array", "list"]
+)
+@pytest.mark.parametrize("unit", ["uS", "S"])
+def test_a_table_of_quantities_is_that_of_the_numbers(quantities, unit):
+    table = {"direction": UP["direction"], "pulse": UP["pulse"], f"conductance_{unit}": quantities}
+    assert Device.from_table(table).physics["G_on"] == pytest.approx(3e-6, rel=1e-12)
+    with pytest.raises(ConfigurationError, match="is in V; give numbers or quantities in"):
+        Device.from_table(table | {f"conductance_{unit}": [1, 2, 3, 3, 2, 1] * volt})
 
 
 UP = {"direction": ["up"] * 3 + ["down"] * 3, "pulse": [0, 1, 2] * 2, "conductance_uS": [1, 2, 3, 3, 2, 1]}

@@ -147,8 +147,13 @@ class Population:
         reserved |= {*brian2.DEFAULT_CONSTANTS, *DEFAULT_FUNCTIONS, "t", "dt", "i", "N", "t_in_timesteps"}
         if self.credit != "held" and (neuron.acts_at_spikes or neuron.update or self.synapse.immediate):
             raise ConfigurationError(
-                f"credit {self.credit!r} follows smooth equations, and the spikes of a {neuron.name!r} neuron, its "
-                "limits or its inputs make it jump: use learning.credit = 'held'"
+                f"credit {self.credit!r} follows smooth equations, and spikes, limits or inputs make a "
+                f"{neuron.name!r} neuron jump: use learning.credit = 'held'"
+            )
+        if self._gated and self.goodness.readout == "final":
+            raise ConfigurationError(
+                f"goodness {self.goodness.name!r} reads the end of a presentation; credit 'within-event' has ended "
+                "by then for all events but the last: use learning.credit = 'memory' or 'held'"
             )
         if taken := own & (reserved | DEFAULT_UNITS.keys()):
             raise ConfigurationError(

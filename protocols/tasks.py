@@ -59,7 +59,7 @@ class Sequence(Task):
 
     In training, each image is the one asked for once in an epoch, and the others are drawn from all. The accuracy is
     measured on drawn images, each set of them in all orders: a network that is blind to the order can at best know the
-    set.
+    set. Fewer images than frames make no such set.
 
     Parameters
     ----------
@@ -82,6 +82,8 @@ class Sequence(Task):
         return dataset
 
     def batch(self, batch, split, frames, generator):
+        if len(split) < 2:
+            raise ConfigurationError("a sequence needs at least 2 training images: raise data.training_images")
         others = generator.integers(len(split) - 1, size=(len(batch.indices), frames - 1))
         others += others >= batch.indices[:, np.newaxis]  # any image but the one asked for
         shown = [split.intensities(column) for column in others.T]
@@ -90,9 +92,9 @@ class Sequence(Task):
 
     def split(self, split, frames, presentations=None):
         generator, orders = np.random.default_rng(0), np.array(list(permutations(range(frames))))
-        sets = -(-(presentations or self.presentations) // factorial(frames))
-        drawn = np.array([generator.choice(len(split), frames, replace=False) for _ in range(sets)])
-        shown = drawn[:, orders].reshape(-1, frames)
+        sets = -(-(presentations or self.presentations) // factorial(frames)) if len(split) >= frames else 0
+        drawn = [generator.choice(len(split), frames, replace=False) for _ in range(sets)]
+        shown = np.array(drawn, dtype=int).reshape(-1, frames)[:, orders].reshape(-1, frames)
         return replace(
             split, images=split.images[shown].reshape(len(shown), -1), labels=split.labels[shown[:, self.asked]]
         )

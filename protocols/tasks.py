@@ -95,9 +95,8 @@ class Sequence(Task):
         sets = -(-(presentations or self.presentations) // factorial(frames)) if len(split) >= frames else 0
         drawn = [generator.choice(len(split), frames, replace=False) for _ in range(sets)]
         shown = np.array(drawn, dtype=int).reshape(-1, frames)[:, orders].reshape(-1, frames)
-        return replace(
-            split, images=split.images[shown].reshape(len(shown), -1), labels=split.labels[shown[:, self.asked]]
-        )
+        images = split.images[shown].reshape(len(shown), frames * split.images.shape[1])
+        return replace(split, images=images, labels=split.labels[shown[:, self.asked]])
 
 
 class Interval(Task):

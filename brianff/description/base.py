@@ -10,7 +10,19 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from brianff.errors import ConfigurationError
 
-__all__ = ["Description", "describe_errors"]
+__all__ = ["Description", "FrozenDict", "describe_errors"]
+
+
+class FrozenDict(dict):
+    """A dict of a description: it compares, is written and is copied as a dict, and cannot be changed."""
+
+    def _refuse(self, *given: Any, **named: Any) -> Any:
+        raise ConfigurationError("descriptions are immutable: make another one with replace(...)")
+
+    __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
+
+    def __reduce__(self) -> tuple:
+        return type(self), (dict(self),)
 
 
 class Description(BaseModel):
@@ -27,6 +39,9 @@ class Description(BaseModel):
                 super().__init__(**values)
             except ValidationError as error:
                 raise ConfigurationError(describe_errors(error, type(self))) from None
+            for name, value in vars(self).items():
+                if type(value) is dict:
+                    vars(self)[name] = FrozenDict(value)
 
         def __getattr__(self, name: str) -> Any:
             if name in type(self).renamed:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
-from brianff.description.base import Description
+from brianff.description.base import Description, FrozenDict
 from brianff.description.parts import DEVICES, LAWS, part
 from brianff.description.pulse_table import read_pulses
 from brianff.description.quantities import as_text, parse_like
@@ -109,13 +109,15 @@ class Device(Description):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         defaults = self.base.parameters
+        parameters = {}
         for name, value in self.parameters.items():
             if name not in defaults:
                 raise ValueError(f"device {self.name!r} has no parameter {name!r}; known: {', '.join(defaults)}")
             try:
-                self.parameters[name] = parse_like(value, defaults[name].value)
+                parameters[name] = parse_like(value, defaults[name].value)
             except ValueError as error:
                 raise ValueError(f"parameters.{name}: {error}") from None
+        vars(self)["parameters"] = FrozenDict(parameters)
         for name, value in self.physics.items():
             if value not in defaults[name].range:
                 raise ValueError(f"parameters.{name} is {value:g}; it must {defaults[name].range.rule}")

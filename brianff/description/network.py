@@ -9,7 +9,7 @@ import brian2
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from brianff.describing import Described, layer_table
-from brianff.description.base import Description
+from brianff.description.base import Description, FrozenDict
 from brianff.description.device import Device
 from brianff.description.encodings import Encoding, PulseEncoding
 from brianff.description.parts import Neuron, Synapse
@@ -150,11 +150,13 @@ class Layer(Description):
                     raise ValueError(
                         f"{field}: neuron {self.neuron.name!r} has no parameter {name!r}; known: {', '.join(preset)}"
                     )
+        parameters = {}
         for name, value in self.parameters.items():
             try:
-                self.parameters[name] = parse_like(value, preset[name])
+                parameters[name] = parse_like(value, preset[name])
             except ValueError as error:
                 raise ValueError(f"parameters.{name}: {error}") from None
+        vars(self)["parameters"] = FrozenDict(parameters)
         return self
 
 

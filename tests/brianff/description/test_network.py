@@ -1,12 +1,16 @@
 """Descriptions are immutable, validated when they are made, and survive the way through text."""
 
+import copy
+import pickle
+
 import brian2
+import cloudpickle
 import pytest
 from brian2 import nA, uA, us
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brianff import LabelCode, LatencyEncoding, Layer, Network, PulseEncoding, RateEncoding
+from brianff import Device, LabelCode, LatencyEncoding, Layer, Network, PulseEncoding, RateEncoding
 from brianff.description.quantities import format_quantity, parse_like, parse_quantity
 from brianff.errors import BrianffError, ConfigurationError
 from brianff.random import RandomStreams
@@ -106,3 +110,35 @@ def test_random_streams_continue_from_a_saved_state():
     expected = streams["a"].random(5).tolist(), streams["b"].random(5).tolist()
     streams.restore(state)
     assert (streams["a"].random(5).tolist(), streams["b"].random(5).tolist()) == expected
+
+
+@pytest.mark.parametrize(
+    ("made", "field"),
+    [
+        (Layer(parameters={"tau": "50 us"}, neuron_spread={"tau": 0.1}), "parameters"),
+        (Layer(parameters={"tau": "50 us"}, neuron_spread={"tau": 0.1}), "neuron_spread"),
+        (Device(preset="ecram", parameters={"G_on": "8 uS"}), "parameters"),
+        (Network(layers=[{"neuron_spread": {"tau": 0.1}}]).layers[0], "neuron_spread"),
+    ],
+)
+def test_dictionaries_of_a_description_are_immutable_and_travel(made, field):
+    values = dict(getattr(made, field))
+    for change in (
+        lambda held: held.update(values),
+        lambda held: held.pop(next(iter(values))),
+        lambda held: held.__setitem__("tau", 1),
+        lambda held: held.clear(),
+    ):
+        with pytest.raises(ConfigurationError, match=r"immutable: .*replace"):
+            change(getattr(made, field))
+    assert getattr(made, field) == values
+    for travelled in (
+        copy.deepcopy(made),
+        pickle.loads(pickle.dumps(made)),
+        cloudpickle.loads(cloudpickle.dumps(made)),
+        made.replace(),
+        type(made)(**made.model_dump(mode="json")),
+    ):
+        assert travelled == made
+        with pytest.raises(ConfigurationError, match="immutable"):
+            getattr(travelled, field).clear()

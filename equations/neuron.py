@@ -115,7 +115,7 @@ class NeuronModel:
     def __post_init__(self):
         object.__setattr__(self, "equations", f"\n{self.equations}\n")  # they are put beside others
         object.__setattr__(self, "threshold", self.threshold or "False")
-        if not all(isinstance(preset, Preset) for preset in self.presets.values()):
+        if not self.presets or not all(isinstance(preset, Preset) for preset in self.presets.values()):
             own = {name: Parameter(value, "") for name, value in self.presets.items()}
             object.__setattr__(self, "presets", {"own": Preset("own", "", own)})
         if isinstance(self.refractory, Quantity):
@@ -141,6 +141,11 @@ class NeuronModel:
             if name not in variables.diff_eq_names:
                 raise ValueError(f"memristors of neuron {self.name!r} names {name!r}, which has no equation d{name}/dt")
         states = [key for key, item in variables.items() if item.type in (DIFFERENTIAL_EQUATION, PARAMETER)]
+        if shared := [name for name in states if "shared" in variables[name].flags]:
+            raise ValueError(
+                f"{shared[0]} of neuron {self.name!r} is (shared), and every neuron has states of its own: leave the "
+                "flag out, or make it a parameter"
+            )
         for name, expression in self.initial.items():
             if name not in states:
                 raise ValueError(f"initial of neuron {self.name!r} names {name!r}; it may name {', '.join(states)}")

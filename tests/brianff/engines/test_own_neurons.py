@@ -221,6 +221,7 @@ WRONG = {
     ),
     "unit": (lambda: with_line("(v - E_L)/mV : 1", "v - E_L : volt"), "activity of neuron 'adex' must be in 1"),
     "text": (lambda: changed(equations="dv/dt = : volt"), "equations that are not Brian2's"),
+    "shared": (lambda: with_line("\ndw/dt", "\nq : 1 (shared)\ndw/dt"), "q of neuron 'adex' is .shared."),
     "initial": (lambda: changed(initial={"u": "E_L"}), "names 'u'; it may name v, w, sensitivity"),
     "initial value": (
         lambda: changed(initial={"v": "E_M"}),
@@ -306,6 +307,12 @@ def test_a_simulator_says_what_is_wrong_with_equations(make, message, engine):
 def test_methods_that_need_linear_equations_say_which_others_would_do(method):
     with pytest.raises(ConfigurationError, match=rf"'{method}' cannot .*'adex': dv/dt is not linear.*'euler', 'rk4'"):
         Simulator(adex_network(method=method))
+
+
+def test_a_neuron_may_have_no_parameters(numpy_target):
+    model = NeuronModel("bare", "dv/dt = -v/(5*ms) : volt\nactivity = v/mV : 1\nsensitivity = 1 : 1", {})
+    assert not Layer(neuron=model).parameters
+    Simulator(adex_network(model, method="semi_implicit"))
 
 
 def test_names_of_the_field_are_free(numpy_target):

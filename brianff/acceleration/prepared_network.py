@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import brian2
 import numpy as np
-from brian2.core.base import BrianObject
+from brian2.core.base import BrianObject, BrianObjectException
 
-from brianff.errors import BrianffError
+from brianff.equations.neuron import one_line
+from brianff.errors import BrianffError, NumericalError
 
 __all__ = ["PreparedNetwork"]
 
@@ -71,9 +72,12 @@ class PreparedNetwork(brian2.Network):
         self._time[0] = 0
 
     def step(self) -> None:
-        """Advance by one time step."""
-        for run in self._runs:
-            run()
+        """Advance by one time step; a NumericalError if its arithmetic has no result."""
+        try:
+            for run in self._runs:
+                run()
+        except (ArithmeticError, BrianObjectException) as error:
+            raise NumericalError(f"a time step could not be computed: {one_line(error)}") from error
         self._timestep[0] += 1
         self._time[0] = self._timestep[0] * self._dt[0]
 

@@ -11,14 +11,16 @@ from typing import Any
 
 import brian2
 import numpy as np
+from brian2.core.base import BrianObjectException
 
 from brianff.acceleration.compiler import configure
 from brianff.description import Network
 from brianff.engines.population import LONG_AGO, LayerResult, Population, check_batch, populations
 from brianff.equations.composition import presentation_start
+from brianff.equations.neuron import one_line
 from brianff.equations.synapse import COMMON_TIME_COURSE, EVENT_AMPLITUDE, WEIGHT
 from brianff.equations.tangent import event_names
-from brianff.errors import ConfigurationError
+from brianff.errors import ConfigurationError, NumericalError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
 
@@ -101,7 +103,10 @@ class ReferenceEngine:
                 "the reference engine calls no observers: use engine 'lanes', or monitors and `ReferenceEngine.build`"
             )
         objects = self.build(inputs, weights, membranes, first)
-        objects.network.run(objects.duration, namespace={})
+        try:
+            objects.network.run(objects.duration, namespace={})
+        except (ArithmeticError, BrianObjectException) as error:
+            raise NumericalError(f"a time step could not be computed: {one_line(error)}") from error
         if self._standalone_directory is not None:
             brian2.get_device().build(directory=self._standalone_directory, compile=True, run=True)
         for membrane, result, group in zip(membranes, objects.results, objects.layers, strict=False):

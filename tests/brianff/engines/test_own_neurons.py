@@ -309,6 +309,18 @@ def test_methods_that_need_linear_equations_say_which_others_would_do(method):
         Simulator(adex_network(method=method))
 
 
+@pytest.mark.parametrize("engine", [LanesEngine, ReferenceEngine])
+def test_arithmetic_without_a_result_is_a_numerical_error(engine, numpy_target):
+    equations = "dv/dt = -v/(5*ms) : volt\nactivity = v/mV : 1\nsensitivity = 1 : 1"
+    network = adex_network(
+        NeuronModel("divided", equations, {"k": 1.0}, threshold="v > mV/(k - 1)", reset="v = 0*mV"), method="euler"
+    )
+    generator = np.random.default_rng(3)
+    with pytest.raises(NumericalError, match=r"step could not be computed: .*division by zero") as caught:
+        engine(network, Goodness()).present(batch("pulses", generator), make_weights(network, generator))
+    assert "\n" not in str(caught.value)
+
+
 def test_a_neuron_may_have_no_parameters(numpy_target):
     model = NeuronModel("bare", "dv/dt = -v/(5*ms) : volt\nactivity = v/mV : 1\nsensitivity = 1 : 1", {})
     assert not Layer(neuron=model).parameters

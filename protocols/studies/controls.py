@@ -143,7 +143,8 @@ def run_study(
         yield {"accuracy": accuracy, "decision": summary["decision"], "tied_share": summary["tied_share"], **first}
 
     numbers = range(protocol.seed, protocol.seed + seeds)
-    points = [{"seed": seed, "control": control} for seed in numbers for control in (*found, BACK_PROPAGATION)]
+    compared = [*found] if protocol.data.made_task.sequences else [*found, BACK_PROPAGATION]  # it knows single images
+    points = [{"seed": seed, "control": control} for seed in numbers for control in compared]
     study.fill("controls", points, measure, progress)
     return study
 

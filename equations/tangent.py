@@ -17,9 +17,9 @@ memory
 within-event
     The same, but only until the next event comes: effects on the responses to later events are left out.
 
-Each sensitivity is integrated right behind its state. Semi-implicit and explicit Euler steps then advance the derivative
-of the equations to the derivative of the step: the factor is that of the discrete simulation. With `exponential_euler`
-and Runge-Kutta steps it is that of the equations, up to terms of the time step.
+Each sensitivity is integrated right behind its state. Semi-implicit and explicit Euler steps then advance the
+derivative of the equations to the derivative of the step: the factor is that of the discrete simulation. With
+`exponential_euler` and Runge-Kutta steps it is that of the equations, up to terms of the time step.
 """
 
 import re

@@ -51,7 +51,13 @@ def weights(neuron, goodness, modulator, device, engine, layers=1):
         time_step=1 * (us if neuron.startswith("mif") else ms),
     )
     learning = Learning(
-        goodness=goodness, modulator=modulator, negatives="wrong-label", batch=2, epochs=1, sharpness=0.01
+        goodness=goodness,
+        modulator=modulator,
+        negatives="wrong-label",
+        batch=2,
+        epochs=1,
+        sharpness=0.01,
+        learning_rate=0.05,
     )
     protocol = Protocol(
         network=network,

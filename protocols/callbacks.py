@@ -199,7 +199,11 @@ CALLBACKS = Registry(
 
 def states(callbacks: Sequence[Callback]) -> dict[str, np.ndarray]:
     """Return the states of callbacks as arrays of one checkpoint."""
-    return {f"callback_{n}.{name}": array for n, one in enumerate(callbacks) for name, array in one.state().items()}
+    found = {f"callback_{n}.{name}": array for n, one in enumerate(callbacks) for name, array in one.state().items()}
+    for name, array in found.items():
+        if np.asarray(array).dtype == object:
+            raise ConfigurationError(f"{name} of a callback's state holds objects; checkpoints hold arrays of numbers")
+    return found
 
 
 def restore(callbacks: Sequence[Callback], arrays: dict[str, np.ndarray]) -> None:

@@ -30,6 +30,7 @@ from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.inference import Outcome, Score, outcome, total_goodness
 from brianff.protocols.plasticity import rule_change
 from brianff.protocols.samplers import Shown
+from brianff.protocols.schedules import SCHEDULES
 from brianff.responses import Responses
 from brianff.simulator import Simulator
 
@@ -279,7 +280,11 @@ class Trainer(Described):
     def schedule_factor(self, done: int) -> float:
         """Return what the schedule makes of the learning rate after so many images of the epoch."""
         learning = self.protocol.learning
-        return learning.schedule((self.epoch + done / len(self.training)) / learning.epochs)
+        factor = learning.schedule((self.epoch + done / len(self.training)) / learning.epochs)
+        if not isinstance(factor, int | float | np.number) or not np.isfinite(factor):
+            name = SCHEDULES.name_of(learning.schedule)
+            raise ConfigurationError(f"schedule {name!r} gave {factor!r}; it must give a finite number")
+        return float(factor)
 
     def _shown(self):
         """Yield what the batches of an epoch show, and the spikes for a program that presents them, if any."""
@@ -345,7 +350,8 @@ class Trainer(Described):
         """Return everything that resuming needs: arrays and JSON-able values."""
         layers = enumerate(self.simulator.layers)
         arrays = {f"membrane_{number}": layer.membrane for number, layer in layers if layer.membrane is not None}
-        arrays |= {f"optimiser.{name}": array for name, array in self.optimiser.state.items()}
+        for part, state in self._states.items():
+            arrays |= {f"{part}.{name}": array for name, array in state.items()}
         arrays |= {} if self._inside is None else {"eligibility": self._inside.trace.value}
         arrays |= hooks.states(self.callbacks)
         return self.weights() | arrays, {
@@ -357,6 +363,13 @@ class Trainer(Described):
             "neuron_steps": self.simulator.neuron_steps,
             "data_digest": self.dataset.digest,
         }
+
+    @property
+    def _states(self) -> dict[str, dict[str, np.ndarray]]:
+        """What the parts that learn keep from batch to batch: arrays in a dict of theirs that is called `state`."""
+        names = ("optimiser", "rule", "modulator", "negatives", "sampler")
+        states = {name: getattr(getattr(self, name), "state", None) for name in names}
+        return {name: state for name, state in states.items() if isinstance(state, dict)}
 
     def restore(self, arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
         """Put the trainer into a state that `state` returned; training then continues bit for bit.
@@ -378,9 +391,9 @@ class Trainer(Described):
         self.simulator.codes[:] = arrays["codes"]
         self._start_layer(values["layer"])
         self.epoch = values["epoch"]
-        for prefix in ("optimiser.", "step_rule."):  # the latter until version 0.3
-            named = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-            self.optimiser.state |= named
+        for part, state in {**self._states, "step_rule": self.optimiser.state}.items():  # the latter until version 0.3
+            prefix = f"{part}."
+            state.update({name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)})
         if self._inside is not None:
             self._inside.trace.value[:] = arrays["eligibility"]
         hooks.restore(self.callbacks, arrays)

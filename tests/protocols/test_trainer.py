@@ -234,3 +234,34 @@ def test_what_a_part_lacks_is_named(numpy_target):
 def test_eligibility_needs_spikes():
     with pytest.raises(ConfigurationError, match=r"follows spikes: use network\.encoding kind 'rate'"):
         small("learning.eligibility.rate=0.1", "learning.polarity=random", "learning.modulator=sigmoid")
+
+
+def test_what_a_rule_keeps_is_resumed(numpy_target, tmp_path):
+    class Trace:
+        def __init__(self):
+            self.state = {}
+
+        def change(self, contrast, modulator):
+            change = modulated_hebbian(contrast.positive, contrast.negative, modulator)
+            self.state["trace"] = 0.9 * self.state.get("trace", 0.0) + change
+            return self.state["trace"]
+
+    described = small(plasticity=Trace())
+    whole, stopped = Trainer(described).fit(progress=False), Trainer(described)
+    run_epoch = stopped.run_epoch
+
+    def once(report):
+        if stopped.epoch:
+            raise KeyboardInterrupt
+        run_epoch(report)
+
+    stopped.run_epoch = once
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(tmp_path / "run", progress=False)
+    assert Trainer(described).fit(tmp_path / "run", progress=False)["weights_digest"] == whole["weights_digest"]
+
+
+@pytest.mark.parametrize("given", [None, "half", float("nan")])
+def test_a_schedule_gives_a_number(given, numpy_target):
+    with pytest.raises(ConfigurationError, match="it must give a finite number"):
+        Trainer(small(schedule=lambda progress: given)).run_epoch()

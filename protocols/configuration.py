@@ -26,6 +26,7 @@ from brianff.protocols.readout import READOUTS, GoodnessReadout, linear_readout
 from brianff.protocols.samplers import SAMPLERS, BothPolarities, Sampler
 from brianff.protocols.schedules import SCHEDULES, cosine
 from brianff.protocols.tasks import TASKS, Task
+from brianff.registry import Registry
 
 __all__ = ["Data", "Eligibility", "Engine", "Evaluation", "Learning", "Protocol", "load_protocol", "named_protocols"]
 
@@ -191,30 +192,35 @@ class Learning(Description):
             )
         return self
 
+    def _made(self, registry: Registry, part: Any) -> Any:
+        """Return a part itself, one of its own for each who asks: what it learns stays out of the description."""
+        names = ("sharpness", "threshold", "candidates", "clip", "learning_rate")
+        return deepcopy(registry.make(part, **{name: getattr(self, name) for name in names}))
+
     @property
     def made_modulator(self) -> Modulator:
         """The modulator itself."""
-        return MODULATORS.make(self.modulator, sharpness=self.sharpness, threshold=self.threshold)
+        return self._made(MODULATORS, self.modulator)
 
     @property
     def made_negatives(self) -> Negatives:
         """The negatives' sampler itself."""
-        return NEGATIVES.make(self.negatives, candidates=self.candidates)
+        return self._made(NEGATIVES, self.negatives)
 
     @property
     def made_sampler(self) -> Sampler:
         """What a batch shows, the sampler itself."""
-        return SAMPLERS.make(self.polarity)
+        return self._made(SAMPLERS, self.polarity)
 
     @property
     def made_plasticity(self) -> Any:
         """The rule itself."""
-        return deepcopy(PLASTICITY.make(self.plasticity, clip=self.clip))
+        return self._made(PLASTICITY, self.plasticity)
 
     @property
     def made_optimiser(self) -> Optimiser:
-        """A new optimiser, without state."""
-        return deepcopy(OPTIMISERS.make(self.optimiser, learning_rate=self.learning_rate))
+        """The optimiser itself, without state."""
+        return self._made(OPTIMISERS, self.optimiser)
 
 
 class Evaluation(Description):

@@ -99,7 +99,7 @@ class Trainer(Described):
         self.training, held_out = _split(protocol, dataset)
         self.held_out = self.task.split(held_out, protocol.network.encoding.frames)
         self.simulator = self.new_simulator()
-        self.modulator, self.negatives = deepcopy(learning.made_modulator), deepcopy(learning.made_negatives)
+        self.modulator, self.negatives = learning.made_modulator, learning.made_negatives
         self.sampler, self.rule = learning.made_sampler, learning.made_plasticity
         self._start_layer(0)
         self._frozen_below: tuple[int, FrozenLayers | None] | None = None

@@ -25,6 +25,9 @@ def accuracy_against_gap(table: pandas.DataFrame, ax: Axes | None = None) -> Axe
         seeds = table[table["memristors"] == memristors]
         ax.semilogx(means.index, means, "-", color=colour, label=f"memristors {memristors}")
         ax.plot(seeds["gap"], 100 * seeds["accuracy"], "o", color=colour, ms=4)
+    gaps = sorted(table["gap"].unique())
+    ax.set_xticks(gaps, [f"{gap:g}" for gap in gaps])
+    ax.set_xticks([], minor=True)
     ax.set(xlabel="gap (µs)", ylabel="which digit came first (%)")
     ax.legend(frameon=False, fontsize=8)
     return ax

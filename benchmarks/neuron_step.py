@@ -72,7 +72,8 @@ class _ByHand:
         values += [float(population.layer.current_scale), float(network.time_step)]
         self.goodness, self.postsynaptic = np.empty_like(drive), np.empty_like(drive)
         scratch = np.empty((4, drive.shape[1]))
-        arrays = (drive, population.pulse_train_response, np.array(values), self.goodness, self.postsynaptic, *scratch)
+        course, measured = population.current.event_responses.sum(axis=0), (self.goodness, self.postsynaptic)
+        arrays = (drive, course, np.array(values), *measured, *scratch)
         self._kept = arrays
         self._kernel = kernel
         pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in arrays]

@@ -167,12 +167,12 @@ def _reads(population: Population, crossbar, inputs: PulseInput | SpikeInput) ->
     """Return the heat of the devices (joule), the presynaptic events of each presentation, and an event's exposure."""
     if isinstance(inputs, PulseInput):
         # Of frames, each has one pulse; the time course of the first is that of all.
-        amplitudes, response = inputs.amplitudes, population.event_responses[0]
+        amplitudes, response = inputs.amplitudes, population.current.event_responses[0]
         amplitudes = amplitudes.reshape(len(inputs), -1, amplitudes.shape[-1])
         pulses = len(inputs.event_steps[0])
         squared, events = (amplitudes**2).sum(axis=1), np.count_nonzero(amplitudes, axis=(1, 2)) * pulses
     else:
-        response = population.pulse_response
+        response = population.current.pulse_response
         squared, events = inputs.spike_counts.astype(float), inputs.spike_counts.sum(axis=1)
     shape = response / response.max()
     exposure = float(np.sum(shape**2)) * float(population.network.time_step)

@@ -271,7 +271,7 @@ class Simulator(Described):
         weights = self.layers[layer].crossbar.read(self._read_noise)
         membranes = [self.layers[layer].carried(len(spikes))]
         results = self._engine.present(spikes, [weights], first=layer, membranes=membranes)
-        response = self._engine.populations[layer].pulse_response
+        response = self._engine.populations[layer].current.pulse_response
         averages = SpikeAverages(spikes.averages(response, self.dtype), self.workers)
         self._count(spikes, [weights])
         return self._responses(averages, results, layer)[0]
@@ -378,7 +378,7 @@ class Simulator(Described):
     def _responses(self, inputs: Input, results: list[LayerResult], first: int = 0) -> list[Responses]:
         responses = []
         for population, result in zip(self._engine.populations[first:], results, strict=False):
-            measured, response = result.measured(self.goodness), population.pulse_response
+            measured, response = result.measured(self.goodness), population.current.pulse_response
             responses.append(Responses(inputs, *measured, self.goodness, response, result.raster))
             if result.raster is not None:
                 inputs = SpikeInput(result.raster, self.workers)

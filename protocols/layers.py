@@ -63,7 +63,7 @@ def simulated_layer(network: Network, goodness: Goodness, layer: int = 0, seed: 
         That of the simulator whose layer it is: with `neuron_spread`, its neurons differ as theirs do.
     """
     engine = LanesEngine(network, goodness, seed=seed)
-    response = engine.populations[layer].pulse_response
+    response = engine.populations[layer].current.pulse_response
 
     def respond(inputs: PulseInput | SpikeInput, weights: np.ndarray) -> Responses:
         (result,) = engine.present(inputs, [weights], spikes=goodness.counts_spikes, first=layer)

@@ -28,6 +28,7 @@ from brianff.acceleration import rows
 from brianff.acceleration.compiler import cache_directory, compiler, configure, generating
 from brianff.description import RateEncoding
 from brianff.engines.population import METHODS, PRECISIONS, Population
+from brianff.engines.synaptic_current import method_options
 from brianff.equations import eligibility as rule
 from brianff.equations.composition import presentation_start
 from brianff.errors import BrianffError
@@ -301,7 +302,7 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
         threshold=population.threshold,
         reset=population.neuron.reset,
         method=METHODS[network.method],
-        method_options=population.method_options(equations),
+        method_options=method_options(network, equations),
         namespace=namespace,
         **along_rows,
         name="neurons",

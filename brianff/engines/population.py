@@ -1,4 +1,4 @@
-"""What both engines share: how a layer's description becomes the arguments of a Brian2 group."""
+"""What the engines share: how a layer's description becomes the arguments of a Brian2 group."""
 
 import operator
 import re
@@ -14,13 +14,13 @@ from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.devices.device import runtime_device
 from brian2.stateupdaters.base import UnsupportedEquationsException
-from brian2.units.fundamentalunits import get_dimensions, have_same_dimensions
+from brian2.units.fundamentalunits import get_dimensions
 from brian2.utils.logger import catch_logs
 from brian2.utils.stringtools import get_identifiers
-from scipy.linalg import toeplitz
 
 from brianff.description import Layer, Network
 from brianff.engines.steady_state import steady_state
+from brianff.engines.synaptic_current import SynapticCurrent, in_plain_python, method_options
 from brianff.equations import NeuronModel, SynapseModel
 from brianff.equations.composition import compose, reserved_names, state_variables
 from brianff.equations.functions import FUNCTIONS, LARGEST_EXPONENT_IN_SINGLE_PRECISION
@@ -41,7 +41,6 @@ __all__ = [
     "LayerResult",
     "Population",
     "check_batch",
-    "mean_of_one",
     "populations",
     "whole_number",
 ]
@@ -136,7 +135,7 @@ class Population:
                 f"layers: synapse {self.synapse.name!r} acts through the membrane resistance R, which a "
                 f"{self.neuron.name!r} neuron has not; use synapse = 'alpha'"
             )
-        _ = self.gain
+        _ = self.current.gain
         self._check_equations()
 
     def _check_equations(self) -> None:
@@ -276,6 +275,11 @@ class Population:
             "duration": self.network.encoding.steps * self.network.time_step,
         }
 
+    @cached_property
+    def current(self) -> SynapticCurrent:
+        """What presynaptic pulses give to the neurons."""
+        return SynapticCurrent(self.network, self.layer, self.parameters | self._constants)
+
     @property
     def events(self) -> int:
         """Number of input events in a presentation of which each has a time course and a factor of its own."""
@@ -287,7 +291,8 @@ class Population:
         onsets = [steps[0] for steps in self.network.encoding.event_steps]
         step, ends = np.arange(self.network.encoding.steps), [*onsets[1:], self.network.encoding.steps]
         windows = [(step >= onset) & (step < end) for onset, end in zip(onsets, ends, strict=True)]
-        return {"time_course": self.event_responses} | ({"window": np.array(windows, float)} if self._gated else {})
+        courses = {"time_course": self.current.event_responses}
+        return courses | ({"window": np.array(windows, float)} if self._gated else {})
 
     @property
     def _gated(self) -> bool:
@@ -372,7 +377,7 @@ class Population:
             size,
             equations,
             method=self._method(equations),
-            method_options=self.method_options(equations),
+            method_options=method_options(self.network, equations),
             namespace={name: value for name, value in self.namespace.items() if name not in self._shared},
             dtype=self.dtype,
             clock=clock,
@@ -432,101 +437,11 @@ class Population:
         """
         if not self.neuron.silent_decay or self.layer.winners is not None or self.spread:
             return None
-        statements, state = self._in_plain_python(self.synapse.equations + self.neuron.equations)
+        code, state = in_plain_python(self.network, self.layer, self.synapse.equations + self.neuron.equations)
         state |= {name: float(value) for name, value in self.parameters.items()} | {"v": 1.0}
-        code = compile(statements, "rest", "exec")
         for _ in range(self.network.rest_steps):
             exec(code, state)
         return float(state["v"])
-
-    def _in_plain_python(self, text: str, update: str = "") -> tuple[str, dict[str, Any]]:
-        """Return an update and the integration method's own statements for equations, and the state at the start."""
-        equations = Equations(text)
-        method, options = METHODS[self.network.method], self.method_options(equations)
-        statements = StateUpdateMethod.apply_stateupdater(equations, {}, method, method_options=options)
-        statements, state = f"{update}\n{statements}", dict[str, Any]()
-        for name in get_identifiers(statements):
-            if name in DEFAULT_FUNCTIONS:
-                state[name] = DEFAULT_FUNCTIONS[name].pyfunc
-            elif name in DEFAULT_UNITS:
-                state[name] = float(DEFAULT_UNITS[name])
-            elif name in brian2.DEFAULT_CONSTANTS:
-                state[name] = brian2.DEFAULT_CONSTANTS[name].value
-        state |= dict.fromkeys(equations, 0.0)
-        state |= {"exp": np.exp, "reciprocal": np.reciprocal, "dt": float(self.network.time_step)}
-        return statements, state | {"current_scale": float(self.layer.current_scale)}
-
-    def method_options(self, equations: Equations) -> dict | None:
-        """Return the options of the integration method: the order of the equations."""
-        return {"order": tuple(equations)} if self.network.method == "semi_implicit" else None
-
-    @cached_property
-    def gain(self) -> float:
-        """What an event of amplitude 1 through a weight of 1 adds to the target of the synapse, in SI units."""
-        synapse = self.synapse
-        if synapse.analog:
-            return 0.0
-        unit = brian2.volt if synapse.immediate else Equations(synapse.equations)[synapse.target].unit
-        where = f"gain {synapse.gain!r} of synapse {synapse.name!r}"
-        try:
-            gain = eval(synapse.gain, {**vars(brian2), **DEFAULT_UNITS, **self.parameters, **self._constants})
-            fits = have_same_dimensions(gain, unit)
-        except Exception as error:
-            raise ConfigurationError(f"{where}: {one_line(error)}") from None
-        if not fits:
-            raise ConfigurationError(f"{where} needs {unit}, the unit of {synapse.target}")
-        return float(gain)
-
-    @cached_property
-    def pulse_response(self) -> np.ndarray:
-        """Current of a unit weight, per `current_scale`, after one presynaptic event at step 0; shape (steps,)."""
-        return self._measure_current((0,))
-
-    @cached_property
-    def event_responses(self) -> np.ndarray:
-        """Current of a unit drive, per `current_scale`, with the pulses of each event; shape (events, steps)."""
-        encoding = self.network.encoding
-        if not encoding.event_steps:
-            raise TypeError(f"{encoding.name!r} encoding has no common pulse train")
-        return np.array([self._measure_current(steps) for steps in encoding.event_steps])
-
-    @property
-    def pulse_train_response(self) -> np.ndarray:
-        """Current of a unit drive, per `current_scale`, with the encoding's pulses; shape (steps,)."""
-        return self.event_responses.sum(axis=0)
-
-    def common_time_course(self, counts: np.ndarray, inputs: int) -> np.ndarray:
-        """Return the time course of the common current of so many presynaptic units, with a mean of 1.
-
-        It has the shape of `counts`, the spikes of all units at each step (steps, presentations); zero without spikes.
-        """
-        return mean_of_one(toeplitz(self.pulse_response, np.zeros(len(self.pulse_response))) @ (counts / inputs))
-
-    def _measure_current(self, event_steps: tuple[int, ...]) -> np.ndarray:
-        """Return the current that the membrane sees at each step for events of amplitude 1 and a weight of 1.
-
-        Immediate events have no time course: 1 at their own step.
-
-        The integration method's own statements are carried out in plain Python, so that the separable current equals
-        the current of the events to rounding.
-        """
-        if self.synapse.immediate or self.synapse.analog:
-            response = np.zeros(self.network.encoding.steps)
-            response[list(event_steps)] = 1.0
-            return response
-        transferred = "dtransferred/dt = I/(current_scale*dt) : 1"
-        statements, state = self._in_plain_python(self.synapse.equations + transferred, self.synapse.update)
-        state["tau_s"] = float(self.layer.synapse_time_constant)
-        total = np.zeros(self.network.encoding.steps + 1)
-        try:
-            step_code = compile(statements, "synaptic current", "exec")
-            for step in range(self.network.encoding.steps):
-                exec(step_code, state)
-                state[self.synapse.target] += self.gain * (step in event_steps)
-                total[step + 1] = state["transferred"]
-        except Exception as error:
-            raise ConfigurationError(f"synapse {self.synapse.name!r} has no current: {one_line(error)}") from None
-        return np.diff(total)
 
     def check(self, voltage: np.ndarray) -> None:
         """Raise a NumericalError if the membrane voltages (volt) show that the integration diverged."""
@@ -542,12 +457,6 @@ class Population:
                 f"method {self.network.method!r} at a time step of {self.network.time_step}: use "
                 + ", or ".join([*advice, step])
             )
-
-
-def mean_of_one(course: np.ndarray) -> np.ndarray:
-    """Return time courses (steps, presentations) divided by their means over the steps; zero stays zero."""
-    mean = course.mean(axis=0)
-    return course / np.where(mean != 0, mean, 1.0)
 
 
 def populations(

@@ -204,7 +204,7 @@ class _Spikes:
 
     def __init__(self, steps: int, group: LaneGroup, above: Population, averages: np.ndarray):
         self._group, self._averages = group, averages
-        self._average = average_after(above.pulse_response)
+        self._average = average_after(above.current.pulse_response)
         self._steps: list[Spikes] = []
 
     def collect(self, step: int) -> None:

@@ -15,7 +15,8 @@ from brianff.acceleration.prepared_network import PreparedNetwork
 from brianff.engines.expressions import evaluator
 from brianff.engines.lanes.drive import Drive
 from brianff.engines.lanes.fused import FUSED, FusedPresentations, fused_code
-from brianff.engines.population import LONG_AGO, Population, mean_of_one
+from brianff.engines.population import LONG_AGO, Population
+from brianff.engines.synaptic_current import mean_of_one
 from brianff.equations.composition import state_variables
 from brianff.equations.synapse import COMMON_TIME_COURSE, GIVEN_DRIVE, SEPARABLE
 from brianff.equations.tangent import event_names
@@ -198,7 +199,7 @@ class LaneGroup:
         else:
             kicks = np.empty((self._event_count, self._lanes, self.population.layer.neurons), self.population.dtype)
             drive.write(list(kicks))
-            kicks *= self.population.gain
+            kicks *= self.population.current.gain
         event_steps = self.population.network.encoding.event_steps
         for step in range(self.population.network.encoding.steps):
             arriving = [] if kicks is None else [kicks[k] for k, steps in enumerate(event_steps) if step in steps]
@@ -221,7 +222,7 @@ class LaneGroup:
         steps = list(steps)
         if self._follows_common_current:
             counts = np.array([np.diff(starts) for starts, _ in steps])
-            courses = self.population.common_time_course(counts, len(weights))
+            courses = self.population.current.common_time_course(counts, len(weights))
         for step, (starts, units) in enumerate(steps):
             if self._follows_common_current:
                 self.read("time_course")[:] = courses[step][:, np.newaxis]
@@ -237,7 +238,7 @@ class LaneGroup:
                     target += self._events(starts, units, len(weights)) @ weights
                 if self._integrates_common_current:
                     common = self.read(f"common_{self.population.synapse.target}")
-                    common += self.population.gain * np.diff(starts)[:, np.newaxis] / len(weights)
+                    common += self.population.current.gain * np.diff(starts)[:, np.newaxis] / len(weights)
         self.population.check(self.read("v"))
 
     def present_voltages(self, voltages: np.ndarray, weights: np.ndarray, after_step: AfterStep) -> None:
@@ -271,7 +272,7 @@ class LaneGroup:
         if self._matrix.shape != (self._lanes, inputs):
             self._matrix = csr_matrix((self._lanes, inputs), dtype=self.population.dtype)
         # Spikes are right by construction: making a matrix anew would check them, and takes longer than the product.
-        self._matrix.data = np.full(len(units), self.population.gain, self.population.dtype)
+        self._matrix.data = np.full(len(units), self.population.current.gain, self.population.dtype)
         self._matrix.indices, self._matrix.indptr = (part.astype(np.int32, copy=False) for part in (units, starts))
         return self._matrix
 

@@ -242,7 +242,7 @@ def test_postsynaptic_is_the_derivative_for_units_that_spike_together_while_the_
         shifted[5] += sign * step
         changes.append(engine.present(inputs, [shifted])[0].goodness_terms)
     derivative = (changes[0] - changes[1]) / (2 * step)
-    presynaptic = inputs.presynaptic(engine.populations[0].pulse_response)[:, [5]]
+    presynaptic = inputs.presynaptic(engine.populations[0].current.pulse_response)[:, [5]]
     postsynaptic = engine.present(inputs, [weights])[0].postsynaptic
     assert 0 < np.count_nonzero(presynaptic) < 7
     np.testing.assert_allclose(presynaptic * postsynaptic, derivative, rtol=1e-6, atol=1e-6 * np.abs(derivative).max())
@@ -254,7 +254,7 @@ def test_alpha_current_is_an_alpha_function(numpy_target):
     population = LanesEngine(network, Goodness()).populations[0]
     times = np.arange(1000) * 0.02
     alpha = times / 4 * np.exp(-times / 4)
-    np.testing.assert_allclose(population.pulse_response, alpha, atol=0.005)
+    np.testing.assert_allclose(population.current.pulse_response, alpha, atol=0.005)
 
 
 def test_explicit_euler_reports_that_it_diverged(numpy_target):

@@ -1,3 +1,5 @@
+from .augmentation import Augmentation as Augmentation
+from .augmentation import Warp as Warp
 from .callbacks import Callback as Callback
 from .callbacks import EarlyStop as EarlyStop
 from .callbacks import HeldOutAccuracy as HeldOutAccuracy

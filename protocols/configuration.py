@@ -8,6 +8,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
+import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from brianff.acceleration.memory import DEFAULT_KEPT_SPIKES, DEFAULT_MEMORY, parse_bytes
@@ -16,6 +17,7 @@ from brianff.description import Description, FrameEncoding, Network, PulseEncodi
 from brianff.description.parts import part
 from brianff.equations.tangent import CREDITS
 from brianff.errors import ConfigurationError
+from brianff.protocols.augmentation import AUGMENTATIONS, augmented, shift_images
 from brianff.protocols.callbacks import CALLBACKS
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.modulators import MODULATORS, Modulator, Pair
@@ -26,6 +28,7 @@ from brianff.protocols.readout import READOUTS, GoodnessReadout, linear_readout
 from brianff.protocols.samplers import SAMPLERS, BothPolarities, Sampler
 from brianff.protocols.schedules import SCHEDULES, cosine
 from brianff.protocols.tasks import TASKS, Task
+from brianff.random import RandomStreams
 from brianff.registry import Registry
 
 __all__ = ["Data", "Eligibility", "Engine", "Evaluation", "Learning", "Protocol", "load_protocol", "named_protocols"]
@@ -47,6 +50,9 @@ class Data(Description):
         Hold out the last so many training images; evaluation then uses these instead of the test images.
     shift : int
         Training images are shifted by up to so many pixels in each direction, anew at each presentation.
+    augmentation : tuple of Augmentation or str
+        What else changes training images anew at each presentation, in this order, after the shift: "flip", "affine",
+        "elastic", "cutout", "pixel-dropout", or a table with parameters, {"name": "affine", "rotation": 0.15}.
     task : Task or str
         What a presentation shows, and what its class is: "image"; "sequence": several images one after the other, the
         class is that of the one `asked` for, {"name": "sequence", "asked": 0}; "interval": the same image twice, the
@@ -57,12 +63,23 @@ class Data(Description):
     training_images: int | None = Field(default=None, ge=1)
     validation_images: int = Field(default=0, ge=0)
     shift: int = Field(default=0, ge=0)
+    augmentation: tuple[Annotated[Any, *part(AUGMENTATIONS), AfterValidator(AUGMENTATIONS.make)], ...] = ()
     task: Annotated[Any, *part(TASKS)] = Task
 
     @property
     def made_task(self) -> Task:
         """The task itself."""
         return TASKS.make(self.task)
+
+    @property
+    def distorts(self) -> bool:
+        """Whether training images are shown otherwise than they are."""
+        return bool(self.shift or self.augmentation)
+
+    def distorted(self, images: np.ndarray, image_shape: tuple[int, int], streams: RandomStreams) -> np.ndarray:
+        """Return training images (images, pixels) as they are shown; the streams "shifts" and "augmentation" draw."""
+        shifted = shift_images(images, image_shape, self.shift, streams["shifts"])
+        return augmented(self.augmentation, shifted, image_shape, streams["augmentation"])
 
 
 class Eligibility(Description):

@@ -37,7 +37,7 @@ def needs_of_frozen_layers(protocol: Protocol, simulator: Simulator, layer: int)
     return {
         "engine": protocol.engine.name,
         "layers below": layer,
-        "distorted images": bool(protocol.data.shift),
+        "distorted images": protocol.data.distorts,
         "sequences": protocol.data.made_task.sequences,
         "images without labels": not protocol.learning.made_negatives.labelled,
         "drawn encoding": not network.encoding.repeatable,

@@ -11,7 +11,6 @@ import numpy as np
 from brianff.data.split import Batch
 from brianff.errors import ConfigurationError, missing
 from brianff.inputs import PulseInput, SparseSpikes, SpikeInput
-from brianff.protocols.augmentation import shift_images
 from brianff.protocols.contrast import Contrast, Mixed, Pairs
 from brianff.registry import Registry
 from brianff.responses import Responses
@@ -72,8 +71,7 @@ class Sampler:
 
 def _distorted(trainer: Trainer, batch: Batch) -> np.ndarray:
     """Return the images of a batch as they are shown."""
-    shift = trainer.protocol.data.shift
-    return shift_images(batch.images, trainer.dataset.image_shape, shift, trainer.simulator.streams["shifts"])
+    return trainer.protocol.data.distorted(batch.images, trainer.dataset.image_shape, trainer.simulator.streams)
 
 
 def _drawn(trainer: Trainer, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:

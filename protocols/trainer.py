@@ -414,8 +414,10 @@ def _check_fit(protocol: Protocol, dataset: Dataset) -> None:
     for field, given, needed in (("pixels", network.pixels, pixels), ("classes", network.classes, dataset.classes)):
         if given != needed:
             raise ConfigurationError(f"network.{field} is {given}; data set {dataset.name!r} needs {needed}")
-    if isinstance(dataset.train.images, SpikeTrains) and (protocol.data.shift or not negatives.labelled):
-        raise ConfigurationError("spike trains are not shifted or mixed: use data.shift = 0 and negatives with labels")
+    if isinstance(dataset.train.images, SpikeTrains) and (protocol.data.distorts or not negatives.labelled):
+        raise ConfigurationError(
+            "spike trains are not distorted or mixed: use no data.shift, no data.augmentation, and negatives with labels"
+        )
     for split in (dataset.train, dataset.test):
         first = split.intensities(slice(1))
         checked_images(network, first if network.encoding.frames == 1 else np.tile(first, network.encoding.frames))

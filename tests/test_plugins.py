@@ -17,7 +17,7 @@ from brianff import Dataset, Goodness, InputEncoding, Pooling, Split
 from brianff.equations import NeuronModel, Parameter, Preset, SynapseModel
 from brianff.equations.devices import DeviceLaw
 from brianff.equations.pulse_response import SoftBound
-from brianff.protocols import Callback, Modulator, Negatives, Optimiser, Sampler, modulated_hebbian
+from brianff.protocols import Augmentation, Callback, Modulator, Negatives, Optimiser, Sampler, modulated_hebbian
 from brianff.protocols.modulators import Pair
 from brianff.protocols.samplers import BothPolarities
 
@@ -90,6 +90,13 @@ class OwnModulator(Pair):
         return 2 * up, 2 * down
 
 
+class OwnAugmentation(Augmentation):
+    name = "own-augmentation"
+
+    def __call__(self, images, generator):
+        return images * generator.uniform(0.8, 1, (len(images), 1, 1))
+
+
 class OwnNegatives(Negatives):
     name = "own-negatives"
 
@@ -136,6 +143,7 @@ OBJECTS = {
     "encoding": "OwnEncoding",
     "pooling": "OwnPooling()",
     "modulator": "OwnModulator",
+    "augmentation": "OwnAugmentation",
     "negatives": "OwnNegatives",
     "sampler": "OwnSampler",
     "optimiser": "OwnOptimiser",
@@ -144,7 +152,7 @@ OBJECTS = {
 PROTOCOL = """
 name = "own"
 callbacks = ["own-callback"]
-data.dataset = "own-images"
+data = {dataset = "own-images", augmentation = ["own-augmentation"]}
 
 [network]
 pixels = 20

@@ -9,7 +9,8 @@ import numpy as np
 
 from brianff.data.named import load_dataset
 from brianff.data.split import Dataset, Split
-from brianff.protocols.augmentation import shift_images
+from brianff.protocols.augmentation import Augmentation
+from brianff.protocols.configuration import Data
 from brianff.random import RandomStreams
 
 __all__ = ["backpropagated", "backpropagated_accuracy"]
@@ -23,6 +24,7 @@ def backpropagated_accuracy(
     epochs: int = 60,
     batch: int = 128,
     data_dir: Path | None = None,
+    augmentation: Sequence[Augmentation] = (),
 ) -> float:
     """Train scikit-learn's MLPClassifier (Adam, its default step size) and return its accuracy on the test images.
 
@@ -38,9 +40,11 @@ def backpropagated_accuracy(
         Passes over the training images; the last network counts, whatever its accuracy.
     batch : int
     data_dir : Path, optional
+    augmentation : sequence of Augmentation
+        What else changes the training images, as in `Data`.
     """
-    data = load_dataset(dataset, data_dir)
-    return backpropagated(data.train, data.test, data, hidden, seed, shift, epochs, batch)
+    data, shown = load_dataset(dataset, data_dir), Data(shift=shift, augmentation=augmentation)
+    return backpropagated(data.train, data.test, data, hidden, seed, shown, epochs, batch)
 
 
 def backpropagated(
@@ -49,11 +53,11 @@ def backpropagated(
     data: Dataset,
     hidden: Sequence[int],
     seed: int,
-    shift: int = 0,
+    shown: Data,
     epochs: int = 60,
     batch: int = 128,
 ) -> float:
-    """Return what `backpropagated_accuracy` does, for some training and held-out images of a data set."""
+    """Return what `backpropagated_accuracy` does, for images of a data set; training images as `shown` tells."""
     from sklearn.neural_network import MLPClassifier
 
     streams, images = RandomStreams(seed), training.intensities(slice(None)).astype(np.float32)
@@ -61,6 +65,7 @@ def backpropagated(
     order = np.random.RandomState(streams["baseline"].integers(2**32))
     network = MLPClassifier(tuple(hidden), batch_size=min(batch, len(images)), random_state=order)
     for _ in range(epochs):
-        shifted = shift_images(images, data.image_shape, shift, streams["shifts"])
-        network.partial_fit(shifted, training.labels, classes=np.arange(data.classes))
+        network.partial_fit(
+            shown.distorted(images, data.image_shape, streams), training.labels, classes=np.arange(data.classes)
+        )
     return float(network.score(held_out.intensities(slice(None)).astype(np.float32), held_out.labels))

@@ -158,7 +158,7 @@ def _backpropagated(trainer: Trainer) -> float:
         trainer.dataset,
         [layer.neurons for layer in protocol.network.layers],
         protocol.seed,
-        protocol.data.shift,
+        protocol.data,
         protocol.learning.epochs,
         protocol.learning.batch,
     )

@@ -120,9 +120,10 @@ def reproduce_msnn(
     def measure(seed: int) -> Iterator[dict[str, Any]]:
         data, epochs = compared[seed].data, compared[seed].learning.epochs
         hidden = [layer.neurons for layer in compared[seed].network.layers]
-        yield {
-            "test_accuracy": backpropagated_accuracy(data.dataset, hidden, seed, data.shift, epochs, data_dir=data_dir)
-        }
+        accuracy = backpropagated_accuracy(
+            data.dataset, hidden, seed, data.shift, epochs, data_dir=data_dir, augmentation=data.augmentation
+        )
+        yield {"test_accuracy": accuracy}
 
     baselines = {}
     if compared:

@@ -76,6 +76,7 @@ def test_training_does_not_depend_on_what_is_kept(encoding, precision, numpy_tar
     [
         ("seed=1", True),
         ("data.shift=1", False),
+        ('data.augmentation=["flip"]', False),
         ("network.encoding={kind='rate', steps=12}", False),
         ("network.layers.0.device={preset='ecram', parameters={read_noise='0.01'}}", False),
         ("network.layers.0.device={preset='ecram'}", True),

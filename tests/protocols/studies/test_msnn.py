@@ -84,7 +84,7 @@ def test_unknown_names_are_refused(arguments, message):
 def test_a_backpropagated_network_of_each_seed_is_trained_once(summaries, tmp_path, monkeypatch):
     trained = []
 
-    def accuracy(dataset, hidden, seed, shift, epochs, data_dir):
+    def accuracy(dataset, hidden, seed, shift, epochs, data_dir, augmentation):
         trained.append((dataset, hidden, seed, epochs))
         return 0.8 + 0.01 * seed
 

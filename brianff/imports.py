@@ -1,6 +1,7 @@
 """Modules of a user's own that register parts: `--import` runs them, and a run remembers which they were.
 
 A run directory alone never makes code run: whoever resumes or evaluates a run names the same modules again.
+Helper modules that lie beside a module, or below it, and that it imports count as part of it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from types import ModuleType
 
 from brianff.errors import ConfigurationError
 
-__all__ = ["check", "import_parts"]
+__all__ = ["IMPORTED", "check", "import_parts"]
+
+IMPORTED: dict[str, str] = {}
+"""What `import_parts` brought into this process: SHA-256 of a module's files by the name that was given."""
 
 
 def import_parts(names: Iterable[str]) -> dict[str, str]:
-    """Import modules, so that they register their parts, and return the SHA-256 of the files of each by its name.
+    """Import modules, so that they register their parts, and return what is now IMPORTED.
 
     Parameters
     ----------
@@ -31,25 +35,24 @@ def import_parts(names: Iterable[str]) -> dict[str, str]:
     ConfigurationError
         If a module is not found, bears the name of another one, or fails.
     """
-    imported = {}
     for name in names:
         try:
-            imported[name] = _digest(_import(name))
+            IMPORTED[name] = _digest(*_import(name))
         except Exception as error:
             frames = reversed(traceback.extract_tb(error.__traceback__))
             own = (frame for frame in frames if frame.filename != __file__ and "importlib" not in frame.filename)
             place = next((f" ({frame.filename}, line {frame.lineno})" for frame in own), "")
             raise ConfigurationError(f"--import {name}: {type(error).__name__}: {error}{place}") from error
-    return imported
+    return IMPORTED
 
 
-def check(recorded: Mapping[str, str], given: Mapping[str, str]) -> None:
+def check(recorded: Mapping[str, str]) -> None:
     """Make sure that the modules with which a run was made are there again and unchanged, wherever they lie now.
 
     Parameters
     ----------
-    recorded, given : mapping of str to str
-        What `import_parts` returned when the run was made, and now.
+    recorded : mapping of str to str
+        What was IMPORTED when the run was made.
 
     Raises
     ------
@@ -57,13 +60,15 @@ def check(recorded: Mapping[str, str], given: Mapping[str, str]) -> None:
         If a module is missing, or its files have changed.
     """
     for name, digest in recorded.items():
-        if digest not in given.values():
-            if any(Path(other).name == Path(name).name for other in given):
-                raise ConfigurationError(f"{name} has changed since this run was made: restore it, or train anew")
+        if digest not in IMPORTED.values():
+            if any(Path(other).name == Path(name).name for other in IMPORTED):
+                what = f"{name}, or a module beside it that it imports,"
+                raise ConfigurationError(f"{what} has changed since this run was made: restore it, or train anew")
             raise ConfigurationError(f"this run was made with --import {name}; give it again")
 
 
-def _import(name: str) -> ModuleType:
+def _import(name: str) -> tuple[ModuleType, str]:
+    """Return a module, and the directory that was searched for it."""
     path = Path(name).resolve() if name.endswith(".py") else None
     directory = str(path.parent if path else Path.cwd())
     if directory not in sys.path:  # at the end: a file hides no other module
@@ -76,10 +81,17 @@ def _import(name: str) -> ModuleType:
         import cloudpickle
 
         cloudpickle.register_pickle_by_value(module)  # worker processes receive its classes, and do not run it again
-    return module
+    return module, directory
 
 
-def _digest(module: ModuleType) -> str:
+def _digest(module: ModuleType, directory: str) -> str:
+    """Return the SHA-256 of a module's files, with those of the modules in the directory that it imports in turn."""
     file = Path(module.__file__ or "")
-    files = sorted(file.parent.rglob("*.py")) if hasattr(module, "__path__") else [file]
-    return hashlib.sha256(b"".join(part.read_bytes() for part in files)).hexdigest()
+    files = {file, *(file.parent.rglob("*.py") if hasattr(module, "__path__") else ())}
+    if file.is_relative_to(directory):
+        from modulefinder import ModuleFinder
+
+        finder = ModuleFinder([directory])
+        finder.import_hook(module.__name__)
+        files |= {Path(found) for one in finder.modules.values() if (found := getattr(one, "__file__", None))}
+    return hashlib.sha256(b"".join(part.read_bytes() for part in sorted(files))).hexdigest()

@@ -17,6 +17,7 @@ from brianff.description import Description, FrameEncoding, Network, PulseEncodi
 from brianff.description.parts import part
 from brianff.equations.tangent import CREDITS
 from brianff.errors import ConfigurationError
+from brianff.imports import IMPORTED
 from brianff.protocols.augmentation import AUGMENTATIONS, augmented, shift_images
 from brianff.protocols.callbacks import CALLBACKS
 from brianff.protocols.goodness import GOODNESS
@@ -323,7 +324,8 @@ class Protocol(Description):
     callbacks : tuple of Callback or str
         What happens beside training.
     imports : dict of str to str
-        Modules of a user's own parts, which `--import` brought in, and the SHA-256 of their files.
+        Modules of a user's own parts, which `--import` brought in, and the SHA-256 of their files; those of this
+        process by default.
     """
 
     name: str = "protocol"
@@ -335,7 +337,7 @@ class Protocol(Description):
     evaluation: Evaluation = Evaluation()
     engine: Engine = Engine()
     callbacks: tuple[Annotated[Any, *part(CALLBACKS), AfterValidator(CALLBACKS.make)], ...] = ()
-    imports: dict[str, str] = Field(default_factory=dict)
+    imports: dict[str, str] = Field(default_factory=IMPORTED.copy)
 
     def without_devices(self) -> Self:
         """Return the protocol with ideal synapses, plain numbers, in place of devices."""

@@ -11,6 +11,7 @@ import typer
 from brianff import __version__
 from brianff.cli import lists, runs, studies
 from brianff.errors import BrianffError
+from brianff.imports import IMPORTED
 
 __all__ = ["main"]
 
@@ -32,6 +33,7 @@ app.add_typer(studies.reproduce_app, name="reproduce")
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 when all went well, 2 after an error, 130 or 143 when stopped."""
+    IMPORTED.clear()
     warnings.formatwarning = lambda message, *_: f"brianff: warning: {message}\n"
     try:
         status = app(prog_name="brianff", standalone_mode=False) or 0

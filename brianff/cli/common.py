@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from brianff.errors import ConfigurationError
+from brianff.imports import import_parts
 
 DataDirectory = Annotated[
     Path | None, typer.Option("--data-dir", help="Directory of the image sets (else BRIANFF_DATA or the cache).")
@@ -27,8 +28,10 @@ Imports = Annotated[
         "--import",
         metavar="MODULE",
         help="Import a module, by its dotted name or the path of its .py file, that registers parts of your own.",
+        callback=lambda names: import_parts(names or ()),
     ),
 ]
+"""The modules are imported before the command runs: commands need only have the option."""
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from brianff.cli.common import DataDirectory, Imports, print_table
-from brianff.imports import import_parts
 
 if TYPE_CHECKING:
     from brianff.equations import Preset
@@ -22,7 +21,7 @@ data_app = typer.Typer(help="List the data sets, or fetch one.", rich_markup_mod
 @app.command()
 def neurons(imports: Imports = None) -> None:
     """List the neuron models: equations, unit of the activity, presets with their sources."""
-    for name, model in _parts("neuron", imports):
+    for name, model in _parts("neuron"):
         equations = [line for line in model.equations.splitlines() if "/dt =" in line or line.startswith("activity")]
         spike = f"spike where {model.threshold}: {model.reset or 'no reset'}" if model.threshold else ""
         unit = f"unit of the activity: {model.activity_unit or 1}"
@@ -32,7 +31,7 @@ def neurons(imports: Imports = None) -> None:
 @app.command()
 def goodness(imports: Imports = None) -> None:
     """List the goodness functions of a layer: formula and source."""
-    for name, part in _parts("goodness", imports):
+    for name, part in _parts("goodness"):
         _print_part(name, part.formula, part.source)
     typer.echo("z, the activity of a neuron, is in the unit that `brianff neurons` shows.")
 
@@ -40,14 +39,13 @@ def goodness(imports: Imports = None) -> None:
 @app.command()
 def modulators(imports: Imports = None) -> None:
     """List the modulators: formula and source. They have the unit of 1 / goodness."""
-    for name, part in _parts("modulator", imports):
+    for name, part in _parts("modulator"):
         _print_part(name, part.formula or (inspect.getdoc(part) or "").partition("\n")[0], part.source)
 
 
-def _parts(kind: str, imports: list[str] | None) -> ItemsView[str, Any]:
+def _parts(kind: str) -> ItemsView[str, Any]:
     from brianff.register import KINDS
 
-    import_parts(imports or ())
     return KINDS[kind].registry.items()
 
 
@@ -72,7 +70,6 @@ def devices(
     from brianff.description.device import Device
     from brianff.description.parts import DEVICES, LAWS
 
-    import_parts(imports or ())
     rows = []
     for name, preset in DEVICES.items():
         device = Device(preset=preset)
@@ -98,7 +95,6 @@ def doctor() -> None:
 def data(context: typer.Context, data_dir: DataDirectory = None, imports: Imports = None) -> None:
     """List the data sets, or fetch one."""
     if context.invoked_subcommand is None:
-        import_parts(imports or ())
         from brianff.data.named import available_datasets
 
         print_table([(name, str(path or "not found")) for name, path in available_datasets(data_dir).items()])

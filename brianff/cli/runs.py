@@ -12,7 +12,7 @@ import typer
 
 from brianff.cli.common import DataDirectory, Imports, Out, Run, print_table, results, stoppable
 from brianff.errors import ConfigurationError
-from brianff.imports import check, import_parts
+from brianff.imports import IMPORTED, check
 
 if TYPE_CHECKING:
     from brianff.protocols.configuration import Protocol
@@ -77,30 +77,29 @@ def train(
             raise ConfigurationError("--resume takes --seed, --set and --ideal from the run: leave them out")
         from brianff.protocols.configuration import Protocol
 
-        run = _open(resume, imports)
-        _train(Protocol(**run.read_config()), out, data_dir, imports, run)
+        run = _open(resume)
+        _train(Protocol(**run.read_config()), out, data_dir, run)
     if protocol is not None:
         seed_setting = [] if seed is None else [f"seed={seed}"]
-        wanted = described(protocol, [*(settings or ()), *seed_setting], imports)
-        _train(wanted.without_devices() if ideal else wanted, out, data_dir, imports)
+        wanted = described(protocol, [*(settings or ()), *seed_setting])
+        _train(wanted.without_devices() if ideal else wanted, out, data_dir)
 
 
-def described(name: str, settings: list[str], imports: list[str] | None) -> Protocol:
-    """Return a protocol that knows the parts of the modules to import, and remembers the modules."""
+def described(name: str, settings: list[str]) -> Protocol:
+    """Return a protocol that remembers the imported modules; a run's own needs those with which it was made."""
     from brianff.protocols.configuration import load_protocol
 
-    imported = import_parts(imports or ())
     protocol = load_protocol(name, settings)
-    check(protocol.imports, imported)
-    return protocol.replace(imports=imported)
+    check(protocol.imports)
+    return protocol.replace(imports=dict(IMPORTED))
 
 
-def _open(path: Path, imports: list[str] | None) -> RunDirectory:
-    """Return a run, once the modules with which it was made are imported again."""
+def _open(path: Path) -> RunDirectory:
+    """Return a run, if the modules with which it was made are imported again."""
     from brianff.storage.run_directory import RunDirectory
 
     run = RunDirectory.open(path)
-    check(run.read_config().get("imports", {}), import_parts(imports or ()))
+    check(run.read_config().get("imports", {}))
     return run
 
 
@@ -108,17 +107,16 @@ def _train(
     protocol: Protocol,
     out: Path,
     data_dir: Path | None,
-    imports: list[str] | None = None,
     resumed: RunDirectory | None = None,
 ) -> tuple[Trainer, RunDirectory, dict[str, Any]]:
     """Train in a new run directory below `out`, or in a run that is resumed."""
     from brianff.protocols import training
     from brianff.storage.run_directory import RunDirectory
 
-    with stoppable(partial(_stopped, resumed, data_dir, imports)) if resumed else nullcontext():
+    with stoppable(partial(_stopped, resumed, data_dir)) if resumed else nullcontext():
         trainer = training.prepare(protocol, data_dir)  # what cannot be trained leaves no run directory
     run = resumed or RunDirectory.create(out, protocol.name, protocol.seed)
-    with stoppable(partial(_stopped, run, data_dir, imports)):
+    with stoppable(partial(_stopped, run, data_dir)):
         summary = training.train(trainer, run)
     from brianff.analysis.report import write_figures
     from brianff.protocols.activity import activity_rows, complaints
@@ -130,13 +128,13 @@ def _train(
     return trainer, run, summary
 
 
-def _stopped(run: RunDirectory, data_dir: Path | None, imports: list[str] | None) -> str:
+def _stopped(run: RunDirectory, data_dir: Path | None) -> str:
     """Return how a run that was stopped is resumed."""
     if not run.checkpoint_path.exists():
         return f"stopped before the first checkpoint; start again ({run.path} is unused)"
     command = ["brianff", "train", "--resume", str(run.path)]
     command += ["--data-dir", str(data_dir)] if data_dir else []
-    command += [part for name in imports or () for part in ("--import", name)]
+    command += [part for name in IMPORTED for part in ("--import", name)]
     return f"stopped; resume with: {shlex.join(command)}"
 
 
@@ -162,11 +160,11 @@ def evaluate(
     if run is not None:
         from brianff.protocols import training
 
-        print_table(results(training.evaluate(_open(run, imports), data_dir)))
+        print_table(results(training.evaluate(_open(run), data_dir)))
     if protocol is not None and weights is not None:
         from brianff.protocols.foreign import evaluate_weights
 
-        wanted = described(protocol, settings or [], imports)
+        wanted = described(protocol, settings or [])
         made, summary = evaluate_weights(wanted, weights, out, data_dir)
         print_table([*results(summary), ("run directory", str(made.path))])
 
@@ -177,7 +175,7 @@ def plot(run: Run, data_dir: DataDirectory = None, imports: Imports = None) -> N
     from brianff.analysis.report import write_figures
     from brianff.protocols.training import open_trainer
 
-    for path in write_figures(open_trainer(_open(run, imports), data_dir), Path(run, "figures")):
+    for path in write_figures(open_trainer(_open(run), data_dir), Path(run, "figures")):
         typer.echo(path)
 
 
@@ -187,7 +185,7 @@ def energy(run: Run, data_dir: DataDirectory = None, imports: Imports = None) ->
     from brianff.analysis.energy import ledger_rows, write_ledger
     from brianff.protocols.training import open_trainer
 
-    entries = write_ledger(open_trainer(_open(run, imports), data_dir), run)
+    entries = write_ledger(open_trainer(_open(run), data_dir), run)
     print_table(ledger_rows(entries))
     for note in entries["notes"]:
         typer.echo(f"note: {note}")

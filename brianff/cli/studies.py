@@ -28,19 +28,23 @@ reproduce_app = typer.Typer(help="Make the runs behind a table of results, and t
 
 
 @study_app.command()
-def robustness(quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None) -> None:
+def robustness(
+    quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None, imports: Imports = None
+) -> None:
     """Measure what imperfect synaptic devices cost and what learning in place wins back, on MNIST."""
     _study("robustness", quick, data_dir, out)
 
 
 @study_app.command()
-def equivalence(quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None) -> None:
+def equivalence(
+    quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None, imports: Imports = None
+) -> None:
     """Compare the Hebbian change with the gradient: goodness functions, probabilities, neurons, over training."""
     _study("equivalence", quick, data_dir, out)
 
 
 @study_app.command()
-def stdp(quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None) -> None:
+def stdp(quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None, imports: Imports = None) -> None:
     """Compare Forward-Forward with pair-based STDP on MNIST and on orders of events, with the same readouts."""
     _study("stdp", quick, data_dir, out)
 
@@ -60,14 +64,14 @@ def controls(
     from brianff.cli.runs import described
     from brianff.protocols.studies.controls import run_study
 
-    chosen = described(protocol, settings or [], imports)
+    chosen = described(protocol, settings or [])
     with stoppable():
         study = run_study(chosen, out or Path("runs", f"study-controls-{chosen.name}"), seeds, data_dir)
     _show("controls", study)
 
 
 @study_app.command()
-def gap(quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None) -> None:
+def gap(quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None, imports: Imports = None) -> None:
     """Measure how long the memristors remember: which of two digits came first, against the gap between them."""
     _study("gap", quick, data_dir, out)
 
@@ -102,6 +106,7 @@ def msnn(
     quick: Annotated[bool, typer.Option("--quick", help="One seed, small networks, few epochs: minutes.")] = False,
     data_dir: DataDirectory = None,
     out: Annotated[Path, typer.Option("--out", help="Directory of the runs and the table.")] = Path("runs/msnn"),
+    imports: Imports = None,
 ) -> None:
     """Train the fully memristive network on three data sets, with two kinds of synaptic devices."""
     from brianff.protocols.studies.msnn import reproduce_msnn
@@ -126,6 +131,7 @@ def neohebbian(
     models: Annotated[
         str, typer.Option("--models", metavar="NAME,...", help="Only these, e.g. analog-sigmoid; empty: all.")
     ] = "",
+    imports: Imports = None,
 ) -> None:
     """Train the six models of one layer of 200 on MNIST of arXiv 2406.16479, with the controls that it lacks."""
     from brianff.analysis.latents import draw_latents

@@ -12,6 +12,7 @@ import pytest
 
 from brianff import cli
 from brianff.errors import DataError
+from brianff.imports import IMPORTED
 from brianff.storage.run_directory import RunDirectory
 
 SUMMARY = {
@@ -224,7 +225,9 @@ def parts(tmp_path, monkeypatch):
         "brianff.register.neuron(replace(MIF, name='mine'))\n"
     )
     yield path
-    sys.modules.pop("my_parts", None)
+    for name in ("my_parts", "my_helper"):
+        sys.modules.pop(name, None)
+    IMPORTED.clear()
 
 
 @pytest.mark.parametrize("name", ["my_parts.py", "my_parts"])
@@ -255,8 +258,54 @@ def test_a_run_asks_for_the_same_imports(brianff, run, calls, parts, command):
     parts.write_text("# changed\n")
     status, _, errors = brianff(f"{command} {run.path} --import my_parts.py")
     assert status == 2
-    assert f"{parts} has changed since this run was made" in errors
+    assert f"{parts}, or a module beside it that it imports, has changed since this run was made" in errors
     assert len(calls) == made
+
+
+@pytest.mark.parametrize(
+    "form", ["import my_helper", "from my_helper import size", "def late():\n    import my_helper"]
+)
+def test_a_helper_beside_an_imported_module_counts_as_part_of_it(brianff, run, calls, parts, form):
+    from brianff.imports import import_parts
+
+    helper, other = (parts.with_name(f"{name}.py") for name in ("my_helper", "unrelated"))
+    helper.write_text("import json\nsize = 5\n")
+    parts.write_text(f"{form}\n{parts.read_text()}")
+    run.write_config({"imports": import_parts([str(parts)])})
+    other.write_text("changed = True\n")
+    assert brianff(f"evaluate {run.path} --import my_parts.py")[0] == 0
+    helper.write_text("import json\nsize = 6\n")
+    status, _, errors = brianff(f"evaluate {run.path} --import my_parts.py")
+    assert status == 2
+    assert "has changed since this run was made" in errors
+
+
+COMMANDS = ["robustness", "equivalence", "stdp", "gap", "controls PROTOCOL"]
+COMMANDS = [f"study {name}" for name in COMMANDS] + ["reproduce msnn", "reproduce neohebbian"]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "train PROTOCOL", "evaluate RUN", "devices", "data"])
+def test_every_command_that_uses_parts_imports_them_first(brianff, command):
+    """Before anything else happens: the module is missing, and nothing else is said."""
+    status, output, errors = brianff(f"{command} --import no_such_module")
+    assert (status, output) == (2, "")
+    assert errors == "brianff: error: --import no_such_module: ModuleNotFoundError: No module named 'no_such_module'\n"
+
+
+def test_protocols_of_a_study_remember_what_was_imported(brianff, monkeypatch, parts):
+    from brianff.protocols import studies  # noqa: F401
+
+    found = types.ModuleType("brianff.protocols.studies.msnn")
+
+    def reproduce_msnn(*arguments):
+        from brianff.protocols import load_protocol
+
+        assert load_protocol("msnn-digits").imports.keys() == {"my_parts.py"}
+        return [parts]
+
+    found.reproduce_msnn = reproduce_msnn
+    monkeypatch.setitem(sys.modules, found.__name__, found)
+    assert brianff("reproduce msnn --import my_parts.py")[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -41,3 +41,4 @@ from .samplers import Sampler as Sampler
 from .studies.study import Study as Study
 from .sweep import run_sweep as run_sweep
 from .trainer import Trainer as Trainer
+from .training import open_trainer as open_trainer

@@ -278,7 +278,9 @@ def augmented(
     ConfigurationError
         If an augmentation changes the shape.
     """
-    shown = images.reshape(-1, *image_shape) if parts else images
+    if not parts:
+        return images
+    shown = images.reshape(-1, *image_shape)
     for warps, group in groupby(parts, lambda part: isinstance(part, Warp) and type(part).__call__ is Warp.__call__):
         if warps:
             shown = _warped(list(group), shown, generator)  # type: ignore[arg-type]

@@ -128,6 +128,9 @@ def hebbian_change(
 ) -> np.ndarray:
     """Return the neo-Hebbian change 2 m x z, mean over the pairs, whatever the goodness.
 
+    It is not `modulated_hebbian` with a postsynaptic factor of 2 z: here m is -dL/dG as it is broadcast, the rule as
+    published, there it is multiplied by the pooling's share dG/dg, without which the change is no gradient.
+
     Parameters
     ----------
     positive, negative : Responses

@@ -416,7 +416,7 @@ def _check_fit(protocol: Protocol, dataset: Dataset) -> None:
             raise ConfigurationError(f"network.{field} is {given}; data set {dataset.name!r} needs {needed}")
     if isinstance(dataset.train.images, SpikeTrains) and (protocol.data.distorts or not negatives.labelled):
         raise ConfigurationError(
-            "spike trains are not distorted or mixed: use no data.shift, no data.augmentation, and negatives with labels"
+            "spike trains are not distorted or mixed: no data.shift, no data.augmentation, and negatives with labels"
         )
     for split in (dataset.train, dataset.test):
         first = split.intensities(slice(1))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from brianff.data.split import Split
+from brianff.data.split import Dataset, Split
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.progress import Progress
 from brianff.protocols.activity import layer_activity
@@ -26,7 +26,7 @@ from brianff.storage.run_directory import RunDirectory, without_none
 __all__ = ["evaluate", "fit", "measure", "open_trainer", "prepare", "resume", "train"]
 
 
-def prepare(protocol: Protocol, data_dir: Path | None = None) -> Trainer:
+def prepare(protocol: Protocol, data_dir: Path | None = None, dataset: Dataset | None = None) -> Trainer:
     """Return a new trainer for a protocol; nothing is compiled or written yet.
 
     Parameters
@@ -34,13 +34,15 @@ def prepare(protocol: Protocol, data_dir: Path | None = None) -> Trainer:
     protocol : Protocol
     data_dir : Path, optional
         Where the data sets are.
+    dataset : Dataset, optional
+        Of a script: what a run that learned it needs to be opened again; nothing has to be registered.
 
     Raises
     ------
     BrianffError
         If the data are missing or damaged, or the protocol does not fit them.
     """
-    return Trainer(protocol, data_dir=data_dir)
+    return Trainer(protocol, dataset, data_dir=data_dir)
 
 
 def fit(trainer: Trainer, directory: str | Path | RunDirectory | None = None, progress: bool = True) -> dict[str, Any]:
@@ -69,37 +71,43 @@ def train(trainer: Trainer, run: RunDirectory, progress: bool = True) -> dict[st
     return fit(trainer, run, progress)
 
 
-def resume(run: RunDirectory, data_dir: Path | None = None, progress: bool = True) -> dict[str, Any]:
+def resume(
+    run: RunDirectory, data_dir: Path | None = None, progress: bool = True, dataset: Dataset | None = None
+) -> dict[str, Any]:
     """Continue a run from its last checkpoint: the result is bit for bit that of the uninterrupted run.
 
-    A run without a checkpoint starts again. Errors are those of `prepare` and `train`, and a CheckpointError for a
-    damaged checkpoint.
+    A run without a checkpoint starts again. Parameters and errors are those of `prepare` and `train`, and a
+    CheckpointError for a damaged checkpoint.
     """
-    return fit(prepare(Protocol(**run.read_config()), data_dir), run, progress)
+    return fit(prepare(Protocol(**run.read_config()), data_dir, dataset), run, progress)
 
 
-def open_trainer(run: RunDirectory, data_dir: Path | None = None) -> Trainer:
-    """Return the trainer of a run in the state of its last checkpoint, for evaluation and analysis.
+def open_trainer(run: RunDirectory, data_dir: Path | None = None, dataset: Dataset | None = None) -> Trainer:
+    """Return the trainer of a run in the state of its last checkpoint, for evaluation, figures and analysis.
+
+    Parameters are those of `prepare`.
 
     Raises
     ------
     CheckpointError
         If the run has no checkpoint yet, or it is damaged.
     """
-    trainer = prepare(Protocol(**run.read_config()), data_dir)
+    trainer = prepare(Protocol(**run.read_config()), data_dir, dataset)
     _restore(trainer, run)
     return trainer
 
 
-def evaluate(run: RunDirectory, data_dir: Path | None = None, progress: bool = True) -> dict[str, Any]:
-    """Evaluate a run's last checkpoint on the held-out images; the run stays as it is.
+def evaluate(
+    run: RunDirectory, data_dir: Path | None = None, progress: bool = True, dataset: Dataset | None = None
+) -> dict[str, Any]:
+    """Evaluate a run's last checkpoint on the held-out images; the run stays as it is. Parameters as in `prepare`.
 
     Returns
     -------
     dict
         protocol, dataset, seed, images, the accuracy as `test_accuracy` or `validation_accuracy`, weights_digest.
     """
-    return measure(open_trainer(run, data_dir), progress)
+    return measure(open_trainer(run, data_dir, dataset), progress)
 
 
 def measure(trainer: Trainer, progress: bool = True) -> dict[str, Any]:

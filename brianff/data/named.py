@@ -149,6 +149,12 @@ def load_dataset(dataset: str | Path | Mapping[str, Any] | Dataset, data_dir: st
         known = text in DATASETS or (kind == "folder" and path.name == text and not path.exists())
         dataset = {"name": text} if known else {"name": kind, "path": text}
     options = {str(key): value for key, value in dataset.items() if key != "name"}
+    if dataset["name"] not in {*FORMATS, *DATASETS}:
+        raise ConfigurationError(
+            f"no data set {dataset['name']!r}; known: {', '.join(DATASETS)}, or a path. One made by a script is given "
+            "as an object: Trainer(protocol, dataset), open_trainer(run, dataset=dataset); for the command line a "
+            f"module that you --import registers what loads it: brianff.register.dataset(load, {dataset['name']!r})"
+        )
     loader = FORMATS.get(dataset["name"]) or DATASETS[dataset["name"]]
     if dataset["name"] in FORMATS and not Path(place := str(options.get("path", "."))).exists():
         raise DataError(f"there is no {place} in {Path.cwd()}: paths of data sets start at the working directory")

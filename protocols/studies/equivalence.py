@@ -122,18 +122,7 @@ def _training_points(quick: bool) -> list[dict[str, str]]:
 
 
 def run_study(directory: Path, quick: bool = False, data_dir: Path | None = None, progress: bool = True) -> Study:
-    """Measure what is missing and return the study, with the tables "equivalence", "training" and "rate-limit".
-
-    Parameters
-    ----------
-    directory : Path
-        Of the study; one that was stopped there resumes.
-    quick : bool
-        A small part of the grid.
-    data_dir : Path, optional
-        Where the data sets are.
-    progress : bool
-    """
+    """Return the study, with the tables "equivalence", "training" and "rate-limit"; quick: a part of the grid."""
     settings = _settings(quick)
     study = Study(directory, {"study": "equivalence", "seed": SEED, **settings})
 

@@ -22,19 +22,7 @@ GAPS = (40, 100, 200, 400, 1000, 2000)
 
 
 def run_study(directory: Path, quick: bool = False, data_dir: Path | None = None, progress: bool = True) -> Study:
-    """Train what is missing and return the study, with the table "gap": a row for each gap, control and seed.
-
-    Parameters
-    ----------
-    directory : Path
-        Of the study; one that was stopped there resumes.
-    quick : bool
-        Two gaps, one seed, few epochs.
-    data_dir : Path, optional
-        Not needed: the digits come with scikit-learn.
-    progress : bool
-        Show a progress bar.
-    """
+    """Return the study, with the table "gap": a row for each gap, control and seed; quick: two gaps, few epochs."""
     gaps, seeds, epochs = ((40, 400), (1,), 4) if quick else (GAPS, (1, 2, 3), 12)
     protocol = load_protocol("msnn-order-digits", [f"learning.epochs={epochs}"])
     study = Study(directory, {"protocol": protocol.model_dump(mode="json")})

@@ -126,24 +126,7 @@ def imperfections(coarse: bool = False) -> list[Imperfection]:
 
 
 def run_study(directory: Path, quick: bool = False, data_dir: Path | None = None, progress: bool = True) -> Study:
-    """Measure what is missing and return the study, with the table "robustness".
-
-    Parameters
-    ----------
-    directory : Path
-        Of the study; one that was stopped there resumes.
-    quick : bool
-        Size QUICK instead of FULL.
-    data_dir : Path, optional
-        Where MNIST is.
-    progress : bool
-        Show a progress bar.
-
-    Raises
-    ------
-    ConfigurationError
-        If the directory holds a study of another size.
-    """
+    """Return the study, with the table "robustness"; quick: the size QUICK instead of FULL."""
     size, dataset = QUICK if quick else FULL, load_dataset("mnist", data_dir)
     varied = {(one.property, one.value): one for one in imperfections(size.coarse)}
     trainer = Trainer(size.protocol(size.seeds[0], learning=True), dataset)

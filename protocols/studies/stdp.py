@@ -247,18 +247,7 @@ def _activity(counts: np.ndarray) -> dict[str, float]:
 
 
 def run_study(directory: Path, quick: bool = False, data_dir: Path | None = None, progress: bool = True) -> Study:
-    """Measure what is missing and return the study, with the table "stdp".
-
-    Parameters
-    ----------
-    directory : Path
-        Of the study; one that was stopped there resumes.
-    quick : bool
-        Fewer images and one seed.
-    data_dir : Path, optional
-        Where MNIST is.
-    progress : bool
-    """
+    """Return the study, with the table "stdp"; quick: fewer images and one seed."""
     training, fit, test, seeds = (400, 400, 200, 1) if quick else (2000, 1000, 1000, 3)
     study = Study(directory, {"study": "stdp", "training": training, "fit": fit, "test": test, "seeds": seeds})
     dataset = load_dataset("mnist", data_dir)

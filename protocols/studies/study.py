@@ -1,4 +1,9 @@
-"""Studies: tables that grow point by point, are kept on disk, and resume where they were stopped."""
+"""Studies: tables that grow point by point, are kept on disk, and resume where they were stopped.
+
+A study is a module with a function ``run_study(directory, quick, data_dir, progress)``. It measures what is missing
+and returns the `Study` of the directory, in which one that was stopped resumes; with `quick` a small part of it. Data
+sets are looked for in `data_dir` first.
+"""
 
 from __future__ import annotations
 

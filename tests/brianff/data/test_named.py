@@ -82,7 +82,7 @@ def test_damaged_files_are_refused(copied, damage):
 
 def test_unknown_and_missing_sets_say_what_to_do(tmp_path, monkeypatch):
     monkeypatch.delenv("BRIANFF_DATA", raising=False)
-    with pytest.raises(ConfigurationError, match=r"no dataset 'mnits'; known: digits.*register\.dataset"):
+    with pytest.raises(ConfigurationError, match=r"no data set 'mnits'; known: digits.*register\.dataset"):
         load_dataset("mnits")
     with pytest.raises(DataError, match=r"'kmnist-7k' was not found in .*it cannot be fetched"):
         load_dataset("kmnist-7k", tmp_path)

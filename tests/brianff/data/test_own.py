@@ -9,11 +9,12 @@ from PIL import Image
 
 import brianff.register
 from brianff import Dataset, EventEncoding, Layer, Network, Split, load_dataset
+from brianff.analysis import write_figures
 from brianff.data import DATASETS, SpikeTrains, available_datasets
 from brianff.errors import BrianffError, CheckpointError, ConfigurationError, DataError
 from brianff.protocols import Protocol, Trainer
 from brianff.protocols.configuration import load_protocol
-from brianff.protocols.training import evaluate, open_trainer
+from brianff.protocols.training import evaluate, open_trainer, resume
 from brianff.storage.run_directory import RunDirectory
 
 CLASSES, SHAPE = 3, (4, 5)
@@ -250,16 +251,23 @@ def test_labelled_spike_trains_are_learned():
 
 def test_a_data_set_made_in_python_is_written_as_its_name(tmp_path):
     dataset = Dataset.from_arrays(*drawn(), name="made-in-python")
-    Trainer(protocol(dataset), dataset=dataset).fit(tmp_path / "run", progress=False)
+    summary = Trainer(protocol(dataset), dataset=dataset).fit(tmp_path / "run", progress=False)
     run = RunDirectory.open(tmp_path / "run")
     assert run.read_config()["data"]["dataset"] == "made-in-python"
-    with pytest.raises(ConfigurationError, match=r"no dataset 'made-in-python'.*brianff\.register\.dataset"):
+    with pytest.raises(
+        ConfigurationError, match=r"no data set 'made-in-python'.*open_trainer\(run, .*register\.dataset\(load, '"
+    ):
         open_trainer(run)
+    other = Dataset.from_arrays(*drawn(seed=1))
+    assert evaluate(run, progress=False, dataset=dataset)["test_accuracy"] == summary["test_accuracy"]
+    assert resume(run, progress=False, dataset=dataset) == summary
+    assert [path.suffix for path in write_figures(open_trainer(run, dataset=dataset), tmp_path / "figures")]
+    with pytest.raises(CheckpointError, match=re.escape(other.digest[:12])):
+        open_trainer(run, dataset=other)
     brianff.register.dataset(lambda: dataset, "made-in-python")
     try:
         assert available_datasets()["made-in-python"] == "registered"
         assert open_trainer(run).finished
-        other = Dataset.from_arrays(*drawn(seed=1))
         brianff.register.dataset(lambda data_dir: other, "made-in-python", replace=True)
         with pytest.raises(CheckpointError, match=re.escape(other.digest[:12])):
             open_trainer(run)

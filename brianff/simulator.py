@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from threading import RLock, get_ident
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -59,6 +59,20 @@ class SimulatedLayer:
         self.crossbar.program(change)
 
 
+class _Turn:
+    """Which thread may use a simulator: one at a time presents, and the others wait; only one evaluates."""
+
+    def __init__(self) -> None:
+        self.lock, self.evaluating = RLock(), cast("int | None", None)
+
+    def check(self) -> None:
+        """Raise a ConfigurationError if another thread has the simulator in `evaluation`."""
+        if self.evaluating not in (None, get_ident()):
+            raise ConfigurationError(
+                "another thread has this simulator in evaluation(): give each thread a copy, copy.deepcopy(simulator)"
+            )
+
+
 class Simulator(Described):
     """A network, built and ready to run.
 
@@ -73,8 +87,8 @@ class Simulator(Described):
         Presentations side by side in the lanes engine; default: as many as `memory` holds.
     seed : int
         Seed of every random stream: weights, label codes, encoding, devices, and what differs between neurons.
-    memory : int
-        Bytes for the state of the presentations side by side in the lanes engine, for each worker.
+    memory : int or str
+        Bytes, or text such as "2 MiB", for the state of the presentations side by side, for each worker.
     workers : int
         Threads or processes among which the lanes engine shares the work. Results do not depend on it.
     precision : {"double", "single"}
@@ -117,7 +131,7 @@ class Simulator(Described):
         engine: str = "lanes",
         lanes: int | None = None,
         seed: int = 0,
-        memory: int = DEFAULT_MEMORY,
+        memory: int | str = DEFAULT_MEMORY,
         workers: int = 1,
         precision: str = "double",
         credit: str = "held",
@@ -131,7 +145,9 @@ class Simulator(Described):
         if engine == "reference" and precision != "double":
             raise ConfigurationError("the reference engine computes in double precision: use precision = 'double'")
         self.network = network
-        self.goodness = goodness or Goodness()
+        self.goodness = Goodness() if goodness is None else goodness
+        if not isinstance(self.goodness, Goodness):
+            raise ConfigurationError(f"goodness is {goodness!r}; it must be a Goodness, such as GOODNESS[name]")
         self.streams = RandomStreams(whole_number("seed", seed, 0))
         self.codes = code_matrix(network, self.streams["label code"])
         sizes = [network.inputs, *(layer.neurons for layer in network.layers)]
@@ -149,9 +165,18 @@ class Simulator(Described):
         self.workers = workers if engine == "lanes" else 1
         self._make_engine = partial(ENGINES[engine], network, seed=seed, credit=credit, **options)
         self._engine = self._make_engine(goodness=self.goodness)
+        self._turn = _Turn()
         self._evaluation_generator: np.random.Generator | None = None
         self.presentations = 0
         self.neuron_steps = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy is made of: not the engine, which is made anew."""
+        return {name: value for name, value in vars(self).items() if name not in ("_engine", "_turn")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._engine, self._turn = self._make_engine(goodness=self.goodness), _Turn()
 
     def summary(self) -> pandas.DataFrame:
         """Return a table of the layers; state_bytes are those of the neurons for each presentation side by side."""
@@ -239,16 +264,18 @@ class Simulator(Described):
         """Present what `inputs` returned to the first `count` layers; see `present_layers`."""
         if count is not None:
             self._number(whole_number("count", count, 1) - 1)
-        weights = self.read_weights(count)
-        results = self._engine.present(
-            inputs,
-            weights,
-            spikes=spikes or self._needs_raster,
-            observe=None if observe is None else partial(observe, inputs),
-            membranes=[layer.carried(len(inputs)) for layer in self.layers[:count]],
-            goodness_only=goodness_only,
-        )
-        self._count(inputs, weights)
+        with self._turn.lock:
+            self._turn.check()
+            weights = self.read_weights(count)
+            results = self._engine.present(
+                inputs,
+                weights,
+                spikes=spikes or self._needs_raster,
+                observe=None if observe is None else partial(observe, inputs),
+                membranes=[layer.carried(len(inputs)) for layer in self.layers[:count]],
+                goodness_only=goodness_only,
+            )
+            self._count(inputs, weights)
         return self._responses(inputs, results)
 
     @property
@@ -268,12 +295,14 @@ class Simulator(Described):
             At least 1.
         """
         layer = self._number(whole_number("layer", layer, 1))
-        weights = self.layers[layer].crossbar.read(self._read_noise)
-        membranes = [self.layers[layer].carried(len(spikes))]
-        results = self._engine.present(spikes, [weights], first=layer, membranes=membranes)
+        with self._turn.lock:
+            self._turn.check()
+            weights = self.layers[layer].crossbar.read(self._read_noise)
+            membranes = [self.layers[layer].carried(len(spikes))]
+            results = self._engine.present(spikes, [weights], first=layer, membranes=membranes)
+            self._count(spikes, [weights])
         response = self._engine.populations[layer].current.pulse_response
         averages = SpikeAverages(spikes.averages(response, self.dtype), self.workers)
-        self._count(spikes, [weights])
         return self._responses(averages, results, layer)[0]
 
     def read_weights(self, count: int | None = None) -> list[np.ndarray]:
@@ -337,7 +366,8 @@ class Simulator(Described):
 
         It shares the layers with this one and so follows what they learn; in its own `evaluation()` it leaves no trace.
         """
-        other = copy(self)
+        other = object.__new__(Simulator)
+        vars(other).update(vars(self))
         other.goodness, other.codes, other._evaluation_generator = goodness, self.codes.copy(), None
         other.streams = RandomStreams(self.streams.seed)
         other._engine = self._make_engine(goodness=goodness)
@@ -349,18 +379,28 @@ class Simulator(Described):
 
         Inside, random encodings come from a stream of their own, the same every time, and membranes that are carried
         over start at 0, or with `membranes` from where they are; those of training come back afterwards.
+
+        Raises
+        ------
+        ConfigurationError
+            If another thread has the simulator in `evaluation`.
         """
-        kept = self._evaluation_generator, [layer.membrane for layer in self.layers]
-        self._evaluation_generator = RandomStreams(self.streams.seed)["evaluation"]
-        for layer in self.layers:
-            if layer.membrane is not None:
-                layer.membrane = layer.membrane.copy() if membranes else layer.membrane[:0]
+        with self._turn.lock:
+            self._turn.check()
+            kept = self._evaluation_generator, [layer.membrane for layer in self.layers], self._turn.evaluating
         try:
+            with self._turn.lock:
+                self._turn.evaluating = get_ident()
+                self._evaluation_generator = RandomStreams(self.streams.seed)["evaluation"]
+                for layer in self.layers:
+                    if layer.membrane is not None:
+                        layer.membrane = layer.membrane.copy() if membranes else layer.membrane[:0]
             yield
         finally:
-            self._evaluation_generator, membranes_before = kept
-            for layer, membrane in zip(self.layers, membranes_before, strict=True):
-                layer.membrane = membrane
+            with self._turn.lock:
+                self._evaluation_generator, membranes_before, self._turn.evaluating = kept
+                for layer, membrane in zip(self.layers, membranes_before, strict=True):
+                    layer.membrane = membrane
 
     def wait_for_workers(self) -> None:
         """Wait until all worker processes, if any, take part; it takes seconds, in which batches run without them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
@@ -204,7 +205,6 @@ class Trainer(Described):
         """Let the active layer end its training with this epoch; for callbacks."""
         self._stopped = True
 
-    @one_blas_thread()
     def run_epoch(self, report: Report = lambda images, figures: None) -> None:
         """Train the active layer for one epoch and move the position on.
 
@@ -213,9 +213,13 @@ class Trainer(Described):
         report : callable
             Called after each batch with its number of images and the figures to show.
         """
+        with one_blas_thread(), closing(Ahead(self._shown())) as batches:
+            self._learn(batches, report)
+
+    def _learn(self, batches: Ahead, report: Report) -> None:
+        """Learn the batches of an epoch and move the position on."""
         sums: dict[str, float] = {}
         done, ahead = 0, self.sampler.ahead(self)
-        batches = Ahead(self._shown())
         for shown, spikes in batches:
             if ahead:
                 batches.begin()
@@ -347,17 +351,17 @@ class Trainer(Described):
         return weights | {"codes": self.simulator.codes}
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Return everything that resuming needs: arrays and JSON-able values."""
+        """Return a copy of everything that resuming needs: arrays and JSON-able values."""
         layers = enumerate(self.simulator.layers)
         arrays = {f"membrane_{number}": layer.membrane for number, layer in layers if layer.membrane is not None}
         for part, state in self._states.items():
             arrays |= {f"{part}.{name}": array for name, array in state.items()}
         arrays |= {} if self._inside is None else {"eligibility": self._inside.trace.value}
         arrays |= hooks.states(self.callbacks)
-        return self.weights() | arrays, {
+        return {name: np.array(array) for name, array in (self.weights() | arrays).items()}, {
             "layer": self.layer,
             "epoch": self.epoch,
-            "history": self._history,
+            "history": list(self._history),
             "streams": self.simulator.streams.state(),
             "presentations": self.simulator.presentations,
             "neuron_steps": self.simulator.neuron_steps,
@@ -385,6 +389,7 @@ class Trainer(Described):
                 f"this run learned data of the digest {then[:12]}; those of {self.dataset.name!r} are now {now[:12]}: "
                 "give back the data that it learned, or train anew"
             )
+        arrays = {name: np.array(array) for name, array in arrays.items()}  # training changes them from here on
         for number, layer in enumerate(self.simulator.layers):
             layer.crossbar.restore({name: arrays[f"{name}_{number}"] for name in layer.crossbar.state()})
             layer.membrane = arrays.get(f"membrane_{number}")

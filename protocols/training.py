@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from brianff.protocols.fingerprint import fingerprints
 from brianff.protocols.readout import GoodnessReadout, readout_accuracies
 from brianff.protocols.trainer import Trainer
 from brianff.storage.checkpoint import digest, load_checkpoint, save_checkpoint
+from brianff.storage.locks import writing
 from brianff.storage.provenance import provenance
 from brianff.storage.run_directory import RunDirectory, without_none
 
@@ -51,6 +52,14 @@ def fit(trainer: Trainer, directory: str | Path | RunDirectory | None = None, pr
     if directory is None:
         return _run(trainer, None, progress, seconds)
     run = directory if isinstance(directory, RunDirectory) else RunDirectory(Path(directory))
+    if not run.started:
+        run.make(exist_ok=True)
+    with nullcontext() if run.finished else writing(run.path):
+        return _fit_in(trainer, run, progress, seconds)
+
+
+def _fit_in(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str, float]) -> dict[str, Any]:
+    """Begin, resume or look up a run."""
     if run.started:
         config = trainer.protocol.model_dump(mode="json")
         if not _is_of(config, run.read_config()):
@@ -60,8 +69,8 @@ def fit(trainer: Trainer, directory: str | Path | RunDirectory | None = None, pr
             return run.read_summary()
         if run.checkpoint_path.exists():
             seconds |= _restore(trainer, run)
+            _write_history(trainer, run)  # a kill may have come between the checkpoint and its history
     else:
-        run.make(exist_ok=True)
         run.write_config(trainer.protocol.model_dump(mode="json"))
     return _run(trainer, run, progress, seconds)
 
@@ -156,6 +165,10 @@ def _save(trainer: Trainer, run: RunDirectory, seconds: dict[str, float]) -> Non
     arrays, values = trainer.state()
     protocol, parts = trainer.protocol.model_dump(mode="json"), fingerprints(trainer.protocol)
     save_checkpoint(run.checkpoint_path, arrays, values | {"seconds": seconds, "protocol": protocol, "parts": parts})
+    _write_history(trainer, run)
+
+
+def _write_history(trainer: Trainer, run: RunDirectory) -> None:
     run.write_history(trainer.history.itertuples(index=False, name=None))
 
 

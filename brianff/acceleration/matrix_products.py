@@ -5,8 +5,9 @@ this process work on the parts. The threads of BLAS itself would round different
 they keep spinning between products, which slows whatever else the processors do.
 """
 
-from contextlib import ContextDecorator
-from threading import Lock
+from functools import cache
+from threading import RLock
+from typing import Any, ClassVar
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -43,30 +44,38 @@ def _part(size: int) -> int:
     return 16 * max(-(-size // (32 * pairs)), 1)
 
 
-class _OneThread(ContextDecorator):
-    """Holds BLAS to one thread while anybody is inside; asking BLAS takes longer than a small product."""
+class one_blas_thread:
+    """The context in which BLAS works on the calling thread alone.
 
-    def __init__(self) -> None:
-        self._lock, self._inside = Lock(), 0
-        self._blas: ThreadpoolController | None = None
+    It holds BLAS to one thread while anybody is inside; asking BLAS takes longer than a small product. Ctrl-C may come
+    between any two steps: whoever was inside and is no more gives the place up when it is deleted.
+    """
+
+    _lock = RLock()
+    _inside: ClassVar[set[int]] = set()
+    _before: ClassVar[list[tuple[Any, int]]] = []
 
     def __enter__(self) -> None:
         with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._blas = self._blas or ThreadpoolController()
-                self._limits = self._blas.limit(limits=1, user_api="blas")
+            self._inside.add(id(self))
+            if not self._before:
+                self._before.extend((library, library.num_threads) for library in _blas())
+                for library, _ in self._before:
+                    library.set_num_threads(1)
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                self._limits.__exit__(*error)
+            if self._inside <= {id(self)}:
+                for library, threads in self._before:
+                    library.set_num_threads(threads)
+                self._before.clear()
+            self._inside.discard(id(self))
+
+    def __del__(self) -> None:
+        if id(self) in self._inside:
+            self.__exit__()
 
 
-_ONE_THREAD = _OneThread()
-
-
-def one_blas_thread() -> _OneThread:
-    """Return the context in which BLAS works on the calling thread alone."""
-    return _ONE_THREAD
+@cache
+def _blas() -> list[Any]:
+    return ThreadpoolController().select(user_api="blas").lib_controllers

@@ -80,8 +80,8 @@ class Crossbar:
         return self.weights
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return everything that training changes, for checkpoints."""
-        return {"weights": self.weights}
+        """Return a copy of everything that training changes: for checkpoints, and to keep the best weights."""
+        return {"weights": self.weights.copy()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Put the crossbar into a state that `state` returned."""
@@ -172,10 +172,11 @@ class DeviceCrossbar(Crossbar):
         self._refresh(slice(None))
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return everything that training changes; what differs from device to device follows from the seed."""
+        """Return a copy of what training changes; what differs from device to device follows from the seed."""
         devices = self.devices
         state = {"weights": self.weights, "devices": devices.state, "counts": devices.counts}
-        return state if devices.offset is None else state | {"offsets": devices.offset}
+        state |= {} if devices.offset is None else {"offsets": devices.offset}
+        return {name: array.copy() for name, array in state.items()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         self.weights[:] = state["weights"]

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import re
+import secrets
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from brianff.errors import CheckpointError
+from brianff.storage.locks import PARTIAL
 
 __all__ = ["digest", "load_checkpoint", "previous_path", "save_checkpoint", "write_atomically"]
 
@@ -91,9 +93,9 @@ def write_atomically(path: Path, content: bytes) -> None:
     CheckpointError
         If the file cannot be written.
     """
-    partial = path.with_name(f"{path.name}.partial")
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL}")  # nobody else's, on any machine
     try:
-        with partial.open("wb") as file:
+        with partial.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())  # otherwise a power failure may leave the new name with no content

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.progress import Progress
 from brianff.storage.checkpoint import write_atomically
+from brianff.storage.locks import writing
 
 if TYPE_CHECKING:
     import pandas
@@ -130,7 +131,13 @@ class Study:
         ------
         CheckpointError
             If the table cannot be read or written.
+        ConfigurationError
+            If another process fills a table of this study.
         """
+        with writing(self.directory):
+            return self._fill(name, points, measure, progress, map)
+
+    def _fill(self, name, points, measure, progress, map) -> pandas.DataFrame:
         import pandas
 
         table = self.table(name)

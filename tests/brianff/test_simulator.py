@@ -1,5 +1,11 @@
 """The simulator: building, presenting, learning, recording."""
 
+import copy
+import gc
+import pickle
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
 import brian2
 import numpy as np
 import pytest
@@ -254,3 +260,62 @@ def test_an_empty_batch_gives_empty_responses():
 
 def test_brian2_units_reach_the_description():
     assert NETWORK.layers[1].current_scale == 60 * brian2.uamp
+
+
+def test_threads_that_share_a_simulator_take_turns(images):
+    simulator, labels = Simulator(NETWORK, seed=1), np.array([0, 1, 2])
+    expected = [simulator.present(images[rows], labels[rows]).goodness for rows in ([0, 1], [1, 2])]
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(lambda rows: simulator.present(images[rows], labels[rows]).goodness, [[0, 1], [1, 2]] * 20)
+        for number, answer in enumerate(answers):
+            np.testing.assert_array_equal(answer, expected[number % 2])
+
+
+def test_only_the_thread_that_evaluates_may_present_meanwhile(images):
+    simulator, labels = Simulator(NETWORK, seed=1), np.array([0, 1, 2])
+    with ThreadPoolExecutor(1) as pool:
+        with simulator.evaluation(), simulator.evaluation():
+            simulator.present(images, labels)
+            with pytest.raises(ConfigurationError, match="deepcopy"):
+                pool.submit(simulator.present, images, labels).result()
+        pool.submit(simulator.present, images, labels).result()
+
+
+def test_an_observer_cannot_present_with_its_own_simulator(images):
+    simulator, labels = Simulator(NETWORK, seed=1), np.array([0, 1, 2])
+    expected = simulator.present(images, labels).goodness
+    with pytest.raises(ConfigurationError, match="observer"):
+        simulator.present(images, labels, observe=lambda *arguments: simulator.present(images, labels))
+    np.testing.assert_array_equal(simulator.present(images, labels).goodness, expected)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda simulator: pickle.loads(pickle.dumps(simulator))])
+@pytest.mark.parametrize("engine", ["lanes", "reference"])
+def test_copies_answer_alike_and_learn_on_their_own(copied, engine, images):
+    simulator, labels = Simulator(NETWORK, engine=engine, seed=1), np.array([0, 1, 2])
+    expected = simulator.present(images, labels).goodness
+    other = copied(simulator)
+    np.testing.assert_array_equal(other.present(images, labels).goodness, expected)
+    other.layers[0].learn(np.full((16, 8), 0.1))
+    np.testing.assert_array_equal(simulator.present(images, labels).goodness, expected)
+    assert (other.present(images, labels).goodness != expected).any()
+
+
+def test_what_the_user_made_is_freed(images):
+    class Figure:
+        pass
+
+    figure = Figure()
+    figure.itself, alive = figure, weakref.ref(figure)
+    Simulator(NETWORK, seed=1).present(images, np.array([0, 1, 2]))
+    del figure
+    gc.collect()
+    assert alive() is None
+
+
+def test_arguments_in_words():
+    assert Simulator(NETWORK, memory="1 KiB")._engine.lanes == Simulator(NETWORK, memory=1024)._engine.lanes
+    with pytest.raises(ConfigurationError, match="memory is '1 KuB'"):
+        Simulator(NETWORK, memory="1 KuB")
+    with pytest.raises(ConfigurationError, match="goodness is 'spike-count'; it must be a Goodness"):
+        Simulator(NETWORK, "spike-count")

@@ -14,6 +14,7 @@ from brianff.protocols.optimisers import Adam, Optimiser
 from brianff.protocols.plasticity import ModulatedHebbian, modulated_hebbian
 from brianff.protocols.samplers import BothPolarities
 from brianff.protocols.trainer import Trainer
+from brianff.storage import checkpoint
 
 SMALL = [
     "data.training_images=64",
@@ -265,3 +266,16 @@ def test_what_a_rule_keeps_is_resumed(numpy_target, tmp_path):
 def test_a_schedule_gives_a_number(given, numpy_target):
     with pytest.raises(ConfigurationError, match="it must give a finite number"):
         Trainer(small(schedule=lambda progress: given)).run_epoch()
+
+
+def test_a_state_is_a_copy(numpy_target):
+    trainer = Trainer(load_protocol("msnn-digits", SMALL))
+    trainer.run_epoch()
+    state = trainer.state()
+    trainer.run_epoch()
+    again = trainer.state()
+    for _ in range(2):  # what is restored is not changed by what is learned from there
+        trainer.restore(*state)
+        assert len(trainer.history) == len(state[1]["history"])
+        trainer.run_epoch()
+        assert checkpoint.digest(trainer.state()[0]) == checkpoint.digest(again[0])

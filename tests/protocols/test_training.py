@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from brianff.protocols.digital_support import digital_support
 from brianff.protocols.trainer import Trainer
 from brianff.protocols.training import evaluate, open_trainer, prepare, resume, train
 from brianff.storage.checkpoint import load_checkpoint, save_checkpoint
+from brianff.storage.locks import writing
 from brianff.storage.run_directory import RunDirectory
 
 SMALL = [
@@ -332,3 +334,35 @@ def test_each_of_several_layers_is_measured_alone_too(small, tmp_path):
     trainer = open_trainer(RunDirectory(next(tmp_path.iterdir())))
     assert by_layer == [trainer.evaluate(trainer.held_out, layers=[layer]) for layer in (0, 1)]
     assert by_layer[0] == train(prepare(small), make_run(tmp_path, "one"), progress=False)["test_accuracy"]
+
+
+def test_a_kill_before_the_history_is_written_loses_nothing(small, tmp_path, monkeypatch):
+    whole, killed = make_run(tmp_path, "whole"), make_run(tmp_path, "killed")
+    expected = train(prepare(small), whole, progress=False)
+    written = []
+
+    def write_history(run, rows):
+        written.append(run)
+        if len(written) == 3:
+            raise KeyboardInterrupt  # as far as the files go, a kill
+        RunDirectory.write_history(run, rows)
+
+    monkeypatch.setattr(killed, "write_history", partial(write_history, killed))
+    with pytest.raises(KeyboardInterrupt):
+        train(prepare(small), killed, progress=False)
+    (killed.path / "history.csv.partial").touch()
+    resumed = resume(RunDirectory.open(killed.path), progress=False)
+    assert resumed["weights_digest"] == expected["weights_digest"]
+    assert (killed.path / "history.csv").read_bytes() == (whole.path / "history.csv").read_bytes()
+    assert {file.name for file in killed.path.iterdir()} == {file.name for file in whole.path.iterdir()}
+
+
+def test_a_run_that_somebody_trains_is_refused_and_stays_as_it_is(small, tmp_path):
+    run = make_run(tmp_path)
+    run.write_config(small.model_dump(mode="json"))
+    with writing(run.path):
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(ConfigurationError, match="in use"):
+            resume(run, progress=False)
+        assert sorted(tmp_path.rglob("*")) == before
+    assert resume(run, progress=False)["epochs"] == 3

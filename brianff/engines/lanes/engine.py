@@ -11,12 +11,13 @@ import numpy as np
 
 from brianff.acceleration.buffers import Memory, layout_of
 from brianff.acceleration.compiler import configure
-from brianff.acceleration.memory import DEFAULT_MEMORY
+from brianff.acceleration.memory import DEFAULT_MEMORY, parse_bytes
 from brianff.acceleration.threads import share
 from brianff.description import Network
 from brianff.engines.lanes.batching import BlockRunner, Observe, Plan
 from brianff.engines.lanes.workers import RESULTS, Workers
 from brianff.engines.population import PRECISIONS, LayerResult, check_batch, populations, whole_number
+from brianff.errors import BrianffError, ConfigurationError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
 
@@ -39,22 +40,27 @@ class LanesEngine:
         network: Network,
         goodness: Goodness,
         lanes: int | None = None,
-        memory: int = DEFAULT_MEMORY,
+        memory: int | str = DEFAULT_MEMORY,
         workers: int = 1,
         seed: int = 0,
         energy: bool = False,
         precision: str = "double",
         credit: str = "held",
     ):
-        workers, memory = whole_number("workers", workers, 1), whole_number("memory", memory, 1)
+        workers, memory = whole_number("workers", workers, 1), _bytes(memory)
         configure()
         self.populations = populations(network, goodness, seed, energy, precision, credit)
         self._dtype = PRECISIONS[precision]
         largest = max(population.lane_bytes for population in self.populations)
         self.lanes = max(1, memory // largest) if lanes is None else whole_number("lanes", lanes, 1)
-        self._runners = [BlockRunner(self.populations, self.lanes) for _ in range(workers)]
-        self._memories = [Memory() for _ in range(RESULTS)]
+        self._make(workers)
+        self._presenting = False
         self._workers = Workers(self.populations, self.lanes, workers - 1) if workers > 1 else None
+
+    def _make(self, runners: int) -> None:
+        """Make what blocks run in, and the memory of their results."""
+        self._runners = [BlockRunner(self.populations, self.lanes) for _ in range(runners)]
+        self._memories = [Memory() for _ in range(RESULTS)]
 
     def present(
         self,
@@ -87,7 +93,26 @@ class LanesEngine:
             Leave out what only plasticity needs: the sensitivity and the postsynaptic factor.
         first : int
             Number of the first layer to run; one above the network's first takes spikes.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is called while it presents, by an observer.
         """
+        if self._presenting:
+            raise ConfigurationError("an observer cannot present with the simulator that calls it: give it another")
+        try:
+            self._presenting = True
+            return self._present(inputs, weights, spikes, observe, membranes, goodness_only, first)
+        except BrianffError:
+            raise
+        except BaseException:  # Ctrl-C too, which may come in the middle of anything
+            self._make(len(self._runners))
+            raise
+        finally:
+            self._presenting = False
+
+    def _present(self, inputs, weights, spikes, observe, membranes, goodness_only, first) -> list[LayerResult]:
         check_batch(self.populations[first:], inputs, weights, membranes)
         presentations, pulses = len(inputs), isinstance(inputs, PulseInput)
         carried = {layer: membrane for layer, membrane in enumerate(membranes, first) if membrane is not None}
@@ -174,3 +199,11 @@ class LanesEngine:
 
     def _typed(self, array: np.ndarray) -> np.ndarray:
         return array.astype(self._dtype, copy=False)
+
+
+def _bytes(memory: int | str) -> int:
+    try:
+        number = parse_bytes(memory) if isinstance(memory, str) else memory
+    except ValueError as error:
+        raise ConfigurationError(f"memory is {memory!r}: {error}") from None
+    return whole_number("memory", number, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Mapping
 
 import brian2
@@ -107,8 +106,6 @@ class LaneGroup:
                 self._network.add(brian2.NetworkOperation(self._before_threshold, clock=clock, when="after_groups"))
             self._network.prepare()
         self._use = self._network.restrict(self._group)
-        gc.collect()
-        gc.freeze()  # Brian2's many objects would slow every later garbage collection
         self._fused: FusedPresentations | None = None
         if fused:
             courses = np.stack(list(self._courses.values()), axis=1)

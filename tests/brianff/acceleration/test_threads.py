@@ -1,12 +1,15 @@
 """Work shared out to threads: each part once, in forked processes too; and work done ahead."""
 
 import os
+import random
 import signal
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
+from brianff.acceleration.matrix_products import one_blas_thread
 from brianff.acceleration.threads import Ahead, share
 
 
@@ -103,3 +106,53 @@ def test_an_error_made_ahead_is_raised_where_the_item_would_be_used():
     waiting.begin()
     with pytest.raises(ValueError, match="later"):
         next(waiting)
+
+
+def test_ctrl_c_at_any_moment_leaves_the_threads_usable():
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before, chance, interrupted = signal.signal(signal.SIGALRM, interrupt), random.Random(1), 0
+    try:
+        for _ in range(300):
+            begun, ended = [], []
+
+            def work(part, begun=begun, ended=ended):
+                begun.append(part)
+                time.sleep(1e-5)
+                ended.append(part)
+
+            try:
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 5e-4))
+                with one_blas_thread():
+                    share(work, range(8), 3)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                interrupted += 1
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            helped = [part for part in begun if part not in ended]
+            assert len(helped) <= 1  # the part in which this thread was interrupted
+            done = []
+            share(done.append, range(8), 3)
+            assert sorted(done) == list(range(8))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert interrupted > 30
+    assert not one_blas_thread._inside
+
+
+def test_nothing_is_made_ahead_any_more_after_the_end():
+    slow, made = threading.Event(), []
+
+    def items():
+        yield 0
+        slow.wait(0.05)
+        made.append(1)
+        yield 1
+
+    with closing(Ahead(items())) as waiting:
+        next(waiting)
+        waiting.begin()
+    before = list(made)
+    time.sleep(0.1)
+    assert made == before

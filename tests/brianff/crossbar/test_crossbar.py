@@ -250,3 +250,12 @@ def test_a_description_of_devices_survives_the_way_through_plain_values():
     network = Network(layers=[layer])
     assert Network(**network.model_dump(mode="json")) == network
     assert layer.device.physics["G_on"] == pytest.approx(10e-6)
+
+
+@pytest.mark.parametrize("crossbar", [make(shape=(4, 3)), Crossbar(np.zeros((4, 3)), 1.0)])
+def test_a_state_is_a_copy(crossbar):
+    best, weights = crossbar.state(), crossbar.weights.copy()
+    crossbar.program(np.full(weights.shape, 0.1))
+    assert (crossbar.weights != weights).any()
+    crossbar.restore(best)
+    np.testing.assert_array_equal(crossbar.weights, weights)

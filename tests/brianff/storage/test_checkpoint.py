@@ -216,3 +216,21 @@ def test_digest_depends_on_names_types_shapes_and_bytes_not_on_order():
     ]
     assert len({reference, *map(digest, changed)}) == 1 + len(changed)
     assert digest({"a": one.reshape(2, 3)}) == digest({"a": np.asfortranarray(one.reshape(2, 3))})
+
+
+_SAVE_AND_LOAD = """
+import pathlib, sys, numpy
+from brianff.storage.checkpoint import load_checkpoint, save_checkpoint
+path, number = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+for _ in range(100):
+    save_checkpoint(path, {"a": numpy.full(100_000, number)}, {"number": number})
+    arrays, metadata = load_checkpoint(path)
+    assert (arrays["a"] == metadata["number"]).all()
+"""
+
+
+def test_two_processes_write_and_read_the_same_file(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    processes = [subprocess.Popen([sys.executable, "-c", _SAVE_AND_LOAD, path, str(n)]) for n in (1, 2)]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [path.name, previous_path(path).name]

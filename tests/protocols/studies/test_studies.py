@@ -15,6 +15,7 @@ from brianff.errors import CheckpointError, ConfigurationError, NumericalError
 from brianff.protocols.studies import equivalence, stdp
 from brianff.protocols.studies.rate_limit import measure_rate_limit
 from brianff.protocols.studies.study import Study
+from brianff.storage.locks import writing
 
 
 def test_a_stopped_study_measures_only_what_is_missing(tmp_path):
@@ -192,3 +193,10 @@ def test_rules_on_the_order_of_events(numpy_target, monkeypatch):
     )
     assert summarise_accuracies(table).loc["input in time", ("order", "linear")] > 90
     assert plot_accuracies(table).axes[0].get_xlabel() == "test accuracy (%)"
+
+
+def test_a_study_that_another_process_fills_is_refused(tmp_path):
+    study = Study(tmp_path, {})
+    with writing(tmp_path), pytest.raises(ConfigurationError, match="in use"):
+        study.fill("table", [{"x": 1}], lambda x: [{"y": x}], progress=False)
+    assert not study.path("table").exists()

@@ -1,5 +1,7 @@
 """The package's own exceptions: every error a user can cause is one of these, with a message that says what to do."""
 
+from collections.abc import Sequence
+
 __all__ = [
     "BrianffError",
     "CheckpointError",
@@ -16,7 +18,18 @@ class BrianffError(Exception):
 
 
 class ConfigurationError(BrianffError, ValueError):
-    """A description or protocol has an unknown name, key or value."""
+    """A description or protocol has an unknown name, key or value.
+
+    Parameters
+    ----------
+    message : str
+    problems : sequence of pairs of str
+        Of a description: each wrong field, by its dotted name as the user wrote it, and what is wrong with it.
+    """
+
+    def __init__(self, message: str = "", problems: Sequence[tuple[str, str]] = ()):
+        super().__init__(message or "; ".join(": ".join(filter(None, problem)) for problem in problems))
+        self.problems = tuple(problems)
 
 
 class DataError(BrianffError):

@@ -98,7 +98,7 @@ class Registry(Mapping[str, Any]):
         if not isinstance(value, Mapping):
             return self.checked(value)
         parameters = {str(key): item for key, item in value.items() if key != "name"}
-        if "name" not in value:
+        if not isinstance(value.get("name"), str):
             raise ConfigurationError(f"a table for a {self.kind} needs a name; known: {', '.join(self)}")
         part = self[value["name"]]
         if not parameters:

@@ -20,7 +20,7 @@ spike grows by trace_step (relu: no decay; leaky) or is set to it (hard-leaky)::
 from brian2 import Mohm, ms, mV, volt
 
 from brianff.equations.neuron import NeuronModel
-from brianff.equations.parameters import Parameter, Preset
+from brianff.equations.parameters import NOT_NEGATIVE, POSITIVE, Parameter, Preset
 
 __all__ = ["LIF", "LIF_HARD_LEAKY_TRACE", "LIF_LEAKY_TRACE", "LIF_RELU_TRACE"]
 
@@ -28,9 +28,9 @@ LEAK_085 = Preset(
     "leak-0.85",
     "arXiv 2406.16479: factor 0.85 per step, one step = 1 ms (the unit of time is ours)",
     {
-        "tau": Parameter(0.85 / 0.15 * ms, "membrane time constant"),
-        "tau_trace": Parameter(0.85 / 0.15 * ms, "time constant of the spike trace"),
-        "R": Parameter(10 * Mohm, "membrane resistance", "choice: 1 nA is 10 mV"),
+        "tau": Parameter(0.85 / 0.15 * ms, "membrane time constant", range=POSITIVE),
+        "tau_trace": Parameter(0.85 / 0.15 * ms, "time constant of the spike trace", range=POSITIVE),
+        "R": Parameter(10 * Mohm, "membrane resistance", "choice: 1 nA is 10 mV", range=POSITIVE),
         "v_threshold": Parameter(10 * mV, "spike threshold", "choice: the unit of the drive"),
         "v_reset": Parameter(0 * mV, "membrane voltage after a spike"),
     },
@@ -56,10 +56,10 @@ KICKED = Preset(
     "arxiv-2406.16479",
     "arXiv 2406.16479 and its authors' notebook: factor 0.85 per step, one step = 1 ms (the unit of time is ours)",
     {
-        "tau": Parameter(0.85 / 0.15 * ms, "membrane time constant"),
-        "tau_trace": Parameter(0.85 / 0.15 * ms, "time constant of the spike trace"),
-        "trace_step": Parameter(0.15, "growth of the trace at a spike"),
-        "R": Parameter(1 * Mohm, "membrane resistance", "choice: 1 nA through a weight of 1 is 1 mV"),
+        "tau": Parameter(0.85 / 0.15 * ms, "membrane time constant", range=POSITIVE),
+        "tau_trace": Parameter(0.85 / 0.15 * ms, "time constant of the spike trace", range=POSITIVE),
+        "trace_step": Parameter(0.15, "growth of the trace at a spike", range=NOT_NEGATIVE),
+        "R": Parameter(1 * Mohm, "membrane resistance", "choice: 1 nA through a weight of 1 is 1 mV", range=POSITIVE),
         "v_threshold": Parameter(2 * mV, "spike threshold", "declared in the notebook, where it is without effect"),
         "v_reset": Parameter(0 * mV, "membrane voltage after a spike"),
     },

@@ -27,7 +27,7 @@ from brian2 import kohm, mV, pF, us
 
 from brianff.equations.memristor import BOLTZMANN_FACTOR, volatile_memristor
 from brianff.equations.neuron import NeuronModel
-from brianff.equations.parameters import Parameter, Preset
+from brianff.equations.parameters import POSITIVE, SHARE, Parameter, Preset
 
 __all__ = ["MIF", "MIF_CLIPPED"]
 
@@ -35,16 +35,16 @@ KANG_2021 = Preset(
     "kang-2021",
     "Kang et al., IEEE TCAS-I 68(12):4837-4850 (2021), and the first author's public code with one step = 1 us",
     {
-        "R_on": Parameter(1 * kohm, "resistance of a memristor that is fully on"),
-        "R_off": Parameter(100 * kohm, "resistance of a memristor that is fully off"),
+        "R_on": Parameter(1 * kohm, "resistance of a memristor that is fully on", range=POSITIVE),
+        "R_off": Parameter(100 * kohm, "resistance of a memristor that is fully off", range=POSITIVE),
         "v_on": Parameter(110 * mV, "voltage at which half of the off switches turn on"),
         "v_off": Parameter(5 * mV, "voltage at which half of the on switches turn off"),
-        "k": Parameter(15 * mV, "width of the switching thresholds"),
-        "tau": Parameter(100 * us, "time constant of switching"),
+        "k": Parameter(15 * mV, "width of the switching thresholds", range=POSITIVE),
+        "tau": Parameter(100 * us, "time constant of switching", range=POSITIVE),
         "E1": Parameter(0 * mV, "battery in series with memristor 1"),
         "E2": Parameter(50 * mV, "battery in series with memristor 2"),
-        "C": Parameter(100 * pF, "membrane capacitance"),
-        "x_initial": Parameter(0.0238, "state of both memristors at the start of a presentation"),
+        "C": Parameter(100 * pF, "membrane capacitance", range=POSITIVE),
+        "x_initial": Parameter(0.0238, "state of both memristors at the start of a presentation", range=SHARE),
         "v_initial": Parameter(0 * mV, "membrane voltage at the start of a presentation"),
         "v_spike": Parameter(30 * mV, "voltage whose upward crossing is a spike"),
     },

@@ -134,9 +134,12 @@ class NeuronModel:
                 raise ValueError(f"the equations of neuron {self.name!r} must define {name} ({unit}), {meaning}")
             if variables[name].dim is not get_dimensions(unit):
                 raise ValueError(f"{name} of neuron {self.name!r} must be in {unit}, not in {variables[name].unit}")
-        for name, value in (item for preset in self.presets.values() for item in preset.namespace().items()):
+        for name, parameter in (item for preset in self.presets.values() for item in preset.parameters.items()):
+            value, range = parameter.value, parameter.range
             if not isinstance(value, (Real, Quantity)) or np.shape(np.asarray(value)):
                 raise ValueError(f"parameter {name} of neuron {self.name!r} is {value!r}; it must be one number")
+            if float(value) not in range:
+                raise ValueError(f"parameter {name} of neuron {self.name!r} is {value}; it must {range.rule}")
         for name in self.memristors:
             if name not in variables.diff_eq_names:
                 raise ValueError(f"memristors of neuron {self.name!r} names {name!r}, which has no equation d{name}/dt")
@@ -184,7 +187,14 @@ ddissipated/dt = {self.dissipated_power} : joule
 ddelivered/dt = {self.delivered_power} : joule
 """
 
-    def namespace(self, preset: str | None = None, **values) -> dict:
+    def preset(self, name: str | None = None) -> Preset:
+        """Return a preset by its name (None: the default); a ValueError if it is unknown."""
+        name = next(iter(self.presets)) if name is None else name
+        if name not in self.presets:
+            raise ValueError(f"neuron {self.name!r} has no preset {name!r}; known: {', '.join(self.presets)}")
+        return self.presets[name]
+
+    def namespace(self, preset: str | None = None, /, **values) -> dict:
         """Return the parameters of a preset (None: the default) with single values replaced.
 
         Raises
@@ -192,10 +202,7 @@ ddelivered/dt = {self.delivered_power} : joule
         ValueError
             If the preset or a parameter is unknown, or a value has other dimensions than the preset's.
         """
-        name = next(iter(self.presets)) if preset is None else preset
-        if name not in self.presets:
-            raise ValueError(f"neuron {self.name!r} has no preset {name!r}; known: {', '.join(self.presets)}")
-        namespace = self.presets[name].namespace()
+        namespace = self.preset(preset).namespace()
         for key, value in values.items():
             if key not in namespace:
                 raise ValueError(f"neuron {self.name!r} has no parameter {key!r}; known: {', '.join(namespace)}")

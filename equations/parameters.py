@@ -22,7 +22,7 @@ class Range:
 
 ANY = Range("be finite")
 NOT_NEGATIVE = Range("be finite and not negative", least=0.0)
-POSITIVE = Range("be positive", least=sys.float_info.min)
+POSITIVE = Range("be positive and finite", least=sys.float_info.min)
 SHARE = Range("lie between 0 and 1", least=0.0, most=1.0)
 
 

@@ -10,12 +10,14 @@ Its activity z is the activity of a layer of rectified linear units; a presentat
 from brian2 import Mohm, volt
 
 from brianff.equations.neuron import NeuronModel
-from brianff.equations.parameters import Parameter, Preset
+from brianff.equations.parameters import POSITIVE, Parameter, Preset
 
 __all__ = ["RELU"]
 
 UNIT = Preset(
-    "unit", "choice of units", {"R": Parameter(1 * Mohm, "resistance: 1 nA through a weight of 1 is an activity of 1")}
+    "unit",
+    "choice of units",
+    {"R": Parameter(1 * Mohm, "resistance: 1 nA through a weight of 1 is an activity of 1", range=POSITIVE)},
 )
 
 RELU = NeuronModel(

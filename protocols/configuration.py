@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable
 from copy import deepcopy
@@ -9,11 +10,25 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from brianff.acceleration.memory import DEFAULT_KEPT_SPIKES, DEFAULT_MEMORY, parse_bytes
+from brianff.acceleration.memory import DEFAULT_KEPT_SPIKES, DEFAULT_MEMORY
 from brianff.data import DatasetReference
 from brianff.description import Description, FrameEncoding, Network, PulseEncoding
+from brianff.description.fields import (
+    Count,
+    Finite,
+    Index,
+    Memory,
+    Name,
+    NotNegative,
+    Positive,
+    Seed,
+    Text,
+    Whole,
+    between,
+    shown,
+)
 from brianff.description.parts import part
 from brianff.equations.tangent import CREDITS
 from brianff.errors import ConfigurationError
@@ -31,10 +46,11 @@ from brianff.protocols.schedules import SCHEDULES, cosine
 from brianff.protocols.tasks import TASKS, Task
 from brianff.random import RandomStreams
 from brianff.registry import Registry
+from brianff.storage.files import parse_toml, read_toml
 
 __all__ = ["Data", "Eligibility", "Engine", "Evaluation", "Learning", "Protocol", "load_protocol", "named_protocols"]
 
-Positive = Annotated[float, Field(gt=0)]
+LayerNumbers = Annotated[tuple[Index, ...], Field(min_length=1, max_length=1000)]
 
 
 class Data(Description):
@@ -61,9 +77,9 @@ class Data(Description):
     """
 
     dataset: DatasetReference = "digits"
-    training_images: int | None = Field(default=None, ge=1)
-    validation_images: int = Field(default=0, ge=0)
-    shift: int = Field(default=0, ge=0)
+    training_images: Count | None = None
+    validation_images: Index = 0
+    shift: Index = 0
     augmentation: tuple[Annotated[Any, *part(AUGMENTATIONS), AfterValidator(AUGMENTATIONS.make)], ...] = ()
     task: Annotated[Any, *part(TASKS)] = Task
 
@@ -100,9 +116,9 @@ class Eligibility(Description):
         Size of the change of the weights.
     """
 
-    first_step: int = Field(default=16, ge=0)
-    last_step: int = Field(default=22, ge=0)
-    rate: float = Field(default=0.1, gt=0, le=0.9)
+    first_step: Index = 16
+    last_step: Index = 22
+    rate: Annotated[float, between(0, 0.9, above=True)] = 0.1
     gain: Positive = 1.0
 
     @model_validator(mode="after")
@@ -173,20 +189,20 @@ class Learning(Description):
     goodness: Annotated[Any, *part(GOODNESS)] = GOODNESS["mean-square"]
     modulator: Annotated[Any, *part(MODULATORS)] = Pair
     sharpness: Positive = 0.1
-    threshold: float = 1.0
+    threshold: Finite = 1.0
     plasticity: Annotated[Any, *part(PLASTICITY)] = ModulatedHebbian
     credit: Literal[CREDITS] = "held"  # type: ignore[valid-type]
-    collaboration: float = Field(default=0.0, ge=0)
+    collaboration: NotNegative = 0.0
     polarity: Annotated[Any, *part(SAMPLERS)] = BothPolarities
-    clip: float | None = Field(default=None, gt=0, lt=0.5)
+    clip: Annotated[float, between(0, 0.5, above=True, below=True)] | None = None
     eligibility: Eligibility | None = None
     negatives: Annotated[Any, *part(NEGATIVES)] = Hardest
-    candidates: int = Field(default=4, ge=1)
+    candidates: Count = 4
     optimiser: Annotated[Any, *part(OPTIMISERS)] = Adam
     learning_rate: Positive = 2e-3
     schedule: Annotated[Any, *part(SCHEDULES)] = cosine
-    epochs: int = Field(default=10, ge=1)
-    batch: int = Field(default=128, ge=1)
+    epochs: Count = 10
+    batch: Count = 128
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -265,13 +281,13 @@ class Evaluation(Description):
         Training images that the linear readout is fitted to where no label is learned (the first so many).
     """
 
-    layers: tuple[int, ...] | None = None
+    layers: LayerNumbers | None = None
     readout: Annotated[Any, *part(READOUTS)] = GoodnessReadout
     decision: Literal["log-odds", "probability", "spikes"] = "log-odds"
-    batch: int = Field(default=100, ge=1)
-    training_images: int = Field(default=10_000, ge=1)
-    epoch_images: int = Field(default=1_000, ge=1)
-    readout_images: int = Field(default=10_000, ge=1)
+    batch: Count = 100
+    training_images: Count = 10_000
+    epoch_images: Count = 1_000
+    readout_images: Count = 10_000
 
 
 class Engine(Description):
@@ -300,10 +316,10 @@ class Engine(Description):
     """
 
     name: Literal["lanes", "reference"] = "lanes"
-    lanes: int | None = Field(default=None, ge=1)
-    memory: Annotated[int, BeforeValidator(parse_bytes)] = DEFAULT_MEMORY
-    workers: int | None = Field(default=None, ge=1)
-    kept_spikes: Annotated[int, BeforeValidator(parse_bytes)] = DEFAULT_KEPT_SPIKES
+    lanes: Count | None = None
+    memory: Memory = DEFAULT_MEMORY
+    workers: Annotated[int, Whole(1, 1000)] | None = None
+    kept_spikes: Memory = DEFAULT_KEPT_SPIKES
     precision: Literal["double", "single"] = "double"
     online: Literal["fastest", "steps"] = "fastest"
 
@@ -328,16 +344,16 @@ class Protocol(Description):
         process by default.
     """
 
-    name: str = "protocol"
-    description: str = ""
-    seed: int = Field(default=1, ge=0)
+    name: Name = "protocol"
+    description: Text = ""
+    seed: Seed = 1
     data: Data = Data()
     network: Network = Network()
     learning: Learning = Learning()
     evaluation: Evaluation = Evaluation()
     engine: Engine = Engine()
     callbacks: tuple[Annotated[Any, *part(CALLBACKS), AfterValidator(CALLBACKS.make)], ...] = ()
-    imports: dict[str, str] = Field(default_factory=IMPORTED.copy)
+    imports: dict[Text, Text] = Field(default_factory=IMPORTED.copy)
 
     def without_devices(self) -> Self:
         """Return the protocol with ideal synapses, plain numbers, in place of devices."""
@@ -406,12 +422,11 @@ def load_protocol(name: str | Path, settings: Iterable[str] = ()) -> Protocol:
     """
     known = named_protocols()
     path = known.get(str(name), Path(name))
-    if not path.is_file():
-        raise ConfigurationError(f"no protocol {str(name)!r}; known: {', '.join(known)}, or the path of a TOML file")
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not valid TOML: {error}") from None
+    if not os.path.isfile(path):  # pathlib's raises where a name is too long
+        raise ConfigurationError(
+            f"no protocol {shown(str(name))}; known: {', '.join(known)}, or the path of a TOML file"
+        )
+    values = read_toml(path)
     for setting in settings:
         _apply(values, setting)
     return Protocol(**values)
@@ -419,13 +434,18 @@ def load_protocol(name: str | Path, settings: Iterable[str] = ()) -> Protocol:
 
 def _apply(values: dict[str, Any], setting: str) -> None:
     key, separator, text = setting.partition("=")
+    key = key.strip()
     if not separator:
-        raise ConfigurationError(f"setting {setting!r} is not of the form key=value")
+        raise ConfigurationError(f"setting {shown(setting)} is not of the form key=value")
+    value = text.strip()  # unquoted text, such as 32 uA
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        read = parse_toml(f"value = {text}")
+        value = read["value"] if len(read) == 1 else value
     except tomllib.TOMLDecodeError:
-        value = text.strip()  # unquoted text, such as 32 uA
-    *path, last = key.strip().split(".")
+        pass
+    except ValueError as error:
+        raise ConfigurationError(f"setting {key}: {error}") from None
+    *path, last = key.split(".")
     target: Any = values
     try:
         for part in path:
@@ -435,7 +455,7 @@ def _apply(values: dict[str, Any], setting: str) -> None:
         else:
             target[last] = value
     except (ValueError, IndexError, TypeError, AttributeError):
-        raise ConfigurationError(f"setting {setting!r}: there is no key {key.strip()!r}") from None
+        raise ConfigurationError(f"setting {shown(setting)}: there is no key {shown(key)}") from None
 
 
 def _position(text: str) -> int:

@@ -1,10 +1,15 @@
 """Amounts of memory: as text with a unit, and what this process has used."""
 
+import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-__all__ = ["DEFAULT_KEPT_SPIKES", "DEFAULT_MEMORY", "parse_bytes", "peak_memory"]
+import numpy as np
+
+__all__ = ["DEFAULT_KEPT_SPIKES", "DEFAULT_MEMORY", "available_memory", "parse_bytes", "peak_memory"]
 
 DEFAULT_MEMORY = 2 * 1024**2
 """Bytes for the state of presentations that run side by side; more is slower once it leaves the processor's caches."""
@@ -30,18 +35,17 @@ def parse_bytes(value: int | str) -> int:
     Raises
     ------
     ValueError
-        If the text has no known unit, or the amount is not positive.
+        If the text has no known unit, or the amount is not positive or no number of bytes.
     """
+    size: Any = value
     if isinstance(value, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", value)
+        match = re.fullmatch(r"\s*(\d{1,18}(?:\.\d{1,18})?)\s*([A-Za-z]+)\s*", value)
         if match is None or match[2] not in _UNITS:
             raise ValueError(f'write a number and one of {", ".join(_UNITS)}, such as "2 MiB"')
         size = round(float(match[1]) * _UNITS[match[2]])
-    else:
-        size = value
-    if size < 1:
-        raise ValueError("memory must be at least one byte")
-    return size
+    if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 1 <= size < 2**63:
+        raise ValueError('must be at least one byte, a whole number of them or text such as "2 MiB"')
+    return int(size)
 
 
 def peak_memory() -> int | None:
@@ -55,3 +59,23 @@ def peak_memory() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def available_memory() -> int:
+    """Return the bytes that this process may still take, as far as the system and its limits tell; else sys.maxsize."""
+    free = [sys.maxsize]
+    if (machine := Path("/proc/meminfo")).exists():
+        free += [int(line.split()[1]) * 1024 for line in machine.read_text().splitlines() if "MemAvailable" in line]
+    elif hasattr(os, "sysconf"):
+        free.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with suppress(OSError, ValueError):  # a container's; there is none outside, and "max" is no number
+        most, taken = (int(Path("/sys/fs/cgroup", f"memory.{name}").read_text()) for name in ("max", "current"))
+        free.append(most - taken)
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            free.append(limit - pages * resource.getpagesize())
+    return max(min(free), 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 import os
 import struct
 import zlib
@@ -21,6 +22,7 @@ from pydantic import PlainSerializer, PlainValidator
 from brianff.data.split import Dataset, Split
 from brianff.errors import ConfigurationError, DataError
 from brianff.registry import Registry
+from brianff.storage.files import read, short
 
 __all__ = ["DATASETS", "DatasetReference", "available_datasets", "fetch_dataset", "load_dataset"]
 
@@ -253,29 +255,31 @@ def _cache() -> Path:
 
 
 def _places(name: str, data_dir: str | Path | None) -> list[Path]:
+    if data_dir is not None and not os.path.isdir(data_dir):
+        raise DataError(f"--data-dir {short(data_dir)} is no directory: name the one that holds the image sets")
     roots = [data_dir, os.environ.get("BRIANFF_DATA") or None]
     return [place for root in roots if root for place in (Path(root, name), Path(root))] + [_cache() / name]
 
 
 def _file(folder: Path, name: str) -> Path:
     compressed = folder / f"{name}.gz"
-    return compressed if compressed.is_file() else folder / name
+    return compressed if os.path.isfile(compressed) else folder / name
 
 
 def _find(name: str, data_dir: str | Path | None) -> Path | None:
     for place in _places(name, data_dir):
-        if all(_file(place, file).is_file() for file in FILES):
+        if all(os.path.isfile(_file(place, file)) for file in FILES):
             return place
     return None
 
 
 def _read_idx(path: Path, checksum: str) -> np.ndarray:
     """Return the array of an IDX file, gzip or plain, after checking its content."""
+    content = read(path)
     try:
-        content = path.read_bytes()
         if path.suffix == ".gz":
             content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, MemoryError) as error:
         raise DataError(f"{path} cannot be read: {error}; fetch or copy it again") from None
     if checksum and hashlib.md5(content, usedforsecurity=False).hexdigest() != checksum:
         raise DataError(f"{path} is not the published file (its checksum differs); fetch or copy it again")
@@ -285,7 +289,8 @@ def _read_idx(path: Path, checksum: str) -> np.ndarray:
     except struct.error:
         raise DataError(f"{path} is too short for an IDX file; fetch or copy it again") from None
     start = 4 + 4 * dimensions
-    if (zeros, kind) != (0, 8) or len(content) - start != np.prod(shape, dtype=np.int64):
+    # Python's product does not overflow; numpy's arrays have up to 32 dimensions, these have at most 3.
+    if (zeros, kind) != (0, 8) or dimensions > 3 or len(content) - start != math.prod(shape):
         raise DataError(f"{path} is not an IDX file of bytes of the shape it states; fetch or copy it again")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 

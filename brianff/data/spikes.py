@@ -103,9 +103,12 @@ class SpikeTrains:
 
 def _seconds(times: Any) -> np.ndarray:
     """Return quantities, or texts such as "2 ms", in seconds; plain numbers are seconds already."""
-    from brian2 import second
+    from brian2 import have_same_dimensions, second
 
     from brianff.description.quantities import parse_quantity
 
-    plain = not isinstance(times, str) and not hasattr(times, "dim")
-    return np.asarray(times if plain else parse_quantity(times, second), dtype=float)
+    if isinstance(times, str):
+        times = parse_quantity(times, second)
+    if not have_same_dimensions(times, second if hasattr(times, "dim") else 1):
+        raise ValueError(f"{times} is no time")
+    return np.asarray(times, dtype=float)

@@ -6,11 +6,13 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
 
+from brianff.description.fields import shown
 from brianff.errors import ConfigurationError
 
-__all__ = ["Description", "FrozenDict", "describe_errors"]
+__all__ = ["Description", "FrozenDict"]
 
 
 class FrozenDict(dict):
@@ -25,20 +27,26 @@ class FrozenDict(dict):
         return type(self), (dict(self),)
 
 
+def _by_name(values: Any) -> Any:
+    if isinstance(values, dict) and not all(isinstance(name, str) for name in values):
+        raise ValueError("keys must be text")
+    return values
+
+
 class Description(BaseModel):
     """Base of all descriptions: immutable, no unknown fields, errors that name the field and the remedy."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
     renamed: ClassVar[dict[str, str]] = {}
     """Fields of version 0.1 by their old names; they are understood until version 0.3."""
 
     if not TYPE_CHECKING:  # type checkers see the fields
 
-        def __init__(self, **values: Any):
+        def __init__(self, /, **values: Any):
             try:
                 super().__init__(**values)
             except ValidationError as error:
-                raise ConfigurationError(describe_errors(error, type(self))) from None
+                raise ConfigurationError(problems=_problems(error, type(self), values)) from None
             for name, value in vars(self).items():
                 if type(value) is dict:
                     vars(self)[name] = FrozenDict(value)
@@ -47,6 +55,10 @@ class Description(BaseModel):
             if name in type(self).renamed:
                 return getattr(self, self._new_name(name))
             return super().__getattr__(name)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(_by_name, handler(source))
 
     @model_validator(mode="before")
     @classmethod
@@ -80,18 +92,24 @@ class Description(BaseModel):
         return type(self)(**(fields | changes))
 
 
-def describe_errors(error: ValidationError, model: type[BaseModel]) -> str:
-    """Return one line for a pydantic error: each field, what was given, what is allowed."""
-    lines = []
+def _problems(error: ValidationError, model: type[Description], values: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return each wrong field of a description with what was given and what is allowed."""
+    written = {model.renamed[name]: name for name in values if name in model.renamed}
+    problems = []
     for item in error.errors(include_url=False):
-        field = ".".join(str(part) for part in item["loc"]) or model.__name__
-        if item["type"] == "extra_forbidden":
-            lines.append(f"unknown key {field!r}; known: {', '.join(model.model_fields)}")
+        first, *rest = item["loc"] or ("",)
+        # Where the value may be of several types, pydantic adds the type that it tried.
+        field = ".".join(str(part) for part in (written.get(str(first), first), *rest) if "[" not in str(part))
+        cause, given = item.get("ctx", {}).get("error"), shown(item["input"])
+        if inner := getattr(cause, "problems", ()):
+            problems += [(".".join(filter(None, (field, name))), problem) for name, problem in inner]
+        elif item["type"] == "extra_forbidden":
+            parent, _, name = field.rpartition(".")
+            problems.append((parent, f"unknown key {shown(name)}; known: {', '.join(model.model_fields)}"))
         elif item["type"] == "missing":
-            lines.append(f"{field} is missing")
+            problems.append((field, "is missing"))
         else:
-            message = item["msg"].removeprefix("Value error, ")
-            told = isinstance(item["input"], dict) or isinstance(item.get("ctx", {}).get("error"), ConfigurationError)
-            given = "" if told else f" (given: {item['input']!r})"
-            lines.append(f"{field}: {message}{given}")
-    return "; ".join(lines)
+            problem = item["msg"].removeprefix("Value error, ")
+            told = not field or isinstance(cause, ConfigurationError) or given in problem or problem.startswith("is ")
+            problems.append((field, problem if told else f"{problem} (given: {given})"))
+    return problems

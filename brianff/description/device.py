@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -11,16 +10,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
 from brianff.description.base import Description, FrozenDict
+from brianff.description.fields import Count, Share, Table, shown
 from brianff.description.parts import DEVICES, LAWS, part
 from brianff.description.pulse_table import read_pulses
 from brianff.description.quantities import as_text, parse_like
 from brianff.equations.devices import IDEAL, DeviceLaw, DevicePreset
 from brianff.equations.pulse_response import PulseResponse
 from brianff.errors import ConfigurationError
+from brianff.storage.files import read_toml
 
 __all__ = ["Device"]
-
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def _law(value: Any) -> DeviceLaw | None:
@@ -58,9 +57,9 @@ class Device(Description):
 
     preset: Annotated[Any, *part(DEVICES)] = IDEAL
     law: Annotated[Any, PlainValidator(_law), PlainSerializer(lambda law: law and LAWS.describe(law))] = None
-    parameters: Annotated[dict[str, Any], PlainSerializer(as_text)] = Field(default_factory=dict)
+    parameters: Annotated[dict[str, Any], Table(), PlainSerializer(as_text)] = Field(default_factory=dict)
     programming: Literal["open-loop", "program-and-verify"] = "open-loop"
-    verify_rounds: int = Field(default=5, ge=1)
+    verify_rounds: Count = 5
     compensation: Literal["none", "nonlinearity"] = "none"
     stuck_on: Share = 0.0
     stuck_off: Share = 0.0
@@ -94,12 +93,12 @@ class Device(Description):
         if not isinstance(values, dict) or values.get("file") is None:
             return values
         values = dict(values)
-        path = Path(values.pop("file"))
+        given = values.pop("file")
+        if not isinstance(given, str | Path):
+            raise ValueError(f"file is {shown(given)}; it must be the path of a file")
+        path = Path(given)
         if path.suffix == ".toml":
-            try:
-                content = tomllib.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise ConfigurationError(f"device.file {str(path)!r} cannot be read: {error}") from None
+            content = read_toml(path)
         else:
             law, ends = read_pulses(path)
             content = {"law": law, "parameters": ends}
@@ -114,9 +113,9 @@ class Device(Description):
             if name not in defaults:
                 raise ValueError(f"device {self.name!r} has no parameter {name!r}; known: {', '.join(defaults)}")
             try:
-                parameters[name] = parse_like(value, defaults[name].value)
+                parameters[name] = parse_like(value, defaults[name])
             except ValueError as error:
-                raise ValueError(f"parameters.{name}: {error}") from None
+                raise ConfigurationError(problems=[(f"parameters.{name}", str(error))]) from None
         vars(self)["parameters"] = FrozenDict(parameters)
         for name, value in self.physics.items():
             if value not in defaults[name].range:

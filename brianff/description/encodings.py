@@ -9,6 +9,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 from scipy.sparse import csr_matrix
 
 from brianff.description.base import Description
+from brianff.description.fields import Count, Index, Share
 from brianff.errors import missing
 from brianff.registry import Registry
 
@@ -23,7 +24,8 @@ __all__ = [
     "RateEncoding",
 ]
 
-Probability = Annotated[float, Field(ge=0, le=1)]
+
+Steps = Annotated[tuple[Index, ...], Field(max_length=100_000)]
 
 
 class InputEncoding(Description):
@@ -40,7 +42,7 @@ class InputEncoding(Description):
     """Name in files, as `kind`."""
     repeatable: ClassVar[bool] = True
     """Whether the same intensities give the same spikes each time."""
-    steps: int = Field(default=20, ge=1)
+    steps: Count = 20
 
     @property
     def event_steps(self) -> tuple[tuple[int, ...], ...]:
@@ -82,7 +84,7 @@ class PulseEncoding(InputEncoding):
     """
 
     name: ClassVar[str] = "pulses"
-    pulse_steps: tuple[int, ...] = (0,)
+    pulse_steps: Steps = (0,)
 
     @model_validator(mode="after")
     def _pulses_inside(self) -> Self:
@@ -119,8 +121,8 @@ class FrameEncoding(InputEncoding):
     """
 
     name: ClassVar[str] = "frames"
-    steps: int = Field(default=80, ge=1)
-    onset_steps: tuple[int, ...] = (0, 40)
+    steps: Count = 80
+    onset_steps: Steps = (0, 40)
     labels: Literal["each", "first"] = "each"
 
     @model_validator(mode="after")
@@ -159,10 +161,10 @@ class RateEncoding(InputEncoding):
     """
 
     name: ClassVar[str] = "rate"
-    steps: int = Field(default=23, ge=1)
+    steps: Count = 23
     repeatable: ClassVar[bool] = False
-    maximum_probability: Probability = 0.25
-    rest_steps: int = Field(default=0, ge=0)
+    maximum_probability: Share = 0.25
+    rest_steps: Index = 0
 
     def spikes(self, intensities, generator):
         """Draw for the units of some intensity only: four of five pixels of a handwritten digit are black."""
@@ -203,8 +205,8 @@ class EventEncoding(InputEncoding):
     """
 
     name: ClassVar[str] = "events"
-    rest_steps: int = Field(default=0, ge=0)
-    label_steps: tuple[int, ...] = (0,)
+    rest_steps: Index = 0
+    label_steps: Steps = (0,)
 
     @model_validator(mode="after")
     def _label_inside(self) -> Self:

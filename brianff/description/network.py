@@ -12,18 +12,18 @@ from brianff.describing import Described, layer_table
 from brianff.description.base import Description, FrozenDict
 from brianff.description.device import Device
 from brianff.description.encodings import Encoding, PulseEncoding
+from brianff.description.fields import Count, NotNegative, Positive, Share, Table, Text, Whole, between
 from brianff.description.parts import Neuron, Synapse
 from brianff.description.quantities import Current, Time, as_text, parse_like
 from brianff.equations import MIF
 from brianff.equations.devices import DevicePreset
 from brianff.equations.semi_implicit import METHODS
 from brianff.equations.synapse import ALPHA
+from brianff.errors import ConfigurationError
 
 __all__ = ["LabelCode", "Layer", "Network"]
 
-Positive = Annotated[float, Field(gt=0)]
 Course = Literal["moving", "frozen", "undriven"]
-Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 def _device(value: Any) -> Any:
@@ -50,10 +50,10 @@ class LabelCode(Description):
     """
 
     placement: Literal["append", "pixels", "code"] = "append"
-    strength: float = Field(default=1.0, ge=0)
-    rows: int = Field(default=1, ge=1)
-    bits: int = Field(default=100, ge=1)
-    density: Probability = 0.3
+    strength: NotNegative = 1.0
+    rows: Count = 1
+    bits: Count = 100
+    density: Share = 0.3
 
 
 class Layer(Description):
@@ -100,21 +100,21 @@ class Layer(Description):
     """
 
     renamed: ClassVar[dict[str, str]] = {"current": "current_scale"}
-    neurons: int = Field(default=512, ge=1)
+    neurons: Count = 512
     neuron: Neuron = MIF
-    preset: str | None = None
-    parameters: Annotated[dict[str, Any], PlainSerializer(as_text)] = Field(default_factory=dict)
-    neuron_spread: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    preset: Text | None = None
+    parameters: Annotated[dict[str, Any], Table(), PlainSerializer(as_text)] = Field(default_factory=dict)
+    neuron_spread: dict[Text, Annotated[float, between(0, 10)]] = Field(default_factory=dict)
     current_scale: Current = 32 * brian2.uA
     synapse: Synapse = ALPHA
     synapse_time_constant: Time = 4 * brian2.us
     initial_weight_deviation: Positive = 0.02
     weight_bound: Positive | None = None
     device: Annotated[Device | None, BeforeValidator(_device)] = None
-    memristors: Course | dict[str, Course] = "moving"
+    memristors: Course | dict[Text, Course] = "moving"
     start: Literal["preset", "steady"] = "preset"
     membrane: Literal["reset", "carried"] = "reset"
-    winners: int | None = Field(default=None, ge=1)
+    winners: Count | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -143,7 +143,7 @@ class Layer(Description):
     def _known_parameters(self) -> Self:
         self.neuron.check()
         self.synapse.check()
-        preset = self.neuron.namespace(self.preset)
+        preset = self.neuron.preset(self.preset).parameters
         for field in ("parameters", "neuron_spread"):
             for name in getattr(self, field):
                 if name not in preset:
@@ -155,7 +155,7 @@ class Layer(Description):
             try:
                 parameters[name] = parse_like(value, preset[name])
             except ValueError as error:
-                raise ValueError(f"parameters.{name}: {error}") from None
+                raise ConfigurationError(problems=[(f"parameters.{name}", str(error))]) from None
         vars(self)["parameters"] = FrozenDict(parameters)
         return self
 
@@ -180,13 +180,13 @@ class Network(Described, Description):
         are stable at small time steps only.
     """
 
-    pixels: int = Field(default=784, ge=1)
-    classes: int = Field(default=10, ge=2)
+    pixels: Count = 784
+    classes: Annotated[int, Whole(2)] = 10
     encoding: Encoding = PulseEncoding()
     label: LabelCode = LabelCode()
-    layers: Annotated[Sequence[Layer], AfterValidator(tuple)] = (Layer(),)
+    layers: Annotated[Sequence[Layer], Field(max_length=1000), AfterValidator(tuple)] = (Layer(),)
     time_step: Time = 1 * brian2.us
-    method: str = "semi_implicit"
+    method: Text = "semi_implicit"
 
     @field_validator("method")
     @classmethod

@@ -15,6 +15,7 @@ from scipy.optimize import isotonic_regression
 from brianff.description.quantities import parse_quantity
 from brianff.equations.devices import TableLaw
 from brianff.errors import ConfigurationError
+from brianff.storage.files import read_table
 
 if TYPE_CHECKING:
     import pandas
@@ -32,7 +33,7 @@ def read_pulses(pulses: str | Path | Mapping[str, Any]) -> tuple[TableLaw, dict[
     name = repr(str(pulses)) if isinstance(pulses, str | Path) else "the table of pulses"
     try:
         if isinstance(pulses, str | Path):
-            table = pandas.read_csv(pulses, skipinitialspace=True)
+            table = read_table(pulses, ConfigurationError, skipinitialspace=True)
         else:
             table = pandas.DataFrame({name: _numbers(str(name), column) for name, column in dict(pulses).items()})
         table = _checked(table)
@@ -42,7 +43,9 @@ def read_pulses(pulses: str | Path | Mapping[str, Any]) -> tuple[TableLaw, dict[
             up=_points(up_pulses, (up - lower) / (upper - lower)),
             down=_points(down_pulses, (down + upper) / (upper - lower)),
         )
-    except (OSError, ValueError) as error:
+    except ValueError as error:
+        if isinstance(error, ConfigurationError):
+            raise
         raise ConfigurationError(f"{name}: {str(error).splitlines()[0]}") from None
     return law, {"G_off": lower * siemens, "G_on": upper * siemens}
 

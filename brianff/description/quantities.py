@@ -2,12 +2,19 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from numbers import Real as RealNumber
 from typing import Annotated, Any
 
 import brian2
+import numpy as np
 from brian2.units.allunits import all_units
 from brian2.units.fundamentalunits import Quantity, get_dimensions, have_same_dimensions
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import PlainSerializer
+
+from brianff.description.fields import Declared, shown
+from brianff.equations.parameters import ANY, POSITIVE, Parameter, Range
 
 __all__ = ["Current", "Time", "as_text", "format_quantity", "parse_like", "parse_quantity"]
 
@@ -15,7 +22,7 @@ _UNITS = {str(unit): unit for unit in all_units if re.fullmatch(r"[A-Za-z]+", st
 _TEXT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]+)\s*")
 
 
-def parse_quantity(value: Any, unit: Quantity) -> Quantity:
+def parse_quantity(value: Any, unit: Quantity, range: Range = ANY) -> Quantity:
     """Return `value` as a quantity with the dimensions of `unit`.
 
     Parameters
@@ -24,33 +31,49 @@ def parse_quantity(value: Any, unit: Quantity) -> Quantity:
         A quantity, or a number and a unit symbol, such as ``"32 uA"``.
     unit : brian2.Quantity
         A unit with the wanted dimensions; used in the error message as the example.
+    range : Range
+        Which values it may have, in SI units.
 
     Raises
     ------
     ValueError
-        If the text has no known unit, or the dimensions are not those of `unit`.
+        If the text has no known unit, the dimensions are not those of `unit`, it is not one quantity, or out of range.
     """
     example = f'write a number and a unit, such as "1 {unit}"'
     if isinstance(value, str):
         match = _TEXT.fullmatch(value)
         if match is None or match[2] not in _UNITS:
-            raise ValueError(f"{value!r} is not a quantity; {example}")
+            raise ValueError(f"{shown(value)} is not a quantity; {example}")
         value = float(match[1]) * _UNITS[match[2]]
+    if not isinstance(value, Quantity | RealNumber) or np.shape(np.asarray(value)):
+        raise ValueError(f"{shown(value)} is not one quantity; {example}")
     if not have_same_dimensions(value, unit):
         raise ValueError(f"{value!s} has the dimensions {get_dimensions(value)}, not those of {unit}; {example}")
+    if float(value) not in range:
+        raise ValueError(f"is {value}; it must {range.rule}")
     return Quantity(value)
 
 
-def parse_like(value: Any, example: Any) -> Any:
-    """Return text or a value as a quantity with the dimensions of `example`, or as a plain number if it has none."""
-    if get_dimensions(example).is_dimensionless:
-        try:
-            if get_dimensions(value if not isinstance(value, str) else 1).is_dimensionless:
-                return float(value)
-        except (TypeError, ValueError):
-            pass
-        raise ValueError(f"{str(value)!r} is not a number")
-    return parse_quantity(value, brian2.get_unit(get_dimensions(example)))
+def parse_like(value: Any, parameter: Parameter) -> Any:
+    """Return text or a value as one of a parameter: a quantity with its dimensions, or a number if it has none.
+
+    Raises
+    ------
+    ValueError
+        If it is neither, or out of the parameter's range.
+    """
+    dimensions, range = get_dimensions(parameter.value), parameter.range
+    if not dimensions.is_dimensionless:
+        return parse_quantity(value, brian2.get_unit(dimensions), range)
+    number = None
+    if isinstance(value, str | RealNumber | Quantity) and not isinstance(value, bool):
+        with suppress(TypeError, ValueError, OverflowError):
+            number = float(value) if get_dimensions(0 if isinstance(value, str) else value).is_dimensionless else None
+    if number is None:
+        raise ValueError(f"{shown(value)} is not a number")
+    if number not in range:
+        raise ValueError(f"is {number:g}; it must {range.rule}")
+    return number
 
 
 def as_text(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,13 +93,24 @@ def format_quantity(value: Quantity, unit: Quantity) -> str:
     return text
 
 
-def _quantity_type(unit: Quantity) -> Any:
+@dataclass(frozen=True)
+class _Physical(Declared):
+    """One quantity with the dimensions of a unit, in a range."""
+
+    unit: Quantity
+    range: Range
+
+    def __call__(self, value: Any) -> Quantity:
+        return parse_quantity(value, self.unit, self.range)
+
+
+def _quantity_type(unit: Quantity, range: Range) -> Any:
     return Annotated[
         Quantity,
-        BeforeValidator(lambda value: parse_quantity(value, unit)),
+        _Physical(unit, range),
         PlainSerializer(lambda value: format_quantity(value, unit), return_type=str),
     ]
 
 
-Time = _quantity_type(brian2.us)
-Current = _quantity_type(brian2.uA)
+Time = _quantity_type(brian2.us, Range("lie between 1 fs and 1e6 s", least=1e-15, most=1e6))
+Current = _quantity_type(brian2.uA, POSITIVE)

@@ -6,8 +6,8 @@ import csv
 import io
 import json
 import logging
+import os
 import re
-import tomllib
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -22,6 +22,7 @@ import tomli_w
 from brianff.describing import Described
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.storage.checkpoint import write_atomically
+from brianff.storage.files import read_json, read_table, read_toml, short
 
 if TYPE_CHECKING:
     import pandas
@@ -84,7 +85,7 @@ class RunDirectory(Described):
         """
         run = cls(path)
         if not run.started:
-            raise CheckpointError(f"{path} is not a run directory: it has no {run._config_path.name}")
+            raise CheckpointError(f"{short(path)} is not a run directory: it has no {run._config_path.name}")
         return run
 
     def make(self, exist_ok: bool = False) -> None:
@@ -112,7 +113,7 @@ class RunDirectory(Described):
     @property
     def started(self) -> bool:
         """Whether the directory holds a run: its configuration at least."""
-        return self._config_path.is_file()
+        return os.path.isfile(self._config_path)  # pathlib's raises where a name is too long
 
     @property
     def finished(self) -> bool:
@@ -134,10 +135,7 @@ class RunDirectory(Described):
 
     def read_config(self) -> dict[str, Any]:
         """Return the content of config.toml."""
-        try:
-            return tomllib.loads(self._read(self._config_path))
-        except tomllib.TOMLDecodeError as error:
-            raise CheckpointError(f"{self._config_path} is not valid TOML: {error}") from None
+        return read_toml(self._known(self._config_path), CheckpointError)
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write summary.json; numpy's scalars are written as plain numbers."""
@@ -146,10 +144,10 @@ class RunDirectory(Described):
 
     def read_summary(self) -> dict[str, Any]:
         """Return the content of summary.json."""
-        try:
-            return json.loads(self._read(self._summary_path))
-        except json.JSONDecodeError as error:
-            raise CheckpointError(f"{self._summary_path} is not valid JSON: {error}") from None
+        summary = read_json(self._known(self._summary_path), CheckpointError)
+        if not isinstance(summary, dict):
+            raise CheckpointError(f"{self._summary_path} is damaged: it holds no table of values")
+        return summary
 
     def write_history(self, rows: Iterable[tuple[int, int, str, float]]) -> None:
         """Write history.csv anew from rows (epoch, layer, quantity, value)."""
@@ -159,11 +157,9 @@ class RunDirectory(Described):
 
     def read_history(self) -> pandas.DataFrame:
         """Return history.csv as a table with the columns epoch, layer, quantity, value."""
-        import pandas
-
-        text = io.StringIO(self._read(self._history_path))
-        try:  # Python's float: the parser's own is one bit off in some pandas
-            table = pandas.read_csv(text, converters={"value": float})
+        # Python's float: the parser's own is one bit off in some pandas
+        table = read_table(self._known(self._history_path), CheckpointError, converters={"value": float})
+        try:
             return table[list(_HISTORY_TYPES)].astype(_HISTORY_TYPES)
         except (ValueError, KeyError) as error:
             raise CheckpointError(f"{self._history_path} is not a history: {str(error).splitlines()[0]}") from None
@@ -177,13 +173,11 @@ class RunDirectory(Described):
         accuracies = {key: value for key, value in summary.items() if key.endswith("_accuracy")}
         return {"path": str(self.path), "state": state, **accuracies}
 
-    def _read(self, path: Path) -> str:
-        try:
-            return path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise CheckpointError(f"{self.path} has no {path.name}: the run has not come that far") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise CheckpointError(f"cannot read {path}: {error}") from None
+    def _known(self, path: Path) -> Path:
+        """Return the path of one of the run's files; a CheckpointError if there is none."""
+        if not os.path.lexists(path):
+            raise CheckpointError(f"{self.path} has no {path.name}: the run has not come that far")
+        return path
 
 
 def without_none(value: Any) -> Any:

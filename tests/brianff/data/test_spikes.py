@@ -58,7 +58,7 @@ def test_any_events_enter_as_they_are_with_the_code_of_the_label(events, labels)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"time": [0, 1e-6] * mV}, "not those of s"),
+        ({"time": [0, 1e-6] * mV}, "must be times: .*V is no time"),
         ({"time": ["early", "late"]}, "must be times"),
         ({"units": 0, "unit": [], "time": [], "sample": []}, "units is 0; it must be a whole number"),
         ({"units": 2.5}, "units is 2.5"),

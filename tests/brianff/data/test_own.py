@@ -258,7 +258,7 @@ def test_a_data_set_made_in_python_is_written_as_its_name(tmp_path):
         ConfigurationError, match=r"no data set 'made-in-python'.*open_trainer\(run, .*register\.dataset\(load, '"
     ):
         open_trainer(run)
-    other = Dataset.from_arrays(*drawn(seed=1))
+    other = Dataset.from_arrays(*drawn(seed=1), name="made-in-python")
     assert evaluate(run, progress=False, dataset=dataset)["test_accuracy"] == summary["test_accuracy"]
     assert resume(run, progress=False, dataset=dataset) == summary
     assert [path.suffix for path in write_figures(open_trainer(run, dataset=dataset), tmp_path / "figures")]

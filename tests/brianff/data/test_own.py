@@ -292,8 +292,8 @@ def test_networks_and_data_that_do_not_belong_together_are_refused():
         (protocol(images, network=EVENTS), "takes spike trains, not images"),
         (protocol(spikes, network=EVENTS | {"encoding": EventEncoding(steps=9)}), "8 steps of 1e-06 s"),
         (protocol(spikes, network=EVENTS | {"time_step": "0.5 us"}), "of 5e-07 s"),
-        (protocol(spikes, network=EVENTS, data={"shift": 1}), "not shifted or mixed"),
-        (protocol(spikes, network=EVENTS | {"label": {"strength": 0}}, learning=unlabelled), "not shifted or mixed"),
+        (protocol(spikes, network=EVENTS, data={"shift": 1}), "not distorted or mixed"),
+        (protocol(spikes, network=EVENTS | {"label": {"strength": 0}}, learning=unlabelled), "not distorted or mixed"),
         (protocol(spikes, network=EVENTS | {"pixels": 7}), "network.pixels is 7"),
     ):
         with pytest.raises(BrianffError, match=message):

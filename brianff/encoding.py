@@ -39,7 +39,7 @@ def code_matrix(network: Network, generator: np.random.Generator) -> np.ndarray:
     code = np.eye(classes)
     if label.placement == "code":
         code = _random_code(classes, label.bits, label.density, generator)
-    first = 0 if label.placement == "pixels" else network.pixels
+    first = 0 if label.placement == "pixels" else network.image_units
     codes[:, first : first + code.shape[1] * label.rows] = np.tile(code, label.rows)
     return codes * label.strength
 
@@ -54,24 +54,63 @@ def _random_code(classes, bits, density, generator) -> np.ndarray:
     )
 
 
-def image_part(network: Network, images: np.ndarray) -> np.ndarray:
+def image_part(
+    network: Network,
+    images: np.ndarray,
+    mean_image: np.ndarray | None = None,
+    generator: np.random.Generator | None = None,
+) -> np.ndarray:
     """Return the intensities that images give to the input units; the whole input is this plus the label's code.
 
     Parameters
     ----------
     network : Network
     images : ndarray, shape (images, pixels)
+    mean_image : ndarray, shape (pixels,), or None
+        What an encoding that centres images takes off.
+    generator : numpy.random.Generator, optional
+        Draws the noise of the amplitudes, where the encoding has some.
 
     Returns
     -------
     ndarray, shape (images, inputs)
-        Zero at the units of the label: with the placement "pixels" these are the first pixels.
+        Zero at the units of the label: with the placement "pixels" these are the first pixels. Negative where an
+        encoding gives pulses of both signs.
+
+    Raises
+    ------
+    ConfigurationError
+        If the encoding centres images, and there is no mean image.
     """
+    encoding = network.encoding
     part = np.zeros((len(images), network.inputs))
     part[:, : network.pixels] = images
+    if encoding.centred:
+        _take_off(network, part, mean_image)
     if network.label.placement == "pixels":
-        part[:, : network.classes * network.label.rows] = 0.0
+        for line in range(encoding.lines):
+            part[:, line * network.pixels :][:, : network.classes * network.label.rows] = 0.0
+    if encoding.norm is not None:
+        norms = np.linalg.norm(part, axis=1, keepdims=True)
+        np.divide(part * encoding.norm, norms, out=part, where=norms > 0)
+    if encoding.noise:
+        assert generator is not None
+        part *= generator.normal(1.0, encoding.noise, part.shape)
     return part
+
+
+def _take_off(network: Network, part: np.ndarray, mean_image: np.ndarray | None) -> None:
+    """Take the mean image off the pixels of images that are not black; what is negative goes to the second lines."""
+    if mean_image is None or mean_image.shape != (network.pixels,):
+        raise ConfigurationError(
+            "the encoding takes the mean image off, and the simulator has none of this size: set "
+            f"simulator.mean_image = split.mean_image, {network.pixels} intensities"
+        )
+    pixels = part[:, : network.pixels]
+    pixels -= pixels.any(axis=1, keepdims=True) * mean_image
+    if network.encoding.lines == 2:
+        np.maximum(-pixels, 0.0, out=part[:, network.pixels : network.image_units])
+        np.maximum(pixels, 0.0, out=pixels)
 
 
 def encode_spikes(

@@ -78,6 +78,26 @@ class Responses(Described):
         facts = {"presentations": presentations, "neurons": neurons, "goodness": mean, "measure": self.measure.name}
         return facts | {"spikes": spikes}
 
+    def dropped(self, image: np.ndarray, probability: float, generator: np.random.Generator) -> Responses:
+        """Return the responses without some neurons of each image, in whose place the others count for more.
+
+        A neuron that is dropped has no goodness and no postsynaptic factor; those of the others are divided by
+        1 - probability (Srivastava et al., JMLR 15:1929, 2014).
+
+        Parameters
+        ----------
+        image : ndarray, shape (presentations,)
+            Which image each presentation shows: those of an image lose the same neurons.
+        probability : float
+            For each neuron, in [0, 1).
+        generator : numpy.random.Generator
+        """
+        images, which = np.unique(image, return_inverse=True)
+        terms, neurons = self.goodness_terms, self.goodness_terms.shape[1]
+        kept = generator.random((len(images), neurons), dtype=np.float32) >= probability
+        factor = (kept / (1 - probability)).astype(terms.dtype)[which]
+        return replace(self, goodness_terms=terms * factor, postsynaptic=self.postsynaptic * factor)
+
     def select(self, presentations) -> Responses:
         """Return the responses to some presentations: an index array, a mask or a slice."""
         return replace(

@@ -107,6 +107,9 @@ class Simulator(Described):
     layers : tuple of SimulatedLayer
     codes : ndarray, shape (classes, inputs)
         Input of each label.
+    mean_image : ndarray, shape (pixels,), or None
+        What an encoding that centres images takes off, such as ``split.mean_image``; trainers set that of the training
+        images.
     streams : RandomStreams
     workers : int
         Threads or processes that share the work.
@@ -167,6 +170,7 @@ class Simulator(Described):
         self._engine = self._make_engine(goodness=self.goodness)
         self._turn = _Turn()
         self._evaluation_generator: np.random.Generator | None = None
+        self.mean_image: np.ndarray | None = None
         self.presentations = 0
         self.neuron_steps = 0
 
@@ -435,13 +439,17 @@ class Simulator(Described):
             return label_and_events(self.network, images, image, self.codes[labels.ravel()] > 0, self.workers)
         if isinstance(encoding, FrameEncoding):
             return self._frame_input(images, image, labels.ravel(), encoding)
-        part = image_part(self.network, images)
+        part = image_part(self.network, images, self.mean_image, self._encoding_generator)
         if isinstance(encoding, PulseEncoding):
             part, codes = (array.astype(self.dtype, copy=False) for array in (part, self.codes))
             return PulseInput(part, codes, image, labels.ravel(), encoding.steps, encoding.pulse_steps, self.workers)
         intensities = part[image] + self.codes[labels.ravel()]
-        generator = self._evaluation_generator or self.streams["encoding"]
-        return encode_spikes(encoding, intensities, generator, self.workers)
+        return encode_spikes(encoding, intensities, self._encoding_generator, self.workers)
+
+    @property
+    def _encoding_generator(self) -> np.random.Generator:
+        """What draws for the encoding now."""
+        return self._evaluation_generator or self.streams["encoding"]
 
     def _frame_input(
         self, images: np.ndarray, presentation: np.ndarray, label: np.ndarray, encoding: FrameEncoding
@@ -451,7 +459,7 @@ class Simulator(Described):
         numbers: dict[bytes, int] = {}
         image = np.array([numbers.setdefault(frame.tobytes(), len(numbers)) for frame in frames], dtype=int)
         _, first = np.unique(image, return_index=True)
-        part = image_part(self.network, frames[first])
+        part = image_part(self.network, frames[first], self.mean_image, self._encoding_generator)
         image = image.reshape(-1, encoding.frames)
         shown: np.ndarray = np.asarray(frames.any(axis=1)).reshape(image.shape)
         if encoding.labels == "first":

@@ -155,6 +155,9 @@ class Learning(Description):
         Weight with which the goodness of the frozen layers below is added to that of the layer that learns: with 1 it
         learns what those leave undecided, with 0 as if it were alone (layer collaboration: Lorberbom et al., AAAI
         2024, arXiv 2305.12393); sigmoid and pair form.
+    neuron_dropout : float
+        Probability with which a neuron of the layer that learns takes no part in an image's presentations, in training
+        only; see `Responses.dropped`.
     polarity : Sampler or str
         What a batch shows: "both", each image as positive and with its negatives; "random", each as one of the two.
     clip : float or None
@@ -193,6 +196,7 @@ class Learning(Description):
     plasticity: Annotated[Any, *part(PLASTICITY)] = ModulatedHebbian
     credit: Literal[CREDITS] = "held"  # type: ignore[valid-type]
     collaboration: NotNegative = 0.0
+    neuron_dropout: Annotated[float, between(0, 1, below=True)] = 0.0
     polarity: Annotated[Any, *part(SAMPLERS)] = BothPolarities
     clip: Annotated[float, between(0, 0.5, above=True, below=True)] | None = None
     eligibility: Eligibility | None = None
@@ -217,6 +221,8 @@ class Learning(Description):
                 raise ValueError("negatives without labels need pairs: use polarity = 'both'")
         elif self.eligibility is not None or self.clip is not None:
             raise ValueError("eligibility and clip need polarity = 'random'")
+        if self.eligibility is not None and self.neuron_dropout:
+            raise ValueError("neuron_dropout and eligibility do not go together: use neuron_dropout = 0")
         if self.collaboration and (not paired or modulator.groups(2).any()):
             raise ValueError("collaboration sums goodness: use polarity = 'both' with modulator = 'sigmoid' or 'pair'")
         if negatives.compared and not modulator.paired:

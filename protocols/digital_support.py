@@ -23,6 +23,12 @@ def digital_support(protocol: Protocol, simulator: Simulator) -> list[str]:
     needs = []
     if any(layer.device is None for layer in protocol.network.layers):
         needs.append("weights as plain numbers (no synaptic device is simulated)")
+    encoding = protocol.network.encoding
+    if encoding.centred:
+        signs = "pulses of both signs" if encoding.centred == "bipolar" else "a second line for each pixel"
+        needs.append(f"taking the mean image off each image, and {signs}")
+    if encoding.norm is not None:
+        needs.append("scaling each image to the same norm")
     if support := learning.made_optimiser.digital_support:
         needs.append(support)
     if learning.batch > 1:

@@ -101,7 +101,7 @@ def adopt_weights(trainer: Trainer, path: Path) -> None:
     for number, simulated in enumerate(simulator.layers):
         simulated.crossbar.adopt(arrays[f"weights_{number}"])
     if codes is not None:
-        simulator.codes[:, network.pixels :] = codes * network.label.strength
+        simulator.codes[:, network.image_units :] = codes * network.label.strength
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

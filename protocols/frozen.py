@@ -40,7 +40,7 @@ def needs_of_frozen_layers(protocol: Protocol, simulator: Simulator, layer: int)
         "distorted images": protocol.data.distorts,
         "sequences": protocol.data.made_task.sequences,
         "images without labels": not protocol.learning.made_negatives.labelled,
-        "drawn encoding": not network.encoding.repeatable,
+        "drawn encoding": not network.encoding.repeatable or bool(network.encoding.noise),
         "encoding": type(network.encoding),
         "sampler": type(protocol.learning.made_sampler),
         "negatives": type(protocol.learning.made_negatives),

@@ -114,7 +114,7 @@ class Trainer(Described):
     def new_simulator(self, workers: int | None = None) -> Simulator:
         """Return the protocol's network as it is before it learns."""
         engine = self.protocol.engine
-        return Simulator(
+        simulator = Simulator(
             self.protocol.network,
             self.protocol.learning.goodness,
             engine.name,
@@ -125,6 +125,13 @@ class Trainer(Described):
             engine.precision,
             self.protocol.learning.credit,
         )
+        simulator.mean_image = self._mean_image
+        return simulator
+
+    @cached_property
+    def _mean_image(self) -> np.ndarray | None:
+        """Mean of the training images, where the encoding takes it off."""
+        return self.training.mean_image if self.protocol.network.encoding.centred else None
 
     def fit(self, directory: str | Path | RunDirectory | None = None, progress: bool = True) -> dict[str, Any]:
         """Train what is left to train, evaluate, and return the summary.
@@ -309,6 +316,8 @@ class Trainer(Described):
             responses, goodness_below = self._frozen.present(shown.inputs, shown.indices, shown.labels)
         if (weight := self.protocol.learning.collaboration) and self.layer:
             responses = replace(responses, goodness_below=weight * goodness_below)
+        if dropout := self.protocol.learning.neuron_dropout:
+            responses = responses.dropped(shown.indices, dropout, self.simulator.streams["neuron dropout"])
         return responses
 
     @property

@@ -75,6 +75,15 @@ class Split:
         """Return the intensities of some images, in [0, 1], shape (images, pixels); or their spike trains."""
         return self.images[rows] if self.white is None else self.images[rows] / float(self.white)
 
+    @property
+    def mean_image(self) -> np.ndarray:
+        """Mean intensities, shape (pixels,); zero of no images."""
+        return (
+            np.asarray(self.images.mean(axis=0, dtype=float) / float(self.white or 1))
+            if len(self)
+            else np.zeros(self.images.shape[1])
+        )
+
     def batches(self, size: int, generator: np.random.Generator) -> Iterator[Batch]:
         """Yield all images in random order, in batches of `size`; the last may be smaller."""
         if size < 1:

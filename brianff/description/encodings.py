@@ -9,7 +9,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 from scipy.sparse import csr_matrix
 
 from brianff.description.base import Description
-from brianff.description.fields import Count, Index, Share
+from brianff.description.fields import Count, Index, NotNegative, Positive, Share
 from brianff.errors import missing
 from brianff.registry import Registry
 
@@ -35,6 +35,17 @@ class InputEncoding(Description):
     ----------
     steps : int
         Length of a presentation in time steps.
+    centred : {"two-lines", "bipolar"} or None
+        Whether the mean training image is taken off, and how a crossbar is given what has a sign then. `two-lines`:
+        each pixel has a second line with devices of its own, which is driven where the pixel is darker than the mean;
+        `bipolar`: by pulses of both signs on one line. None: nothing is taken off. An image that is black all over
+        stays silent.
+    norm : float or None
+        Every image is scaled to this Euclidean norm, after the mean was taken off; amplitudes may then exceed 1.
+        None: they are not scaled.
+    noise : float
+        Relative standard deviation of the amplitude of a line's pulses, drawn once for each image of a batch: the
+        labels that it is shown with share it. In training and in evaluation alike.
     """
 
     renamed: ClassVar[dict[str, str]] = {"kind": "name"}
@@ -43,6 +54,22 @@ class InputEncoding(Description):
     repeatable: ClassVar[bool] = True
     """Whether the same intensities give the same spikes each time."""
     steps: Count = 20
+    centred: Literal["two-lines", "bipolar"] | None = None
+    norm: Positive | None = None
+    noise: NotNegative = 0.0
+
+    @model_validator(mode="after")
+    def _signs_fit(self) -> Self:
+        if self.centred == "bipolar" and not self.event_steps:
+            raise ValueError(f"centred: spikes of {self.name!r} have no sign; use 'two-lines'")
+        if self.noise and not self.event_steps:
+            raise ValueError(f"noise: it is one of the amplitude, and spikes of {self.name!r} have none")
+        return self
+
+    @property
+    def lines(self) -> int:
+        """Lines of the crossbar, input units, for each pixel."""
+        return 2 if self.centred == "two-lines" else 1
 
     @property
     def event_steps(self) -> tuple[tuple[int, ...], ...]:
@@ -212,6 +239,8 @@ class EventEncoding(InputEncoding):
     def _label_inside(self) -> Self:
         if not all(0 <= step < self.steps for step in self.label_steps):
             raise ValueError(f"label_steps must lie between 0 and {self.steps - 1}")
+        if self.centred or self.norm:
+            raise ValueError("spike trains are neither centred nor scaled: leave out centred and norm")
         return self
 
 

@@ -213,9 +213,14 @@ class Network(Described, Description):
 
     @property
     def inputs(self) -> int:
-        """Number of input units: pixels and appended label units."""
+        """Number of input units: lines of the pixels and appended label units."""
         extra = {"append": self.classes, "pixels": 0, "code": self.label.bits}
-        return self.pixels + extra[self.label.placement] * self.label.rows
+        return self.image_units + extra[self.label.placement] * self.label.rows
+
+    @property
+    def image_units(self) -> int:
+        """Number of input units that the pixels drive; they come first."""
+        return self.pixels * self.encoding.lines
 
     @property
     def rest_steps(self) -> int:

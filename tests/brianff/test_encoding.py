@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from brianff import EventEncoding, LabelCode, LatencyEncoding, Layer, Network, RateEncoding, Simulator
+from brianff import (
+    EventEncoding,
+    FrameEncoding,
+    LabelCode,
+    LatencyEncoding,
+    Layer,
+    Network,
+    PulseEncoding,
+    RateEncoding,
+    Simulator,
+    Split,
+)
 from brianff.data import SpikeTrains
 from brianff.encoding import code_matrix, encode_spikes, image_part
 from brianff.errors import ConfigurationError, DataError
@@ -145,3 +156,92 @@ def test_spike_trains_drive_both_engines_and_recordings_alike():
 def test_what_is_no_intensity_is_refused_with_the_remedy(images, message):
     with pytest.raises(DataError, match=message):
         Simulator(network(), seed=1).present(images, np.zeros(2, int))
+
+
+IMAGES = np.array([[1.0, 0.5, 0.0], [0.0, 0.0, 0.5]])
+MEAN = np.array([0.5, 0.25, 0.25])
+
+
+def centred(centred, placement="append", **encoding):
+    label = LabelCode(placement=placement)
+    return Network(pixels=3, classes=2, label=label, encoding=PulseEncoding(centred=centred, **encoding))
+
+
+def test_the_mean_image_is_taken_off_by_both_signs_or_on_two_lines():
+    np.testing.assert_array_equal(Split(IMAGES, np.zeros(2, int)).mean_image, MEAN)
+    np.testing.assert_allclose(Split(np.array([[0, 51], [0, 153]], np.uint8), np.zeros(2, int)).mean_image, [0, 0.4])
+    np.testing.assert_array_equal(Split(IMAGES[:0], np.zeros(0, int)).mean_image, np.zeros(3))
+    signed = [[0.5, 0.25, -0.25], [-0.5, -0.25, 0.25]]
+    np.testing.assert_array_equal(image_part(centred("bipolar"), IMAGES, MEAN)[:, :3], signed)
+    lines = centred("two-lines")
+    assert (lines.image_units, lines.inputs) == (6, 8)
+    np.testing.assert_array_equal(
+        image_part(lines, IMAGES, MEAN), [[0.5, 0.25, 0, 0, 0, 0.25, 0, 0], [0, 0, 0.25, 0.5, 0.25, 0, 0, 0]]
+    )
+    np.testing.assert_array_equal(code_matrix(lines, np.random.default_rng(1))[:, 6:], np.eye(2))
+    assert not image_part(lines, np.zeros((1, 3)), MEAN).any()  # a black image is silence
+    pixels = centred("two-lines", "pixels")
+    np.testing.assert_array_equal(image_part(pixels, IMAGES, MEAN), [[0, 0, 0, 0, 0, 0.25], [0, 0, 0.25, 0, 0, 0]])
+    with pytest.raises(ConfigurationError, match=r"mean_image = split\.mean_image, 3 intensities"):
+        Simulator(centred("bipolar")).present(IMAGES, np.zeros(2, int))
+
+
+def test_images_are_scaled_to_one_norm():
+    part = image_part(centred(None, norm=2.0), np.vstack([IMAGES, np.zeros(3)]))[:, :3]
+    np.testing.assert_allclose(part, [[4 / 5**0.5, 2 / 5**0.5, 0], [0, 0, 2], [0, 0, 0]])
+
+
+def test_amplitudes_are_noisy_the_same_for_all_labels_and_the_same_in_each_evaluation():
+    network = Network(pixels=400, classes=2, encoding=PulseEncoding(noise=0.1))
+    simulator = Simulator(network, seed=1)
+    images, labels = np.full((2, 400), 0.5), np.array([[0, 1], [0, 1]])
+    inputs = simulator.inputs(images, labels)
+    shown = inputs.image_part[:, :400]
+    assert shown.std(axis=1) == pytest.approx(0.05, rel=0.15)
+    assert shown.mean() == pytest.approx(0.5, abs=0.01)
+    assert abs(np.corrcoef(shown)[0, 1]) < 0.2
+    np.testing.assert_array_equal(inputs.image, [0, 0, 1, 1])
+    assert not np.array_equal(simulator.inputs(images, labels).image_part, inputs.image_part)
+    evaluated = []
+    for _ in range(2):
+        with simulator.evaluation():
+            evaluated.append(simulator.inputs(images, labels).image_part)
+    np.testing.assert_array_equal(*evaluated)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: RateEncoding(centred="bipolar"), "spikes of 'rate' have no sign; use 'two-lines'"),
+        (lambda: LatencyEncoding(noise=0.1), "spikes of 'latency' have none"),
+        (lambda: EventEncoding(centred="two-lines"), "neither centred nor scaled"),
+    ],
+)
+def test_spikes_have_no_amplitude(make, message):
+    with pytest.raises(ConfigurationError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("centring", ["two-lines", "bipolar"])
+def test_centred_images_are_the_same_on_both_engines_in_frames_too(centring, numpy_target):
+    encoding = FrameEncoding(steps=30, onset_steps=(0, 15), centred=centring)
+    described = Network(pixels=3, classes=2, encoding=encoding, layers=[Layer(neurons=4, initial_weight_deviation=0.7)])
+    answers = []
+    for engine in ("lanes", "reference"):
+        simulator = Simulator(described, engine=engine, seed=3)
+        simulator.mean_image = MEAN
+        answers.append(simulator.present(np.hstack([IMAGES, [[0.0] * 3, [1, 0.25, 0]]]), np.array([0, 1])))
+    np.testing.assert_allclose(answers[0].goodness, answers[1].goodness, rtol=1e-9)
+    assert answers[0].goodness.min() > 0
+
+
+def test_a_second_line_does_what_the_sign_does_if_its_weights_are_turned(numpy_target):
+    answers = []
+    for centring in ("two-lines", "bipolar"):
+        simulator = Simulator(centred(centring).replace(layers=[Layer(neurons=4)]), seed=1)
+        simulator.mean_image = MEAN
+        weights = np.random.default_rng(2).normal(0, 0.5, (5, 4))
+        lines = weights if centring == "bipolar" else np.vstack([weights[:3], -weights[:3], weights[3:]])
+        simulator.layers[0].crossbar.adopt(lines)
+        answers.append(simulator.present(IMAGES, np.array([0, 1])).goodness_terms)
+    np.testing.assert_allclose(*answers, rtol=1e-9)

@@ -73,3 +73,16 @@ def test_layers_without_power_or_devices_still_have_reads():
     (energy,) = measure(Simulator(network, seed=1), np.ones((2, 4)), np.array([0, 1]))
     assert np.isnan(energy.dissipated).all()
     assert (energy.read > 0).all()
+
+
+def test_a_second_line_for_each_pixel_has_devices_that_cost(network):
+    described = network.replace(encoding=PulseEncoding(steps=400, centred="two-lines"), layers=network.layers[:1])
+    simulator = Simulator(described, seed=1)
+    simulator.mean_image = np.full(6, 0.5)
+    assert simulator.layers[0].crossbar.devices.state.size == 2 * (12 + 2) * 5
+    # One pixel darker than the mean, the others as bright: one second line and the label's are driven.
+    (layer,) = measure(simulator, np.array([[0.1, 0.5, 0.5, 0.5, 0.5, 0.5]]), np.array([0]))
+    assert layer.synaptic_events == 2 * 5
+    conductance = simulator.layers[0].crossbar.devices.conductances.reshape(2, 14, 5).sum(axis=(0, 2))
+    heat = 0.2**2 * layer.exposure * (0.4**2 * conductance[6] + conductance[12])
+    assert layer.read == pytest.approx(heat, rel=1e-6)

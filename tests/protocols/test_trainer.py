@@ -14,6 +14,7 @@ from brianff.protocols.optimisers import Adam, Optimiser
 from brianff.protocols.plasticity import ModulatedHebbian, modulated_hebbian
 from brianff.protocols.samplers import BothPolarities
 from brianff.protocols.trainer import Trainer
+from brianff.responses import Responses
 from brianff.storage import checkpoint
 
 SMALL = [
@@ -279,3 +280,40 @@ def test_a_state_is_a_copy(numpy_target):
         assert len(trainer.history) == len(state[1]["history"])
         trainer.run_epoch()
         assert checkpoint.digest(trainer.state()[0]) == checkpoint.digest(again[0])
+
+
+def test_neurons_are_dropped_for_all_presentations_of_an_image():
+    terms = np.arange(1.0, 2401).reshape(6, 400)
+    responses = Responses(None, terms, 2 * terms, Goodness(), np.ones(1))  # type: ignore[arg-type]
+    dropped = responses.dropped(np.array([7, 3, 7, 3, 7, 5]), 0.25, np.random.default_rng(1))
+    factor = np.round(dropped.goodness_terms / terms, 9)
+    np.testing.assert_allclose(factor, np.where(factor > 0, 4 / 3, 0), rtol=1e-8)
+    np.testing.assert_array_equal(dropped.postsynaptic, 2 * dropped.goodness_terms)
+    np.testing.assert_array_equal(factor[[0, 1]], factor[[2, 3]])
+    np.testing.assert_array_equal(factor[0], factor[4])
+    assert not np.array_equal(factor[0], factor[1])
+    assert (factor == 0).mean() == pytest.approx(0.25, abs=0.04)
+
+
+LEVERS = (
+    "learning.neuron_dropout=0.3",
+    "network.encoding.centred='two-lines'",
+    "network.encoding.norm=4.0",
+    "network.encoding.noise=0.1",
+)
+
+
+@pytest.mark.parametrize("setting", LEVERS)
+def test_each_changes_training_and_is_resumed(setting, numpy_target):
+    plain, changed = Trainer(small()), Trainer(small(setting))
+    for trainer in (plain, changed):
+        trainer.run_epoch()
+    again = Trainer(small(setting))
+    again.restore(*changed.state())
+    for trainer in (changed, again):
+        trainer.run_epoch()
+    np.testing.assert_array_equal(
+        changed.simulator.layers[0].crossbar.weights, again.simulator.layers[0].crossbar.weights
+    )
+    assert changed.evaluate(changed.held_out) == again.evaluate(again.held_out)
+    assert plain.history.value[0] != changed.history.value[0]

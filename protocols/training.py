@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,7 @@ def fit(trainer: Trainer, directory: str | Path | RunDirectory | None = None, pr
 def _fit_in(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str, float]) -> dict[str, Any]:
     """Begin, resume or look up a run."""
     if run.started:
-        config = trainer.protocol.model_dump(mode="json")
-        if not _is_of(config, run.read_config()):
-            raise CheckpointError(f"{run.path} holds a run of another configuration: move it away, or name another")
+        _check_same(trainer.protocol.model_dump(mode="json"), run.read_config(), run.path)
         if run.finished:
             _restore(trainer, run)
             return run.read_summary()
@@ -134,8 +132,7 @@ def measure(trainer: Trainer, progress: bool = True) -> dict[str, Any]:
 
 def _restore(trainer: Trainer, run: RunDirectory) -> dict[str, float]:
     arrays, values = load_checkpoint(run.checkpoint_path)
-    if not _is_of(trainer.protocol.model_dump(mode="json"), values.get("protocol")):
-        raise CheckpointError(f"{run.checkpoint_path} belongs to another configuration than the run's config.toml")
+    _check_same(trainer.protocol.model_dump(mode="json"), values.get("protocol"), run.checkpoint_path)
     recorded, parts = values.get("parts", {}), fingerprints(trainer.protocol)
     if changed := sorted(key for key in recorded if recorded[key] != parts.get(key)):
         raise CheckpointError(
@@ -146,19 +143,37 @@ def _restore(trainer: Trainer, run: RunDirectory) -> dict[str, float]:
     return values["seconds"]
 
 
-def _is_of(config: dict[str, Any], described: Any) -> bool:
-    """Tell whether a description is that of a protocol; settings that came later have their defaults.
+def _check_same(config: dict[str, Any], described: Any, where: Path) -> None:
+    """Raise a CheckpointError if a description is not that of a protocol; settings that came later have their defaults.
 
     Descriptions are compared as they are written: parts of a user's script have names only.
     """
-    if not isinstance(described, dict):
-        return False
-    if without_none(described) == without_none(config):
-        return True
-    try:
-        return Protocol(**described).model_dump(mode="json") == config
-    except (ConfigurationError, TypeError):
-        return False
+    now = _flat(without_none(config))
+    changed = _changed(_flat(without_none(described)), now)
+    if changed and isinstance(described, dict):
+        with suppress(ConfigurationError, TypeError):
+            changed = _changed(_flat(without_none(Protocol(**described).model_dump(mode="json"))), now)
+    if changed:
+        more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
+        raise CheckpointError(
+            f"{where} is of another configuration: {'; '.join(changed[:4])}{more}. Leave that as it is, or name "
+            "another directory for the run"
+        )
+
+
+def _changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return which values are not those from before, but for what results do not depend on."""
+    keys = {**before, **now}.keys() - {"engine.workers", "engine.kept_spikes"}
+    values = [(key, before.get(key, "not set"), now.get(key, "not set")) for key in sorted(keys)]
+    return [f"{key} was {then}, is {value}" for key, then, value in values if then != value]
+
+
+def _flat(value: Any, key: str = "") -> dict[str, Any]:
+    """Return the values of a configuration by their dotted keys."""
+    if not (value and isinstance(value, dict | list)):
+        return {key: value}
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    return {one: content for name, item in items for one, content in _flat(item, f"{key}.{name}".lstrip(".")).items()}
 
 
 def _save(trainer: Trainer, run: RunDirectory, seconds: dict[str, float]) -> None:

@@ -69,16 +69,16 @@ def train(
     ideal: Ideal = False,
     imports: Imports = None,
 ) -> None:
-    """Train a protocol, or resume a run."""
+    """Train a protocol, or resume a run, of which only what results do not depend on can be --set, engine.workers."""
     if (protocol is None) == (resume is None):
         raise ConfigurationError("train takes either a PROTOCOL or --resume RUN")
     if resume is not None:
-        if seed is not None or settings or ideal:
-            raise ConfigurationError("--resume takes --seed, --set and --ideal from the run: leave them out")
-        from brianff.protocols.configuration import Protocol
+        if seed is not None or ideal:
+            raise ConfigurationError("--resume takes --seed and --ideal from the run: leave them out")
+        from brianff.protocols.configuration import load_protocol
 
         run = _open(resume)
-        _train(Protocol(**run.read_config()), out, data_dir, run)
+        _train(load_protocol(run.path / "config.toml", settings or ()), out, data_dir, run)
     if protocol is not None:
         seed_setting = [] if seed is None else [f"seed={seed}"]
         wanted = described(protocol, [*(settings or ()), *seed_setting])

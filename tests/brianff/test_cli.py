@@ -135,6 +135,9 @@ def test_demo_trains_the_digits(brianff, calls, monkeypatch, protocol):
 
 
 def test_resume(brianff, run, calls):
+    assert brianff(f"train --resume {run.path} --set engine.workers=3")[0] == 0
+    assert calls.pop(0)[1].engine.workers == 3
+    calls.clear()
     assert brianff(f"train --resume {run.path} --data-dir images")[0] == 0
     assert [call[0] for call in calls] == ["prepare", "train", "write_figures"]
     assert (calls[0][1].name, calls[0][2]) == ("small", Path("images"))
@@ -414,7 +417,6 @@ def test_help(brianff, line):
         ("train small.toml --out small.toml", "small.toml"),
         ("train small.toml --resume run", "either a PROTOCOL or --resume"),
         ("train --resume run --seed 3", "--seed"),
-        ("train --resume run --set seed=3", "--set"),
         ("train --resume missing", "missing is not a run directory"),
         ("evaluate missing", "missing is not a run directory"),
         ("evaluate", "either a RUN, or --protocol PROTOCOL and --weights"),

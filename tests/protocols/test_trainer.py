@@ -14,8 +14,10 @@ from brianff.protocols.optimisers import Adam, Optimiser
 from brianff.protocols.plasticity import ModulatedHebbian, modulated_hebbian
 from brianff.protocols.samplers import BothPolarities
 from brianff.protocols.trainer import Trainer
+from brianff.protocols.training import open_trainer
 from brianff.responses import Responses
 from brianff.storage import checkpoint
+from brianff.storage.run_directory import RunDirectory
 
 SMALL = [
     "data.training_images=64",
@@ -44,8 +46,12 @@ def test_a_directory_changes_nothing_and_is_resumed(numpy_target, tmp_path):
     assert finished.fit(tmp_path / "run", progress=False) == kept
     assert finished.finished
     assert len(finished.history) == len((tmp_path / "run" / "history.csv").read_text().splitlines()) - 1
-    with pytest.raises(CheckpointError, match="another configuration"):
+    with pytest.raises(CheckpointError, match=r"another configuration: seed was 1, is 2\. "):
         Trainer(small("seed=2")).fit(tmp_path / "run", progress=False)
+    with pytest.raises(CheckpointError, match=r": learning\.epochs was \d+, is 99; network\.layers\.0\.neurons was"):
+        Trainer(small("learning.epochs=99", "network.layers.0.neurons=9")).fit(tmp_path / "run", progress=False)
+    assert Trainer(small("engine.workers=2", "engine.kept_spikes=9")).fit(tmp_path / "run", progress=False) == kept
+    assert open_trainer(RunDirectory.open(tmp_path / "run")).finished
 
 
 def test_a_rule_as_a_function_is_the_rule(numpy_target):

@@ -9,6 +9,7 @@ from functools import partial
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any, cast
 
+import brian2
 import numpy as np
 
 from brianff.acceleration.memory import DEFAULT_MEMORY, peak_memory
@@ -16,8 +17,9 @@ from brianff.crossbar.crossbar import Crossbar, make_crossbar
 from brianff.describing import Described, layer_table
 from brianff.description import EventEncoding, FrameEncoding, Network, PulseEncoding
 from brianff.encoding import checked_images, code_matrix, encode_spikes, image_part, label_and_events
-from brianff.engines import ENGINES, LanesEngine
+from brianff.engines import ENGINES, LanesEngine, make_engine
 from brianff.engines.population import PRECISIONS, LayerResult, whole_number
+from brianff.engines.response.engine import TOLERANCE
 from brianff.equations.tangent import CREDITS
 from brianff.errors import ConfigurationError, DataError
 from brianff.goodness import Goodness
@@ -82,7 +84,9 @@ class Simulator(Described):
         What to simulate.
     goodness : Goodness
         What to measure; default: the mean square of the activity.
-    engine : {"lanes", "reference"}
+    engine : {"auto", "response", "lanes", "reference"}
+        Responses looked up in a table of the neurons' drives, where they are functions of these alone; presentations
+        integrated side by side; or ordinary Brian2 objects. "auto": the first of them that the network fits.
     lanes : int, optional
         Presentations side by side in the lanes engine; default: as many as `memory` holds.
     seed : int
@@ -90,11 +94,17 @@ class Simulator(Described):
     memory : int or str
         Bytes, or text such as "2 MiB", for the state of the presentations side by side, for each worker.
     workers : int
-        Threads or processes among which the lanes engine shares the work. Results do not depend on it.
+        Threads or processes among which the engine shares the work. Results do not depend on it.
     precision : {"double", "single"}
-        Precision of the lanes engine's neurons, and of the matrix products beside it. Single is about twice as fast.
+        Precision of the lanes engine's neurons or the table's lookups, and of the matrix products beside them. Single
+        is about twice as fast.
     credit : {"held", "within-event", "memory"}
         How much of what an input event does its postsynaptic factor holds; see `brianff.equations.tangent`.
+    table_step : quantity, optional
+        Time step of the response engine's tables; default: halved until the `tolerance` is met. The network's own time
+        step is that of the other engines.
+    tolerance : float
+        What halving the table's step again may change, relative to the largest goodness at usual drives.
 
     Raises
     ------
@@ -131,18 +141,20 @@ class Simulator(Described):
         self,
         network: Network,
         goodness: Goodness | None = None,
-        engine: str = "lanes",
+        engine: str = "auto",
         lanes: int | None = None,
         seed: int = 0,
         memory: int | str = DEFAULT_MEMORY,
         workers: int = 1,
         precision: str = "double",
         credit: str = "held",
+        table_step: brian2.Quantity | None = None,
+        tolerance: float = TOLERANCE,
     ):
         if credit not in CREDITS:
             raise ConfigurationError(f"no credit {credit!r}; known: {', '.join(CREDITS)}")
-        if engine not in ENGINES:
-            raise ConfigurationError(f"no engine {engine!r}; known: {', '.join(ENGINES)}")
+        if engine not in ("auto", *ENGINES):
+            raise ConfigurationError(f"no engine {engine!r}; known: auto, {', '.join(ENGINES)}")
         if precision not in PRECISIONS:
             raise ConfigurationError(f"no precision {precision!r}; known: {', '.join(PRECISIONS)}")
         if engine == "reference" and precision != "double":
@@ -162,12 +174,17 @@ class Simulator(Described):
             for number, (layer, rows, columns) in enumerate(zip(network.layers, sizes, sizes[1:], strict=False))
         )
         self.precision, self.dtype = precision, PRECISIONS[precision]
-        options: dict[str, Any] = {}
-        if engine == "lanes":
-            options = {"lanes": lanes, "memory": memory, "workers": workers, "precision": precision}
-        self.workers = workers if engine == "lanes" else 1
-        self._make_engine = partial(ENGINES[engine], network, seed=seed, credit=credit, **options)
-        self._engine = self._make_engine(goodness=self.goodness)
+        options: dict[str, Any] = {
+            "lanes": lanes,
+            "memory": memory,
+            "workers": workers,
+            "precision": precision,
+            "credit": credit,
+        }
+        options |= {"seed": seed, "table_step": table_step, "tolerance": tolerance}
+        self.workers = workers if engine != "reference" else 1
+        self._make_engine = partial(make_engine, engine, network, **options)
+        self._engine, self._engine_name, self._engine_reason = self._make_engine(goodness=self.goodness)
         self._turn = _Turn()
         self._evaluation_generator: np.random.Generator | None = None
         self.mean_image: np.ndarray | None = None
@@ -185,13 +202,28 @@ class Simulator(Described):
     def summary(self) -> pandas.DataFrame:
         """Return a table of the layers; state_bytes are those of the neurons for each presentation side by side."""
         return layer_table(self.network).assign(
+            engine=f"{self.engine}: {self.engine_reason}",
             weight_bytes=[layer.crossbar.weights.nbytes for layer in self.layers],
             state_bytes=[population.lane_bytes for population in self._engine.populations],
         )
 
+    @property
+    def engine(self) -> str:
+        """Name of the engine that runs: "response", "lanes" or "reference"."""
+        return "lanes" if getattr(self._engine, "fallen_back", "") else self._engine_name
+
+    @property
+    def engine_reason(self) -> str:
+        """Why this engine runs, in words."""
+        return getattr(self._engine, "fallen_back", "") or self._engine_reason
+
     def _facts(self) -> dict[str, Any]:
-        engine = next(name for name, kind in ENGINES.items() if isinstance(self._engine, kind))
-        own = {"goodness": self.goodness.name, "engine": engine, "dtype": self.dtype.__name__, "workers": self.workers}
+        own = {
+            "goodness": self.goodness.name,
+            "engine": self.engine,
+            "dtype": self.dtype.__name__,
+            "workers": self.workers,
+        }
         return self.network._facts() | own | {"seed": self.streams.seed, "presentations": self.presentations}
 
     _table = summary
@@ -284,7 +316,9 @@ class Simulator(Described):
 
     @property
     def _needs_raster(self) -> bool:
-        """Whether spikes are counted, and not by the neurons' own equations."""
+        """Whether spikes are counted, and neither by the neurons' own equations nor beforehand."""
+        if self.engine == "response":
+            return False
         return self.goodness.counts_spikes and not all(one.counts_crossings for one in self.populations)
 
     def present_spikes(self, spikes: SparseSpikes, layer: int) -> Responses:
@@ -374,7 +408,7 @@ class Simulator(Described):
         vars(other).update(vars(self))
         other.goodness, other.codes, other._evaluation_generator = goodness, self.codes.copy(), None
         other.streams = RandomStreams(self.streams.seed)
-        other._engine = self._make_engine(goodness=goodness)
+        other._engine, other._engine_name, other._engine_reason = self._make_engine(goodness=goodness)
         return other
 
     @contextmanager

@@ -30,6 +30,7 @@ from brianff.description.fields import (
     shown,
 )
 from brianff.description.parts import part
+from brianff.description.quantities import Time
 from brianff.equations.tangent import CREDITS
 from brianff.errors import ConfigurationError
 from brianff.imports import IMPORTED
@@ -301,8 +302,10 @@ class Engine(Description):
 
     Parameters
     ----------
-    name : {"lanes", "reference"}
-        `lanes`: many presentations side by side; `reference`: ordinary Brian2 objects, one after the other.
+    name : {"auto", "response", "lanes", "reference"}
+        `response`: responses are looked up in a table of the neurons' drives, which holds converged physics; `lanes`:
+        many presentations are integrated side by side, `reference`: ordinary Brian2 objects, one after the other, both
+        at the network's time step. `auto`: the first of them that the network fits.
     lanes : int or None
         Number of presentations side by side; None: as many as `memory` holds.
     memory : int or str
@@ -316,17 +319,23 @@ class Engine(Description):
         label instead of being simulated again; as `memory`. Results do not depend on it.
     precision : {"double", "single"}
         Precision of the neurons and matrix products of the lanes engine. Single is about twice as fast.
+    table_step : quantity or None
+        Time step of the table; None: halved until the tolerance is met.
+    tolerance : float
+        What halving the table's step again may change, relative to the largest goodness at usual drives.
     online : {"fastest", "steps"}
         Learning inside the presentations (with an eligibility trace; online in batches of one) runs as one C++ program
         where that is possible, or always step by step.
     """
 
-    name: Literal["lanes", "reference"] = "lanes"
+    name: Literal["auto", "response", "lanes", "reference"] = "auto"
     lanes: Count | None = None
     memory: Memory = DEFAULT_MEMORY
     workers: Annotated[int, Whole(1, 1000)] | None = None
     kept_spikes: Memory = DEFAULT_KEPT_SPIKES
     precision: Literal["double", "single"] = "double"
+    table_step: Time | None = None
+    tolerance: Positive = 1e-4
     online: Literal["fastest", "steps"] = "fastest"
 
 

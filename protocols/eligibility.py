@@ -31,7 +31,7 @@ def needs_of_learning_inside(protocol: Protocol, simulator: Simulator) -> dict[s
     network, learning = protocol.network, protocol.learning
     population, negatives = simulator.populations[0], learning.made_negatives
     return {
-        "engine": protocol.engine.name,
+        "engine": simulator.engine,
         "compiler": protocol.engine.online,
         "layers": len(network.layers),
         "encoding": type(network.encoding),

@@ -35,7 +35,7 @@ def needs_of_frozen_layers(protocol: Protocol, simulator: Simulator, layer: int)
     """Return what presenting to the frozen layers below `layer` needs."""
     network = protocol.network
     return {
-        "engine": protocol.engine.name,
+        "engine": simulator.engine,
         "layers below": layer,
         "distorted images": protocol.data.distorts,
         "sequences": protocol.data.made_task.sequences,

@@ -114,16 +114,19 @@ class Trainer(Described):
     def new_simulator(self, workers: int | None = None) -> Simulator:
         """Return the protocol's network as it is before it learns."""
         engine = self.protocol.engine
+        inside = self.protocol.learning.eligibility is not None  # changes weights at steps of the presentations
         simulator = Simulator(
             self.protocol.network,
             self.protocol.learning.goodness,
-            engine.name,
+            "lanes" if inside and engine.name == "auto" else engine.name,
             engine.lanes,
             self.protocol.seed,
             engine.memory,
             workers or engine.workers or processors(),
             engine.precision,
             self.protocol.learning.credit,
+            engine.table_step,
+            engine.tolerance,
         )
         simulator.mean_image = self._mean_image
         return simulator
@@ -159,7 +162,7 @@ class Trainer(Described):
     def engine(self) -> str:
         """Name of what simulates the training."""
         program = self._inside is not None and self._inside.program is not None
-        return "standalone" if program else self.protocol.engine.name
+        return "standalone" if program else self.simulator.engine
 
     @property
     def history(self) -> pandas.DataFrame:

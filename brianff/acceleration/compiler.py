@@ -8,6 +8,7 @@ runs. In single precision, a fourth makes the constants in expressions single to
 the whole expression with it.
 """
 
+import ctypes
 import hashlib
 import os
 import platform
@@ -29,10 +30,12 @@ __all__ = [
     "SIMD_FLAGS",
     "SINGLE_FLAGS",
     "WIDE_FLAG",
+    "cache_base",
     "cache_directory",
     "compiler",
     "configure",
     "generating",
+    "library",
     "simd_exponential",
     "wide_flags",
 ]
@@ -92,6 +95,29 @@ def wide_flags() -> list[str]:
     return [WIDE_FLAG] if path is not None and _vectorises(path, WIDE_FLAG) else []
 
 
+@cache
+def library(source: Path) -> ctypes.CDLL | None:
+    """Return a C++ file as a library, compiled unless it is in the cache; None without a compiler that can.
+
+    Its functions run without Python's lock.
+    """
+    path = compiler()
+    if path is None:
+        return None
+    flags = [*BASE_FLAGS, *wide_flags(), "-fPIC", "-shared"]
+    key = hashlib.sha256(source.read_bytes() + repr((path, flags)).encode()).hexdigest()[:12]
+    compiled = cache_directory() / f"{source.stem}-{key}.so"
+    if not compiled.exists():
+        compiled.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=compiled.parent) as directory:
+            made = Path(directory, compiled.name)
+            command = [path, *flags, str(source), "-o", str(made)]
+            if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+                return None
+            made.replace(compiled)  # other processes see a whole file or none
+    return ctypes.CDLL(str(compiled))
+
+
 def _processor() -> str:
     """Describe the processor as far as `-march=native` depends on it (home directories are shared in clusters)."""
     try:
@@ -120,11 +146,15 @@ def cache_directory(single: bool = False) -> Path:
     With `single`, that of code in single precision. It lies in the directory that the environment variable
     BRIANFF_CACHE names, or in the user's cache.
     """
-    base = os.environ.get("BRIANFF_CACHE") or Path(
-        os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "brianff"
-    )
     key = hashlib.sha256(repr((_flags(single), WIDE_FLAG, _processor(), brian2.__version__)).encode()).hexdigest()[:12]
-    return Path(base, "cython", key)
+    return cache_base() / "cython" / key
+
+
+def cache_base() -> Path:
+    """Return the directory of everything that can be made again, for each user."""
+    return Path(
+        os.environ.get("BRIANFF_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "brianff")
+    )
 
 
 @cache

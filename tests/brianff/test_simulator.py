@@ -246,7 +246,7 @@ def test_wrong_data_are_refused(change, message):
 
 
 def test_wrong_names_are_refused():
-    with pytest.raises(ConfigurationError, match="no engine 'lane'; known: lanes, reference"):
+    with pytest.raises(ConfigurationError, match="no engine 'lane'; known: auto, response, lanes, reference"):
         Simulator(NETWORK, engine="lane")
     with pytest.raises(ConfigurationError, match="neurons must lie between 0 and 4"):
         Simulator(NETWORK).record(np.zeros((1, 12)), np.array([0]), neurons=[5])

@@ -76,7 +76,7 @@ def test_engines_integrate_density_and_slope(name, neuron, numpy_target):
     network = Network(pixels=12, classes=3, encoding=PulseEncoding(steps=15), layers=(layer,))
     if neuron == "lif":
         network = network.replace(time_step=1 * ms)
-    simulator = Simulator(network, GOODNESS[name], seed=2)
+    simulator = Simulator(network, GOODNESS[name], "lanes", seed=2)
     images, labels = np.random.default_rng(1).random((3, 12)), np.array([0, 1, 2])
     recording = simulator.record(images, labels, neurons=range(6))
     if neuron == "lif":  # recorded after a step's spikes; the next step integrates what has decayed by 0.85

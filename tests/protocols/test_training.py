@@ -328,6 +328,7 @@ def test_the_local_protocol_needs_nothing_beside_the_crossbar(numpy_target):
 
 
 def test_each_of_several_layers_is_measured_alone_too(small, tmp_path):
+    small = small.replace(engine=small.engine.replace(name="lanes"))  # as two layers need them
     two = small.replace(network=small.network.replace(layers=[*small.network.layers, {"neurons": 8}]))
     summary = train(prepare(two), make_run(tmp_path), progress=False)
     by_layer = summary["test_accuracy_by_layer"]

@@ -23,7 +23,7 @@ __all__ = ["FUSED", "FusedPresentations", "fused_code"]
 NEURONS_TOGETHER = 512
 """Neurons of a lane whose state is held in the cache: 28 KiB at most."""
 
-_UNLOCKED = {"exp", "log", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", *FUNCTIONS}
+_UNLOCKED = {"abs", "exp", "log", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", *FUNCTIONS}
 """Functions that Brian2's code can call without Python's lock."""
 
 

@@ -1,0 +1,195 @@
+"""Looking piecewise cubic functions up for every neuron of every presentation, as fast as the processor can."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brianff.acceleration.compiler import library
+from brianff.acceleration.threads import share
+
+__all__ = ["Lookup", "Segment", "SumsOfRows"]
+
+PART = 64
+"""Presentations that a thread takes at a time."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piecewise cubic function on equal cells, some of which may be divided into equal parts.
+
+    Parameters
+    ----------
+    low, high : float
+        Its domain, [low, high).
+    coefficients : ndarray, shape (parts, pieces, 4)
+        Of the powers 0 to 3 of the place in the part, from 0 to 1. Each part has one piece, or two.
+    breaks : ndarray, shape (parts,), or None
+        Argument from which on the second piece of each part holds; inf: nowhere.
+    divided : ndarray of int, shape (cells, 2), or None
+        The first part of each cell, and how many it has; None: each cell is one part.
+    """
+
+    low: float
+    high: float
+    coefficients: np.ndarray
+    breaks: np.ndarray | None = None
+    divided: np.ndarray | None = None
+
+    @property
+    def cells(self) -> int:
+        """Number of cells."""
+        return len(self.coefficients if self.divided is None else self.divided)
+
+    def __call__(self, argument: np.ndarray) -> np.ndarray:
+        """Return the function at arguments in its domain."""
+        place = (argument - self.low) * (self.cells / (self.high - self.low))
+        part = np.clip(place.astype(np.int64), 0, self.cells - 1)
+        t = place - part
+        if self.divided is not None:
+            first, count = self.divided[part].T
+            t = t * count
+            within = np.clip(t.astype(np.int64), 0, count - 1)
+            part, t = first + within, t - within
+        piece = 0 if self.breaks is None else (argument >= self.breaks[part]).astype(np.int64)
+        c = self.coefficients[part, piece]
+        return c[..., 0] + t * (c[..., 1] + t * (c[..., 2] + t * c[..., 3]))
+
+
+@dataclass(frozen=True)
+class SumsOfRows:
+    """Arguments that are sums of two rows, that of an image and that of a label; they are not stored.
+
+    Parameters
+    ----------
+    of_images : ndarray, shape (images, neurons)
+    of_labels : ndarray, shape (labels, neurons)
+    image, label : ndarray of int64, shape (presentations,)
+        Which rows add up to those of each presentation.
+    """
+
+    of_images: np.ndarray
+    of_labels: np.ndarray
+    image: np.ndarray
+    label: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def extremes(self) -> tuple[float, float]:
+        """Return the lowest and the highest argument; nan if any is."""
+        low, high = np.inf, -np.inf
+        for first in range(0, len(self), PART):
+            rows = self.of_images[self.image[first : first + PART]] + self.of_labels[self.label[first : first + PART]]
+            low, high = np.minimum(low, rows.min(initial=np.inf)), np.maximum(high, rows.max(initial=-np.inf))
+        return float(low), float(high)
+
+
+class Lookup:
+    """A function made of segments, the first the one in which nearly all arguments lie.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        At least one.
+    dtype : type
+        Of the arithmetic.
+    """
+
+    def __init__(self, segments: Sequence[Segment], dtype: type[np.floating]):
+        self._segments, self.dtype = segments, dtype
+        self._library = library(Path(__file__).with_suffix(".cpp"))
+
+    def values(self, arguments: SumsOfRows, out: np.ndarray, threads: int = 1) -> bool:
+        """Write the function of all arguments to `out`, shape (presentations, neurons).
+
+        Returns whether all of them lie in a segment; what is written where they do not means nothing.
+        """
+        lost = []
+
+        def compute(first: int) -> None:
+            last = min(first + PART, len(arguments))
+            if self._library is None:
+                lost.append(self._slowly(arguments, slice(first, last), out))
+            else:
+                lost.append(self._call("values", arguments, first, last, out))
+
+        share(compute, range(0, len(arguments), PART), threads)
+        return not any(lost)
+
+    def _slowly(self, arguments: SumsOfRows, rows: slice, out: np.ndarray) -> bool:
+        argument = arguments.of_images[arguments.image[rows]] + arguments.of_labels[arguments.label[rows]]
+        missing = np.ones(argument.shape, bool)
+        for segment in self._segments:
+            inside = (argument >= segment.low) & (argument < segment.high)
+            out[rows][inside] = segment(argument[inside])
+            missing &= ~inside
+        return bool(missing.any())
+
+    def _call(self, name: str, arguments: SumsOfRows, *more: Any) -> bool:
+        """Call the compiled function of a name; returns what it returns."""
+        function = getattr(self._library, f"{name}_{'single' if self.dtype is np.float32 else 'double'}")
+        rows = _Drives(
+            _address(arguments.of_images, self.dtype),
+            _address(arguments.of_labels, self.dtype),
+            _address(arguments.image, np.int64),
+            _address(arguments.label, np.int64),
+            arguments.of_images.shape[1],
+        )
+        given = [_address(one, one.dtype.type) if isinstance(one, np.ndarray) else ctypes.c_int64(one) for one in more]
+        return bool(function(ctypes.byref(self._described), ctypes.byref(rows), *given))
+
+    @cached_property
+    def _described(self) -> ctypes.Structure:
+        """The segments as the compiled code reads them."""
+        real = ctypes.c_float if self.dtype is np.float32 else ctypes.c_double
+
+        class Described(ctypes.Structure):
+            _fields_ = (
+                ("coefficients", ctypes.c_void_p),
+                ("breaks", ctypes.c_void_p),
+                ("divided", ctypes.c_void_p),
+                ("low", real),
+                ("high", real),
+                ("cells_per_drive", real),
+                ("cells", ctypes.c_int32),
+            )
+
+        self._kept = []
+        described = (Described * len(self._segments))()
+        for item, one in zip(described, self._segments, strict=True):
+            for name, kind in (("coefficients", self.dtype), ("breaks", self.dtype), ("divided", np.int32)):
+                if (array := getattr(one, name)) is not None:
+                    self._kept.append(np.ascontiguousarray(array, kind))
+                    setattr(item, name, self._kept[-1].ctypes.data)
+            item.low, item.high, item.cells = one.low, one.high, one.cells
+            item.cells_per_drive = one.cells / (one.high - one.low)
+        self._array = described
+        return _Function(ctypes.cast(described, ctypes.c_void_p), len(described))
+
+
+class _Function(ctypes.Structure):
+    _fields_ = (("segments", ctypes.c_void_p), ("count", ctypes.c_int64))
+
+
+class _Drives(ctypes.Structure):
+    _fields_ = (
+        ("images", ctypes.c_void_p),
+        ("labels", ctypes.c_void_p),
+        ("image", ctypes.c_void_p),
+        ("label", ctypes.c_void_p),
+        ("neurons", ctypes.c_int64),
+    )
+
+
+def _address(array: np.ndarray, dtype: type) -> ctypes.c_void_p:
+    """Return where a contiguous array lies."""
+    assert array.flags.c_contiguous
+    assert array.dtype == dtype
+    return ctypes.c_void_p(array.ctypes.data)

@@ -1,0 +1,155 @@
+"""The engine that looks responses up: converged physics at the cost of a matrix product."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import brian2
+import numpy as np
+
+from brianff.acceleration.compiler import configure
+from brianff.acceleration.lookup import SumsOfRows
+from brianff.acceleration.memory import DEFAULT_MEMORY
+from brianff.description import Network, PulseEncoding
+from brianff.engines.lanes.batching import Observe
+from brianff.engines.lanes.engine import LanesEngine
+from brianff.engines.population import PRECISIONS, LayerResult, check_batch, populations, whole_number
+from brianff.engines.response.interpolation import TooRough
+from brianff.engines.response.table import ResponseTable
+from brianff.errors import ConfigurationError
+from brianff.goodness import Goodness
+from brianff.inputs import PulseInput, SpikeInput
+from brianff.matching import FastPath
+
+__all__ = ["RESPONSE", "ResponseEngine", "needs_of_presentations"]
+
+RESPONSE = FastPath(
+    "response",
+    {"code": {"cython"}, "layers": {1}, "encoding": lambda kind: issubclass(kind, PulseEncoding)},
+)
+"""Neurons that are alike, under input pulses at common times, from a common start: functions of their drive alone."""
+
+TOLERANCE = 1e-4
+"""What halving the time step may change; see `ResponseTable`."""
+
+_LOG = logging.getLogger("brianff.response")
+
+
+def needs_of_presentations(network: Network) -> dict[str, Any]:
+    """Return what the presentations of a network need, for the matcher."""
+    first = network.layers[0]
+    return {
+        "code": configure(),  # a table takes a hundred times as many steps as a presentation
+        "layers": len(network.layers),
+        "encoding": type(network.encoding),
+        "neuron_spread": tuple(first.neuron_spread),
+        "carried membranes": first.membrane == "carried",
+        "winners": first.winners,
+        "a synapse that is a map of steps": first.synapse.name if first.synapse.update else None,
+    }
+
+
+class ResponseEngine:
+    """Looks up what neurons answer to their drive; its parameters are those of `Simulator`.
+
+    Where spikes of each step, or every step, are asked for, presentations are integrated by a `LanesEngine`.
+
+    Parameters
+    ----------
+    network, goodness, lanes, memory, workers, seed, precision, credit
+        As in `LanesEngine`; the `workers` are threads.
+    table_step : quantity, optional
+        Time step of the integration, rounded to a part of the network's; default: halved until the `tolerance` is met.
+    tolerance : float
+        See `ResponseTable`.
+    strict : bool
+        Whether to refuse functions that are too rough for a table; otherwise a `LanesEngine` takes over.
+
+    Attributes
+    ----------
+    fallen_back : str
+        Why a `LanesEngine` took over; empty if none did.
+
+    Raises
+    ------
+    ConfigurationError
+        If presentations are not functions of the neurons' drive, or those are too rough for a table.
+    """
+
+    @staticmethod
+    def refused(network: Network) -> str:
+        """Return why presentations of a network are no functions of the neurons' drive, in words; empty if they are."""
+        return RESPONSE.refused(needs_of_presentations(network))
+
+    def __init__(
+        self,
+        network: Network,
+        goodness: Goodness,
+        lanes: int | None = None,
+        memory: int = DEFAULT_MEMORY,
+        workers: int = 1,
+        seed: int = 0,
+        precision: str = "double",
+        credit: str = "held",
+        table_step: brian2.Quantity | None = None,
+        tolerance: float = TOLERANCE,
+        strict: bool = True,
+    ):
+        if reason := self.refused(network):
+            raise ConfigurationError(f"{reason}: use engine.name = 'auto' or 'lanes'")
+        self.populations = populations(network, goodness, seed, False, precision, credit)
+        self._dtype, self._threads = PRECISIONS[precision], whole_number("workers", workers, 1)
+        self._strict, self.fallen_back = strict, ""
+        self._lanes_arguments = (network, goodness, lanes, memory, workers, seed, False, precision, credit)
+        parts = None
+        if table_step is not None:
+            parts = max(1, round(float(network.time_step / table_step)))
+        # Tables are in double precision.
+        tabulated = populations(network, goodness, seed, credit=credit)[0] if precision != "double" else None
+        self.table = ResponseTable(tabulated or self.populations[0], ("goodness", "postsynaptic"), tolerance, parts)
+
+    @cached_property
+    def _lanes(self) -> LanesEngine:
+        return LanesEngine(*self._lanes_arguments)
+
+    def present(
+        self,
+        inputs: PulseInput | SpikeInput,
+        weights: Sequence[np.ndarray],
+        *,
+        spikes: bool = False,
+        observe: Observe | None = None,
+        membranes: Sequence[np.ndarray | None] = (),
+        goodness_only: bool = False,
+        first: int = 0,
+    ) -> list[LayerResult]:
+        """Present a batch to the layer, with the parameters of `LanesEngine.present`."""
+        if spikes or observe is not None or self.fallen_back or not isinstance(inputs, PulseInput):
+            return self._lanes.present(
+                inputs, weights, spikes=spikes, observe=observe, goodness_only=goodness_only, first=first
+            )
+        check_batch(self.populations, inputs, weights, membranes)
+        of_images, of_labels = (drive.astype(self._dtype, copy=False) for drive in inputs.drives(weights[0]))
+        image, label = (numbers.astype(np.int64, copy=False) for numbers in (inputs.image, inputs.label))
+        drives = SumsOfRows(np.ascontiguousarray(of_images), np.ascontiguousarray(of_labels), image, label)
+        try:
+            terms = self._values("goodness", drives)
+        except TooRough as error:
+            if self._strict:
+                raise
+            self.fallen_back = str(error)
+            _LOG.warning("the lanes engine takes over: %s", error)
+            return self.present(inputs, weights, goodness_only=goodness_only)
+        if goodness_only:
+            return [LayerResult(terms, np.empty((len(inputs), 0), self._dtype))]
+        return [LayerResult(terms, self._values("postsynaptic", drives))]
+
+    def _values(self, name: str, drives: SumsOfRows) -> np.ndarray:
+        """Return a function of the drives, shape (presentations, neurons)."""
+        values = np.empty((len(drives), drives.of_images.shape[1]), self._dtype)
+        while not self.table.lookup(name, self._dtype).values(drives, values, self._threads):
+            self.table.cover(*drives.extremes())
+        return values

@@ -1,0 +1,245 @@
+"""The table of one drive: what a neuron answers as functions of its drive, integrated once and kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import zipfile
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import brian2
+import numpy as np
+
+from brianff.acceleration.compiler import cache_base
+from brianff.acceleration.lookup import Lookup, Segment
+from brianff.engines.population import Population
+from brianff.engines.response.integration import DrivenNeuron
+from brianff.engines.response.interpolation import Interpolated, interpolated
+from brianff.equations.synapse import SEPARABLE
+from brianff.errors import NumericalError
+
+__all__ = ["ResponseTable"]
+
+FORMAT = 1
+"""Goes up when the same description gives other tables."""
+
+MIDDLE = 16.0
+"""The first segment holds drives up to this size; further ones twice as long follow where drives lie beyond."""
+
+MOST_SEGMENTS = 24
+
+BETWEEN_KNOTS = 0.1
+"""Interpolation errors, as a part of the tolerance."""
+
+ROUGHNESS = 3.0
+"""The same where a function is rough by the steps of the integration."""
+
+PARTS = ("coefficients", "breaks", "divided")
+"""Arrays of a segment."""
+
+_LOG = logging.getLogger("brianff.response")
+
+
+class ResponseTable:
+    """Functions of a neuron's drive, in segments that are made when they are needed.
+
+    A segment depends on nothing but the description: the same drive gets the same answer, whichever drives came before.
+
+    Parameters
+    ----------
+    population : Population
+        Whose neurons are alike, and whose input pulses share their times.
+    names : sequence of str
+        Variables at the end of a presentation.
+    tolerance : float
+        Halving the time step changes them by less, relative to the `envelope`; a tenth of it is the largest error
+        between knots, where they are smooth.
+    parts : int or None
+        Into how many parts each time step is cut; None: as many as the tolerance needs.
+
+    Attributes
+    ----------
+    errors : dict of str to float
+        Largest relative error that was measured between the knots.
+    """
+
+    def __init__(self, population: Population, names: Sequence[str], tolerance: float, parts: int | None = None):
+        self._neuron, self.names = DrivenNeuron(population), tuple(names)
+        self._population, self._tolerance, self._wanted_parts = population, tolerance, parts
+        self._segments: dict[int, Interpolated] = {}
+        self._lookups: dict[tuple[str, type], Lookup] = {}
+        self.errors: dict[str, float] = {}
+
+    @property
+    def low(self) -> float:
+        """Lowest drive that has an answer so far."""
+        return self._segments[min(self._segments)].low if self._segments else 0.0
+
+    @property
+    def high(self) -> float:
+        """Drives below this one have an answer so far."""
+        return self._segments[max(self._segments)].high if self._segments else 0.0
+
+    @cached_property
+    def parts(self) -> int:
+        """Into how many parts each time step is cut."""
+        return self._middle[0]
+
+    @property
+    def table_step(self) -> brian2.Quantity:
+        """Time step of the integration."""
+        return self._population.network.time_step / self.parts
+
+    def lookup(self, name: str, dtype: type[np.floating]) -> Lookup:
+        """Return the function of a name, as far as the table reaches now."""
+        if (name, dtype) not in self._lookups:
+            self.cover(0.0, 0.0)
+            order = sorted(self._segments, key=abs)
+            segments: list[Segment] = [self._segments[number].segments[name] for number in order]
+            self._lookups[name, dtype] = Lookup(segments, dtype)
+        return self._lookups[name, dtype]
+
+    def cover(self, low: float, high: float) -> None:
+        """Let the table reach from `low` to `high`.
+
+        Raises
+        ------
+        NumericalError
+            If they are not finite, or the integration diverges between them.
+        """
+        if not self._segments:
+            self._add(0, self._middle[1])
+        if not np.isfinite([low, high]).all():
+            raise NumericalError("a neuron's drive is not a finite number: use a smaller learning rate")
+        while low < self.low:
+            self._grow(min(self._segments) - 1, low)
+        while high >= self.high:
+            self._grow(max(self._segments) + 1, high)
+
+    def _grow(self, number: int, drive: float) -> None:
+        sign, size = (-1, -number) if number < 0 else (1, number)
+        end = MIDDLE * 2.0 ** (size - 1)
+        reached = -self.low if number < 0 else self.high
+        if reached < end or size > MOST_SEGMENTS:
+            limit = self._population.neuron.largest_voltage
+            self._population.check(np.array([np.inf]))
+            raise NumericalError(f"a drive of {drive:g} takes the membrane beyond {limit}")
+        floors = {
+            name: value
+            for (name, side), value in self._segments[0].envelopes.items()
+            if side == ("low" if number < 0 else "high")
+        }
+        low, high = sorted((sign * end, sign * 2 * end))
+        key = f"{self._key}{number:+d}"
+        self._add(number, _kept(key, lambda: (self.parts, self._made(self.parts, low, high, floors)))[1])
+
+    def _add(self, number: int, segment: Interpolated) -> None:
+        self._segments[number] = segment
+        self._lookups.clear()
+        for name, error in segment.errors.items():
+            self.errors[name] = max(error, self.errors.get(name, 0.0))
+
+    @cached_property
+    def _middle(self) -> tuple[int, Interpolated]:
+        """The parts of a time step, and the first segment."""
+
+        def make() -> tuple[int, Interpolated]:
+            parts = self._wanted_parts or self._neuron.parts(self.names, MIDDLE, self._tolerance)
+            return parts, self._made(parts, -MIDDLE, MIDDLE)
+
+        return _kept(f"{self._key}+0", make)
+
+    def _made(self, parts: int, low: float, high: float, floors=None) -> Interpolated:
+        functions = self._neuron.at(parts, self.names)
+        tolerance = BETWEEN_KNOTS * self._tolerance
+        return interpolated(functions, low, high, tolerance, ROUGHNESS * self._tolerance, floors)
+
+    @cached_property
+    def _key(self) -> str:
+        """Digest of everything that the table follows from."""
+        population = self._population
+        neuron, synapse, network = population.neuron, population.synapse, population.network
+        values = {name: _plain(value) for name, value in population.namespace.items()}
+        facts: dict[str, Any] = {
+            "format": FORMAT,
+            "brian2": brian2.__version__,
+            "equations": str(population.equations(SEPARABLE, "time_course : 1 (shared)")),
+            "names": self.names,
+            "values": sorted((name, value) for name, value in values.items() if value is not None),
+            "initial": sorted(neuron.initial.items()),
+            "events": [neuron.threshold, str(neuron.refractory), neuron.reset, neuron.update],
+            "largest voltage": float(neuron.largest_voltage),
+            "synapse": [synapse.equations, synapse.target, synapse.immediate, population.current.gain],
+            "goodness": [population.goodness.update, population.goodness.counts_spikes],
+            "method": network.method,
+            "presentation": [float(network.time_step), network.encoding.steps, network.encoding.event_steps],
+            "tolerance": [self._tolerance, self._wanted_parts, BETWEEN_KNOTS, MIDDLE],
+        }
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
+
+
+def _plain(value: Any) -> float | None:
+    """Return a quantity in SI units; None for functions."""
+    try:
+        return float(value)
+    except TypeError:
+        return None
+
+
+def _kept(key: str, make: Callable[[], tuple[int, Interpolated]]) -> tuple[int, Interpolated]:
+    """Return a segment, and the parts of its time step, from the cache; made unless a whole one is there."""
+    path = cache_base() / "tables" / f"{key}.npz"
+    try:
+        return _read(path, key)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        _LOG.warning("%s is no table of this version and is made anew (%s)", path, error)
+    parts, segment = make()
+    arrays: dict[str, np.ndarray] = {}
+    facts: dict[str, Any] = {
+        "key": key,
+        "parts": parts,
+        "low": segment.low,
+        "high": segment.high,
+        "errors": segment.errors,
+    }
+    facts["rough"] = segment.rough
+    facts["envelopes"] = [[name, side, value] for (name, side), value in segment.envelopes.items()]
+    for name, one in segment.segments.items():
+        parts_of_it = {part: getattr(one, part) for part in PARTS}
+        arrays |= {f"{part} {name}": array for part, array in parts_of_it.items() if array is not None}
+    facts["digest"] = _digest(arrays)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.stem}.{np.random.SeedSequence().entropy:x}.npz")
+        np.savez(temporary, **(arrays | {"facts": np.array(json.dumps(facts))}))  # type: ignore[arg-type]
+        temporary.replace(path)
+    except OSError as error:
+        _LOG.warning("the table could not be kept: %s", error)
+    return parts, segment
+
+
+def _read(path: Path, key: str) -> tuple[int, Interpolated]:
+    with np.load(path, allow_pickle=False) as file:
+        facts = json.loads(str(file["facts"]))
+        arrays = {name: file[name] for name in file.files if name != "facts"}
+    if facts["key"] != key or facts["digest"] != _digest(arrays):
+        raise ValueError("its content is not what was written")
+    segment = Interpolated(facts["low"], facts["high"], errors=facts["errors"], rough=facts["rough"])
+    segment.envelopes = {(name, side): value for name, side, value in facts["envelopes"]}
+    for name in facts["errors"]:
+        coefficients, others = arrays[f"coefficients {name}"], (arrays.get(f"{part} {name}") for part in PARTS[1:])
+        segment.segments[name] = Segment(segment.low, segment.high, coefficients, *others)
+    return facts["parts"], segment
+
+
+def _digest(arrays: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()

@@ -184,7 +184,7 @@ class Simulator(Described):
         options |= {"seed": seed, "table_step": table_step, "tolerance": tolerance}
         self.workers = workers if engine != "reference" else 1
         self._make_engine = partial(make_engine, engine, network, **options)
-        self._engine, self._engine_name, self._engine_reason = self._make_engine(goodness=self.goodness)
+        self._use_engine()
         self._turn = _Turn()
         self._evaluation_generator: np.random.Generator | None = None
         self.mean_image: np.ndarray | None = None
@@ -197,7 +197,12 @@ class Simulator(Described):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._engine, self._turn = self._make_engine(goodness=self.goodness), _Turn()
+        self._turn = _Turn()
+        self._use_engine()
+
+    def _use_engine(self) -> None:
+        """Make the engine anew, for the goodness."""
+        self._engine, self._engine_name, self._engine_reason = self._make_engine(goodness=self.goodness)
 
     def summary(self) -> pandas.DataFrame:
         """Return a table of the layers; state_bytes are those of the neurons for each presentation side by side."""
@@ -408,7 +413,7 @@ class Simulator(Described):
         vars(other).update(vars(self))
         other.goodness, other.codes, other._evaluation_generator = goodness, self.codes.copy(), None
         other.streams = RandomStreams(self.streams.seed)
-        other._engine, other._engine_name, other._engine_reason = self._make_engine(goodness=goodness)
+        other._use_engine()
         return other
 
     @contextmanager

@@ -41,8 +41,9 @@ _LOG = logging.getLogger("brianff.response")
 def needs_of_presentations(network: Network) -> dict[str, Any]:
     """Return what the presentations of a network need, for the matcher."""
     first = network.layers[0]
+    configure()
     return {
-        "code": configure(),  # a table takes a hundred times as many steps as a presentation
+        "code": brian2.prefs.codegen.target,  # a table takes a hundred times as many steps as a presentation
         "layers": len(network.layers),
         "encoding": type(network.encoding),
         "neuron_spread": tuple(first.neuron_spread),

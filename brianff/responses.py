@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brianff.acceleration.deferred import Deferred
 from brianff.describing import Described
 from brianff.goodness import Goodness
 from brianff.inputs import Input
@@ -48,8 +49,24 @@ class Responses(Described):
     raster: np.ndarray | None = None
     goodness_below: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("goodness_terms", "postsynaptic"):
+            if isinstance(vars(self)[name], Deferred):
+                vars(self)[f"deferred_{name}"] = vars(self).pop(name)
+
+    def __getattr__(self, name: str) -> Any:
+        deferred = vars(self).get(f"deferred_{name}")
+        if deferred is None:
+            raise AttributeError(f"Responses have no attribute {name!r}")
+        vars(self)[name] = deferred.array
+        return deferred.array
+
+    def held(self, name: str) -> Any:
+        """Return `goodness_terms` or `postsynaptic`: an array, or what computes its elements when they are needed."""
+        return vars(self).get(f"deferred_{name}", vars(self).get(name))
+
     def __len__(self) -> int:
-        return len(self.goodness_terms)
+        return len(self.inputs)
 
     @property
     def presynaptic(self) -> np.ndarray:
@@ -59,7 +76,12 @@ class Responses(Described):
     @cached_property
     def goodness(self) -> np.ndarray:
         """Goodness of the layer, shape (presentations,)."""
-        return self.measure.total(self.goodness_terms)
+        return self.measure.total(self.held("goodness_terms"))
+
+    @cached_property
+    def share(self) -> np.ndarray:
+        """Derivative of the goodness with respect to each term, broadcastable to (presentations, neurons)."""
+        return self.measure.share(self.held("goodness_terms"))
 
     @property
     def collective_goodness(self) -> np.ndarray:
@@ -72,7 +94,7 @@ class Responses(Described):
         return None if self.raster is None else self.raster.sum(axis=0)
 
     def _facts(self) -> dict[str, Any]:
-        presentations, neurons = self.goodness_terms.shape
+        presentations, neurons = self.held("goodness_terms").shape
         mean = f"{self.goodness.mean():.4g} ± {self.goodness.std():.2g}" if presentations else "none"
         spikes = "not kept" if self.raster is None else int(self.raster.sum())
         facts = {"presentations": presentations, "neurons": neurons, "goodness": mean, "measure": self.measure.name}
@@ -100,11 +122,16 @@ class Responses(Described):
 
     def select(self, presentations) -> Responses:
         """Return the responses to some presentations: an index array, a mask or a slice."""
-        return replace(
-            self,
-            inputs=self.inputs.select(presentations),
-            goodness_terms=self.goodness_terms[presentations],
-            postsynaptic=self.postsynaptic[..., presentations, :],
+        terms: Any = self.held("goodness_terms")
+        factor: Any = self.held("postsynaptic")
+        terms = terms.select(presentations) if isinstance(terms, Deferred) else terms[presentations]
+        factor = factor.select(presentations) if isinstance(factor, Deferred) else factor[..., presentations, :]
+        return Responses(
+            self.inputs.select(presentations),
+            terms,
+            factor,
+            self.measure,
+            self.pulse_response,
             raster=None if self.raster is None else self.raster[:, presentations],
             goodness_below=None if self.goodness_below is None else self.goodness_below[presentations],
         )

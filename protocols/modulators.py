@@ -61,7 +61,7 @@ class Modulator:
         """Return what is broadcast, after a look at its shapes: others would spread over the neurons unseen."""
         given = self.broadcast(*both)
         shapes = [np.shape(one) for one in given]
-        fitting = [(len(one), 1) for one in both], [one.goodness_terms.shape for one in both]
+        fitting = [(len(one), 1) for one in both], [one.held("goodness_terms").shape for one in both]
         if len(shapes) != 2 or any(shape not in fits for shape, *fits in zip(shapes, *fitting, strict=True)):
             raise ConfigurationError(
                 f"the broadcast of {type(self).__name__} has the shapes {shapes}; both need (presentations, 1) or "
@@ -96,7 +96,7 @@ class Modulator:
 
     def share(self, responses: Responses) -> np.ndarray:
         """Return dG/dg of each goodness term, broadcastable to (presentations, neurons)."""
-        return responses.measure.share(responses.goodness_terms)
+        return responses.share
 
     def loss(self, positive: Responses, negative: Responses) -> np.ndarray:
         """Return the loss of each pair of presentations, shape (presentations,)."""

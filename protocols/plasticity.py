@@ -73,9 +73,10 @@ class ModulatedHebbian:
                     f"{responses.goodness_terms.shape}"
                 )
             return factor
-        if responses.postsynaptic.shape[-2:] != responses.goodness_terms.shape:
+        factor = responses.held("postsynaptic")
+        if factor.shape[-2:] != responses.held("goodness_terms").shape:
             raise ConfigurationError("these responses hold goodness only: present without goodness_only to learn")
-        return responses.postsynaptic
+        return factor
 
 
 def modulated_hebbian(

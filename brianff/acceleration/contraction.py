@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
+from brianff.acceleration.deferred import Deferred
 from brianff.acceleration.matrix_products import one_blas_thread, product
 from brianff.acceleration.threads import share
 from brianff.inputs import FrameInput, Input, PulseInput
@@ -40,7 +41,8 @@ def contract(
     """
     inputs, modulators, postsynaptic = zip(*_by_event(inputs, modulators, postsynaptic), strict=True)
     pulses = [one for one in inputs if isinstance(one, PulseInput)]
-    if len(inputs) == 1 and not (pulses and len(pulses[0]) > len(pulses[0].image_part)):
+    together = pulses and (len(pulses[0]) > len(pulses[0].image_part) or isinstance(postsynaptic[0], Deferred))
+    if len(inputs) == 1 and not together:
         factor = postsynaptic[0]
         return _contract_one(inputs[0], (modulators[0] * factor).astype(factor.dtype, copy=False), pulse_response)
     if len(pulses) == len(inputs):
@@ -88,7 +90,7 @@ def _contract_pulses(
         _summand(joined.image[end - len(one) : end], one.label, modulator, factor, images)
         for one, end, modulator, factor in zip(inputs, ends, modulators, postsynaptic, strict=True)
     ]
-    by_image = np.zeros((images, neurons), np.result_type(postsynaptic[0], np.float32))
+    by_image = np.zeros((images, neurons), np.result_type(postsynaptic[0].dtype, np.float32))
     by_label = np.zeros((-(-images // IMAGES_TOGETHER), classes, neurons), by_image.dtype)
 
     def add(part: int) -> None:
@@ -104,10 +106,11 @@ def _contract_pulses(
     return result
 
 
-def _summand(
-    image: np.ndarray, label: np.ndarray, modulator: np.ndarray, factor: np.ndarray, images: int
-) -> _EvenSummand | _Summand:
+def _summand(image: np.ndarray, label: np.ndarray, modulator: np.ndarray, factor: np.ndarray, images: int) -> Any:
     """Return what adds up one input's modulator x postsynaptic factor."""
+    if isinstance(factor, Deferred) and modulator.shape[1] == 1:
+        weights = np.broadcast_to(modulator[:, 0], image.shape).astype(factor.dtype)
+        return factor.weighted(weights, image, images)
     if modulator.shape[1] != 1:  # not one for each presentation
         modulator, factor = np.ones((1, 1)), modulator * factor
     weights = np.broadcast_to(modulator[:, 0], image.shape).astype(np.result_type(factor, np.float32))

@@ -29,7 +29,8 @@ class Segment:
     low, high : float
         Its domain, [low, high).
     coefficients : ndarray, shape (parts, pieces, 4)
-        Of the powers 0 to 3 of the place in the part, from 0 to 1. Each part has one piece, or two.
+        Of the powers 0 to 3 of the place in the part, from 0 to 1. Each part has one piece, or two. Straight lines on
+        whole cells, (cells, 1, 2), have the powers 0 and 1.
     breaks : ndarray, shape (parts,), or None
         Argument from which on the second piece of each part holds; inf: nowhere.
     divided : ndarray of int, shape (cells, 2), or None
@@ -58,8 +59,16 @@ class Segment:
             within = np.clip(t.astype(np.int64), 0, count - 1)
             part, t = first + within, t - within
         piece = 0 if self.breaks is None else (argument >= self.breaks[part]).astype(np.int64)
-        c = self.coefficients[part, piece]
-        return c[..., 0] + t * (c[..., 1] + t * (c[..., 2] + t * c[..., 3]))
+        c, result = self.coefficients[part, piece], np.zeros(np.shape(argument))
+        for power in range(c.shape[-1])[::-1]:
+            result = c[..., power] + t * result
+        return result
+
+    def straight(self, cells: int) -> Segment:
+        """Return straight lines between the values at the ends of so many cells."""
+        edges = np.linspace(self.low, self.high, cells + 1)
+        values = self(edges)
+        return Segment(self.low, self.high, np.stack([values[:-1], np.diff(values)], axis=1)[:, np.newaxis])
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,18 @@ class SumsOfRows:
 
     def __len__(self) -> int:
         return len(self.image)
+
+    def select(self, presentations: Any) -> SumsOfRows:
+        """Return the arguments of some presentations: an index array, a mask or a slice."""
+        image, label = (np.ascontiguousarray(numbers[presentations]) for numbers in (self.image, self.label))
+        return SumsOfRows(self.of_images, self.of_labels, image, label)
+
+    def bounds(self) -> tuple[float, float]:
+        """Return numbers between which all arguments lie, at the cost of a look at the rows."""
+        rows = self.of_images, self.of_labels
+        if not all(one.size for one in rows):
+            return 0.0, 0.0
+        return float(sum(one.min() for one in rows)), float(sum(one.max() for one in rows))
 
     def extremes(self) -> tuple[float, float]:
         """Return the lowest and the highest argument; nan if any is."""
@@ -111,26 +132,74 @@ class Lookup:
 
         Returns whether all of them lie in a segment; what is written where they do not means nothing.
         """
+        return self._in_parts("values", arguments, out, threads)
+
+    def sums(self, arguments: SumsOfRows, out: np.ndarray, threads: int = 1) -> bool:
+        """Write the sum over the neurons of each presentation to `out`, doubles of shape (presentations,).
+
+        Returns what `values` does.
+        """
+        return self._in_parts("sums", arguments, out, threads)
+
+    def _in_parts(self, what: str, arguments: SumsOfRows, out: np.ndarray, threads: int) -> bool:
         lost = []
 
         def compute(first: int) -> None:
             last = min(first + PART, len(arguments))
-            if self._library is None:
-                lost.append(self._slowly(arguments, slice(first, last), out))
-            else:
-                lost.append(self._call("values", arguments, first, last, out))
+            if self._library is not None:
+                lost.append(self._call(what, arguments, first, last, out))
+                return
+            values, lost_here = self._slowly(arguments, slice(first, last))
+            out[first:last] = values if what == "values" else values.sum(axis=1)
+            lost.append(lost_here)
 
         share(compute, range(0, len(arguments), PART), threads)
         return not any(lost)
 
-    def _slowly(self, arguments: SumsOfRows, rows: slice, out: np.ndarray) -> bool:
+    def add(
+        self,
+        arguments: SumsOfRows,
+        images: slice,
+        order: np.ndarray,
+        starts: np.ndarray,
+        weights: np.ndarray,
+        by_image: np.ndarray,
+        by_label: np.ndarray,
+    ) -> None:
+        """Add weight x function of the presentations of some images to these images' rows, and to those of labels.
+
+        Parameters
+        ----------
+        arguments : SumsOfRows
+            All of which lie in a segment.
+        images : slice
+        order : ndarray of int64, shape (presentations,)
+            Presentations, those of an image one after the other.
+        starts : ndarray of int64, shape (images + 1,)
+            Where those of each image begin in `order`, of all images.
+        weights : ndarray, shape (presentations,)
+            A presentation of weight 0 costs nothing.
+        by_image : ndarray, shape (these images, neurons)
+        by_label : ndarray, shape (labels, neurons)
+        """
+        if self._library is not None:
+            self._call("add", arguments, images.start, images.stop, order, starts, weights, by_image, by_label)
+            return
+        for row, image in enumerate(range(images.start, images.stop)):
+            for presentation in order[starts[image] : starts[image + 1]]:
+                change = weights[presentation] * self._slowly(arguments, slice(presentation, presentation + 1))[0][0]
+                by_image[row] += change
+                by_label[arguments.label[presentation]] += change
+
+    def _slowly(self, arguments: SumsOfRows, rows: slice) -> tuple[np.ndarray, bool]:
+        """Return what `values` writes for some presentations, and whether an argument lies in no segment."""
         argument = arguments.of_images[arguments.image[rows]] + arguments.of_labels[arguments.label[rows]]
-        missing = np.ones(argument.shape, bool)
+        values, missing = np.empty_like(argument), np.ones(argument.shape, bool)
         for segment in self._segments:
             inside = (argument >= segment.low) & (argument < segment.high)
-            out[rows][inside] = segment(argument[inside])
+            values[inside] = segment(argument[inside])
             missing &= ~inside
-        return bool(missing.any())
+        return values, bool(missing.any())
 
     def _call(self, name: str, arguments: SumsOfRows, *more: Any) -> bool:
         """Call the compiled function of a name; returns what it returns."""
@@ -159,6 +228,7 @@ class Lookup:
                 ("high", real),
                 ("cells_per_drive", real),
                 ("cells", ctypes.c_int32),
+                ("degree", ctypes.c_int32),
             )
 
         self._kept = []
@@ -169,6 +239,7 @@ class Lookup:
                     self._kept.append(np.ascontiguousarray(array, kind))
                     setattr(item, name, self._kept[-1].ctypes.data)
             item.low, item.high, item.cells = one.low, one.high, one.cells
+            item.degree = one.coefficients.shape[-1] - 1
             item.cells_per_drive = one.cells / (one.high - one.low)
         self._array = described
         return _Function(ctypes.cast(described, ctypes.c_void_p), len(described))

@@ -68,8 +68,8 @@ class LayerResult:
 
     Parameters
     ----------
-    goodness_terms : ndarray, shape (presentations, neurons)
-    postsynaptic : ndarray, shape (presentations, neurons)
+    goodness_terms : ndarray or Deferred, shape (presentations, neurons)
+    postsynaptic : ndarray or Deferred, shape (presentations, neurons)
         Of several events: (events, presentations, neurons). No neurons where it was not measured.
     raster : ndarray of bool, shape (steps, presentations, neurons), or None
         Spikes, where they were asked for.
@@ -77,12 +77,12 @@ class LayerResult:
         Time averages of the alpha currents that the spikes give to the next layer, if that layer ran.
     """
 
-    goodness_terms: np.ndarray
-    postsynaptic: np.ndarray
+    goodness_terms: Any
+    postsynaptic: Any
     raster: np.ndarray | None = None
     averages: np.ndarray | None = None
 
-    def measured(self, goodness: Goodness) -> tuple[np.ndarray, np.ndarray]:
+    def measured(self, goodness: Goodness) -> tuple[Any, Any]:
         """Return goodness terms and postsynaptic factor: what was integrated, or the counts of the spikes."""
         if not goodness.counts_spikes:
             return self.goodness_terms, self.postsynaptic

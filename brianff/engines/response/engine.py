@@ -17,6 +17,7 @@ from brianff.description import Network, PulseEncoding
 from brianff.engines.lanes.batching import Observe
 from brianff.engines.lanes.engine import LanesEngine
 from brianff.engines.population import PRECISIONS, LayerResult, check_batch, populations, whole_number
+from brianff.engines.response.answers import Answers
 from brianff.engines.response.interpolation import TooRough
 from brianff.engines.response.table import ResponseTable
 from brianff.errors import ConfigurationError
@@ -137,20 +138,12 @@ class ResponseEngine:
         image, label = (numbers.astype(np.int64, copy=False) for numbers in (inputs.image, inputs.label))
         drives = SumsOfRows(np.ascontiguousarray(of_images), np.ascontiguousarray(of_labels), image, label)
         try:
-            terms = self._values("goodness", drives)
+            self.table.cover(0.0, 0.0)
         except TooRough as error:
             if self._strict:
                 raise
             self.fallen_back = str(error)
             _LOG.warning("the lanes engine takes over: %s", error)
             return self.present(inputs, weights, goodness_only=goodness_only)
-        if goodness_only:
-            return [LayerResult(terms, np.empty((len(inputs), 0), self._dtype))]
-        return [LayerResult(terms, self._values("postsynaptic", drives))]
-
-    def _values(self, name: str, drives: SumsOfRows) -> np.ndarray:
-        """Return a function of the drives, shape (presentations, neurons)."""
-        values = np.empty((len(drives), drives.of_images.shape[1]), self._dtype)
-        while not self.table.lookup(name, self._dtype).values(drives, values, self._threads):
-            self.table.cover(*drives.extremes())
-        return values
+        terms, factor = (Answers(self.table, name, drives, self._threads) for name in self.table.names)
+        return [LayerResult(terms, np.empty((len(inputs), 0), self._dtype) if goodness_only else factor)]

@@ -107,9 +107,9 @@ class PulseInput(Input):
         ----------
         weights : ndarray, shape (inputs, neurons)
         """
-        weights = weights.astype(np.result_type(self.image_part, np.float32), copy=False)
-        units = self.label_units
-        return product(self.image_part, weights, self.threads), self.codes[:, units] @ weights[units]
+        dtype, units = np.result_type(self.image_part, np.float32), self.label_units
+        of_labels = self.codes[:, units] @ weights[units].astype(dtype, copy=False)
+        return product(self.image_part, weights, self.threads, dtype), of_labels
 
     @property
     def event_steps(self) -> tuple[tuple[int, ...], ...]:

@@ -314,11 +314,12 @@ def shift_images(
     if largest == 0:
         return images
     rows, columns = image_shape
-    padded = np.pad(images.reshape(-1, rows, columns), ((0, 0), (largest, largest), (largest, largest)))
+    shown = images.reshape(-1, rows, columns)
+    padded = np.zeros((len(shown), rows + 2 * largest, columns + 2 * largest), images.dtype)
+    padded[:, largest : largest + rows, largest : largest + columns] = shown
     down, right = generator.integers(0, 2 * largest + 1, size=(2, len(padded), 1, 1))
-    image = np.arange(len(padded))[:, np.newaxis, np.newaxis]
-    shifted = padded[image, down + np.arange(rows)[:, np.newaxis], right + np.arange(columns)]
-    return shifted.reshape(images.shape)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (rows, columns), (1, 2))
+    return windows[np.arange(len(padded)), down.ravel(), right.ravel()].reshape(images.shape)
 
 
 @cache

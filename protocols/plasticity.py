@@ -35,10 +35,16 @@ class ModulatedHebbian:
         with respect to the neurons' drive, as the neuron model's equations have it.
     clip : float or None
         Probabilities outside [clip, 1 - clip] change nothing; for modulators of single presentations.
+    least : float
+        Presentations whose modulator is smaller than so many times the largest of the batch are left out, and images
+        without any other; it saves time where most images are learned. What each of them would have added to a weight
+        is less than `least` times what one presentation with the largest modulator, and the same factors, adds. 0: all
+        are learned from.
     """
 
     postsynaptic: Postsynaptic | None = None
     clip: float | None = None
+    least: float = 0.0
 
     def __post_init__(self) -> None:
         if not (self.postsynaptic is None or callable(self.postsynaptic)):
@@ -46,6 +52,8 @@ class ModulatedHebbian:
                 f"the postsynaptic factor {self.postsynaptic!r} is a function of a script: go on from there, with the "
                 "same function"
             )
+        if not 0 <= self.least < 1:
+            raise ConfigurationError(f"modulated-hebbian: least is {self.least}; it must lie in [0, 1)")
 
     def change(self, contrast: Contrast, modulator: Modulator) -> np.ndarray:
         """Return the change of the weights, shape (inputs, neurons); zero for empty batches.
@@ -56,12 +64,16 @@ class ModulatedHebbian:
             If the responses hold goodness only, or an own postsynaptic factor has another shape.
         """
         factors = contrast.factors(modulator, self.clip)
+        if self.least:
+            limit = self.least * max(np.abs(modulated).max(initial=0.0) for _, modulated in factors)
+            factors = [(one, np.where(np.abs(modulated) < limit, 0.0, modulated)) for one, modulated in factors]
         postsynaptic = [self._factor(responses) for responses, _ in factors]
         return contract(
             [responses.inputs for responses, _ in factors],
             [modulated / max(len(contrast), 1) for _, modulated in factors],
             postsynaptic,
             factors[0][0].pulse_response,
+            active_only=bool(self.least),
         )
 
     def _factor(self, responses: Responses) -> np.ndarray:

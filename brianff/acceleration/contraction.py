@@ -23,6 +23,7 @@ def contract(
     modulators: Sequence[np.ndarray],
     postsynaptic: Sequence[np.ndarray],
     pulse_response: np.ndarray,
+    active_only: bool = False,
 ) -> np.ndarray:
     """Return the sum over several inputs of a layer of modulator x presynaptic x postsynaptic factor.
 
@@ -38,6 +39,8 @@ def contract(
         One for each input.
     pulse_response : ndarray, shape (steps,)
         As in `Input.presynaptic`.
+    active_only : bool
+        Leave images out of which no presentation has a modulator other than 0: other sums of the same numbers.
     """
     inputs, modulators, postsynaptic = zip(*_by_event(inputs, modulators, postsynaptic), strict=True)
     pulses = [one for one in inputs if isinstance(one, PulseInput)]
@@ -46,7 +49,7 @@ def contract(
         factor = postsynaptic[0]
         return _contract_one(inputs[0], (modulators[0] * factor).astype(factor.dtype, copy=False), pulse_response)
     if len(pulses) == len(inputs):
-        return _contract_pulses(pulses, modulators, postsynaptic)
+        return _contract_pulses(pulses, modulators, postsynaptic, active_only)
     factors = zip(inputs, modulators, postsynaptic, strict=True)
     parts: Any = (_contract_one(one, modulator * factor, pulse_response) for one, modulator, factor in factors)
     return sum(parts)
@@ -80,7 +83,10 @@ to those by label. Part of the results: it sets the order of the sums."""
 
 
 def _contract_pulses(
-    inputs: Sequence[PulseInput], modulators: Sequence[np.ndarray], postsynaptic: Sequence[np.ndarray]
+    inputs: Sequence[PulseInput],
+    modulators: Sequence[np.ndarray],
+    postsynaptic: Sequence[np.ndarray],
+    active_only: bool = False,
 ) -> np.ndarray:
     """Return the contraction by way of the sums over each image's and over each label's presentations."""
     joined = reduce(PulseInput.followed_by, inputs)
@@ -100,7 +106,11 @@ def _contract_pulses(
 
     with one_blas_thread():
         share(add, range(len(by_label)), joined.threads)
-    result = product(joined.image_part.T, by_image, joined.threads)
+    part = joined.image_part
+    if active_only:
+        rows = np.flatnonzero(by_image.any(axis=1))
+        part, by_image = part[rows], by_image[rows]
+    result = product(part.T, by_image, joined.threads)
     units = joined.label_units
     result[units] += joined.codes[:, units].T @ by_label.sum(axis=0)
     return result

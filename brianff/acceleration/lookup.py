@@ -16,8 +16,8 @@ from brianff.acceleration.threads import share
 
 __all__ = ["Lookup", "Segment", "SumsOfRows"]
 
-PART = 64
-"""Presentations that a thread takes at a time."""
+PARTS = 8
+"""Parts of the presentations that threads take one after the other."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,18 @@ class SumsOfRows:
     def __len__(self) -> int:
         return len(self.image)
 
+    @cached_property
+    def described(self) -> ctypes.Structure:
+        """The rows as the compiled code reads them."""
+        dtype = self.of_images.dtype.type
+        return _Drives(
+            _address(self.of_images, dtype),
+            _address(self.of_labels, dtype),
+            _address(self.image, np.int64),
+            _address(self.label, np.int64),
+            self.of_images.shape[1],
+        )
+
     def select(self, presentations: Any) -> SumsOfRows:
         """Return the arguments of some presentations: an index array, a mask or a slice."""
         image, label = (np.ascontiguousarray(numbers[presentations]) for numbers in (self.image, self.label))
@@ -106,8 +118,8 @@ class SumsOfRows:
     def extremes(self) -> tuple[float, float]:
         """Return the lowest and the highest argument; nan if any is."""
         low, high = np.inf, -np.inf
-        for first in range(0, len(self), PART):
-            rows = self.of_images[self.image[first : first + PART]] + self.of_labels[self.label[first : first + PART]]
+        for image, label in zip(np.array_split(self.image, PARTS), np.array_split(self.label, PARTS), strict=True):
+            rows = self.of_images[image] + self.of_labels[label]
             low, high = np.minimum(low, rows.min(initial=np.inf)), np.maximum(high, rows.max(initial=-np.inf))
         return float(low), float(high)
 
@@ -142,10 +154,10 @@ class Lookup:
         return self._in_parts("sums", arguments, out, threads)
 
     def _in_parts(self, what: str, arguments: SumsOfRows, out: np.ndarray, threads: int) -> bool:
-        lost = []
+        lost, step = [], max(-(-len(arguments) // (PARTS * threads)), 1)
 
         def compute(first: int) -> None:
-            last = min(first + PART, len(arguments))
+            last = min(first + step, len(arguments))
             if self._library is not None:
                 lost.append(self._call(what, arguments, first, last, out))
                 return
@@ -153,7 +165,7 @@ class Lookup:
             out[first:last] = values if what == "values" else values.sum(axis=1)
             lost.append(lost_here)
 
-        share(compute, range(0, len(arguments), PART), threads)
+        share(compute, range(0, len(arguments), step), threads)
         return not any(lost)
 
     def add(
@@ -204,15 +216,8 @@ class Lookup:
     def _call(self, name: str, arguments: SumsOfRows, *more: Any) -> bool:
         """Call the compiled function of a name; returns what it returns."""
         function = getattr(self._library, f"{name}_{'single' if self.dtype is np.float32 else 'double'}")
-        rows = _Drives(
-            _address(arguments.of_images, self.dtype),
-            _address(arguments.of_labels, self.dtype),
-            _address(arguments.image, np.int64),
-            _address(arguments.label, np.int64),
-            arguments.of_images.shape[1],
-        )
         given = [_address(one, one.dtype.type) if isinstance(one, np.ndarray) else ctypes.c_int64(one) for one in more]
-        return bool(function(ctypes.byref(self._described), ctypes.byref(rows), *given))
+        return bool(function(ctypes.byref(self._described), ctypes.byref(arguments.described), *given))
 
     @cached_property
     def _described(self) -> ctypes.Structure:

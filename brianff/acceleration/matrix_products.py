@@ -20,18 +20,20 @@ PART = 256
 """Rows or columns of a part, roughly: enough for BLAS to be efficient, few enough to share out."""
 
 
-def product(left: np.ndarray, right: np.ndarray, threads: int = 1) -> np.ndarray:
-    """Return left @ right, shape (rows of left, columns of right)."""
-    result = np.empty((left.shape[0], right.shape[1]), np.result_type(left, right))
+def product(left: np.ndarray, right: np.ndarray, threads: int = 1, dtype: np.dtype | None = None) -> np.ndarray:
+    """Return left @ right, shape (rows of left, columns of right), in the wider of both types, or that of `dtype`."""
+    result = np.empty((left.shape[0], right.shape[1]), dtype or np.result_type(left, right))
+    left = left.astype(result.dtype, copy=False)
     longer = max(result.shape)
+    whole = right if longer == result.shape[1] else right.astype(result.dtype, copy=False)
     step = _part(longer)
 
     def compute(first: int) -> None:
         part = slice(first, first + step)
         if longer == result.shape[1]:
-            np.matmul(left, right[:, part], out=result[:, part])
+            np.matmul(left, right[:, part].astype(result.dtype, copy=False), out=result[:, part])
         else:
-            np.matmul(left[part], right, out=result[part])
+            np.matmul(left[part], whole, out=result[part])
 
     with one_blas_thread():
         share(compute, range(0, longer, step), threads)

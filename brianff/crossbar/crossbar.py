@@ -11,6 +11,9 @@ from brianff.random import RandomStreams
 
 __all__ = ["Crossbar", "DeviceCrossbar", "make_crossbar"]
 
+ROWS = 64
+"""Rows of ideal weights that change at a time."""
+
 BLOCK = 32_768
 """Pairs programmed at a time, few enough for the processor's cache. Part of the results: noise is drawn by block."""
 
@@ -67,9 +70,12 @@ class Crossbar:
 
     def program(self, change: np.ndarray | float) -> None:
         """Add `change` to the weights, as far as the devices allow."""
-        self.weights += change
-        if self.bound is not None:
-            np.clip(self.weights, -self.bound, self.bound, out=self.weights)
+        change = np.broadcast_to(change, self.weights.shape)
+        for first in range(0, len(self.weights), ROWS):  # they stay in the cache between the two passes
+            rows = self.weights[first : first + ROWS]
+            rows += change[first : first + ROWS]
+            if self.bound is not None:
+                np.clip(rows, -self.bound, self.bound, out=rows)
 
     def adopt(self, weights: np.ndarray) -> None:
         """Take over weights (inputs, neurons) that were learned elsewhere, as far as the devices allow."""

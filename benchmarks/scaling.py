@@ -50,11 +50,11 @@ def run(presentations: int, neurons: int, steps: int, probability: float, lanes:
     spikes = RateEncoding(steps=steps, maximum_probability=probability)
     encoding = spikes if probability else PulseEncoding(steps=steps)
     network = Network(pixels=784, encoding=encoding, layers=[Layer(neurons=neurons)])
-    simulator = Simulator(network, seed=1, lanes=lanes or None)
+    simulator = Simulator(network, engine="lanes", seed=1, lanes=lanes or None)
     generator = np.random.default_rng(1)
     images = np.ones((presentations, 784)) if probability else generator.random((presentations, 784))
     inputs = simulator.inputs(images, np.zeros(presentations, dtype=int))
-    simulator.present_inputs(inputs)
+    _ = simulator.present_inputs(inputs)[0].goodness
     print(
         statistics.median(seconds(lambda: simulator.present_inputs(inputs)) for _ in range(RUNS)),
         simulator.peak_memory(),

@@ -174,6 +174,8 @@ class Simulator(Described):
             for number, (layer, rows, columns) in enumerate(zip(network.layers, sizes, sizes[1:], strict=False))
         )
         self.precision, self.dtype = precision, PRECISIONS[precision]
+        for layer in self.layers:
+            layer.crossbar.threads = workers
         options: dict[str, Any] = {
             "lanes": lanes,
             "memory": memory,

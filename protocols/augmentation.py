@@ -318,7 +318,7 @@ def shift_images(
     padded = np.zeros((len(shown), rows + 2 * largest, columns + 2 * largest), images.dtype)
     padded[:, largest : largest + rows, largest : largest + columns] = shown
     down, right = generator.integers(0, 2 * largest + 1, size=(2, len(padded), 1, 1))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (rows, columns), (1, 2))
+    windows: np.ndarray = np.lib.stride_tricks.sliding_window_view(padded, (rows, columns), (1, 2))  # type: ignore[call-overload]
     return windows[np.arange(len(padded)), down.ravel(), right.ravel()].reshape(images.shape)
 
 

@@ -17,7 +17,10 @@ from brianff.acceleration.threads import share
 __all__ = ["Lookup", "Segment", "SumsOfRows"]
 
 PARTS = 8
-"""Parts of the presentations that threads take one after the other."""
+"""Parts of the presentations that each thread takes one after the other."""
+
+PART_SIZE = 2**17
+"""Arguments of a part, at least: fewer take less time than handing them to a thread."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Segment:
         return Segment(self.low, self.high, np.stack([values[:-1], np.diff(values)], axis=1)[:, np.newaxis])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SumsOfRows:
     """Arguments that are sums of two rows, that of an image and that of a label; they are not stored.
 
@@ -81,12 +84,15 @@ class SumsOfRows:
     of_labels : ndarray, shape (labels, neurons)
     image, label : ndarray of int64, shape (presentations,)
         Which rows add up to those of each presentation.
+    whole : SumsOfRows, optional
+        Arguments of which these are some.
     """
 
     of_images: np.ndarray
     of_labels: np.ndarray
     image: np.ndarray
     label: np.ndarray
+    whole: SumsOfRows | None = None
 
     def __len__(self) -> int:
         return len(self.image)
@@ -106,10 +112,13 @@ class SumsOfRows:
     def select(self, presentations: Any) -> SumsOfRows:
         """Return the arguments of some presentations: an index array, a mask or a slice."""
         image, label = (np.ascontiguousarray(numbers[presentations]) for numbers in (self.image, self.label))
-        return SumsOfRows(self.of_images, self.of_labels, image, label)
+        return SumsOfRows(self.of_images, self.of_labels, image, label, self.whole or self)
 
+    @cached_property
     def bounds(self) -> tuple[float, float]:
-        """Return numbers between which all arguments lie, at the cost of a look at the rows."""
+        """Numbers between which all arguments lie, at the cost of a look at the rows."""
+        if self.whole is not None:
+            return self.whole.bounds
         rows = self.of_images, self.of_labels
         if not all(one.size for one in rows):
             return 0.0, 0.0
@@ -154,7 +163,8 @@ class Lookup:
         return self._in_parts("sums", arguments, out, threads)
 
     def _in_parts(self, what: str, arguments: SumsOfRows, out: np.ndarray, threads: int) -> bool:
-        lost, step = [], max(-(-len(arguments) // (PARTS * threads)), 1)
+        lost, step = [], max(-(-len(arguments) // (PARTS * threads)), -(-PART_SIZE // arguments.of_images.shape[1]))
+        threads = min(threads, -(-len(arguments) // step))
 
         def compute(first: int) -> None:
             last = min(first + step, len(arguments))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from brianff.acceleration.threads import share
 from brianff.crossbar.device_array import DOWN, UP, DeviceArray
 from brianff.description import Layer
 from brianff.description.device import Device
@@ -11,8 +12,8 @@ from brianff.random import RandomStreams
 
 __all__ = ["Crossbar", "DeviceCrossbar", "make_crossbar"]
 
-ROWS = 64
-"""Rows of ideal weights that change at a time."""
+PART = 65_536
+"""Ideal weights that change at a time."""
 
 BLOCK = 32_768
 """Pairs programmed at a time, few enough for the processor's cache. Part of the results: noise is drawn by block."""
@@ -53,6 +54,8 @@ class Crossbar:
         What a read without noise gives, in units of weight. Change it by `program` only.
     """
 
+    threads = 1
+
     def __init__(self, weights: np.ndarray, bound: float | None = None):
         self.bound = bound
         self.weights = np.array(weights, dtype=float)
@@ -71,11 +74,16 @@ class Crossbar:
     def program(self, change: np.ndarray | float) -> None:
         """Add `change` to the weights, as far as the devices allow."""
         change = np.broadcast_to(change, self.weights.shape)
-        for first in range(0, len(self.weights), ROWS):  # they stay in the cache between the two passes
-            rows = self.weights[first : first + ROWS]
-            rows += change[first : first + ROWS]
+
+        part = -(-PART // self.weights.shape[1])
+
+        def add(first: int) -> None:
+            rows = self.weights[first : first + part]  # they stay in the cache between the two passes
+            rows += change[first : first + part]
             if self.bound is not None:
                 np.clip(rows, -self.bound, self.bound, out=rows)
+
+        share(add, range(0, len(self.weights), part), self.threads)
 
     def adopt(self, weights: np.ndarray) -> None:
         """Take over weights (inputs, neurons) that were learned elsewhere, as far as the devices allow."""

@@ -136,7 +136,7 @@ class ResponseTable:
 
     def covering(self, drives: SumsOfRows) -> ResponseTable:
         """Return the table, which reaches as far as some drives."""
-        low, high = drives.bounds()
+        low, high = drives.bounds
         if not (self._segments and self.low <= low and high < self.high):
             self.cover(*drives.extremes())
         return self

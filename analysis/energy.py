@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["energy_bars", "energy_by_rate", "ledger", "ledger_rows", "write_ledger"]
 
-IMAGES = 100
-"""Held-out images that are measured, each with every label."""
+IMAGES, BATCH = 100, 1000
+"""Held-out images that are measured, each with every label, where presentations are integrated; where they are looked
+up, all are, so many at a time."""
 
 ADC_JOULE, DAC_JOULE, BITS = 1.67e-12, 0.39e-12, 8
 """Energy of an 8-bit analog-to-digital conversion and of driving one row with one bit, and the bits of an input:
@@ -48,11 +49,17 @@ def ledger(trainer: Trainer) -> dict[str, Any]:
         of every crossbar would add to one inference. silence_until_rest_dominates_s: the time without input after which
         the neurons' rest has used more than one inference's activity.
     """
-    simulator, split = trainer.simulator, trainer.held_out.first(IMAGES)
+    simulator, split = trainer.simulator, trainer.held_out
+    if simulator.response is None or simulator.response.account_table is None:
+        split = split.first(IMAGES)
     network, classes = simulator.network, simulator.network.classes
     duration = network.encoding.steps * float(network.time_step)
-    labels = np.broadcast_to(np.arange(classes), (len(split), classes))
-    layers = measure(simulator, split.intensities(slice(None)), labels)
+    labels, batches = np.arange(classes), [slice(start, start + BATCH) for start in range(0, len(split), BATCH)]
+    measured = [
+        measure(simulator, images, np.broadcast_to(labels, (len(images), classes)))
+        for images in map(split.intensities, batches)
+    ]
+    layers = [LayerEnergy.joined(parts) for parts in zip(*measured, strict=True)]
     inference = _per_inference(layers, len(split))
     programming = [
         programming_energy(layer.crossbar) for layer in simulator.layers if isinstance(layer.crossbar, DeviceCrossbar)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import brian2
 import numpy as np
@@ -55,6 +56,13 @@ class LayerEnergy:
     synaptic_events: np.ndarray
     exposure: float
 
+    @classmethod
+    def joined(cls, parts: Sequence[LayerEnergy]) -> LayerEnergy:
+        """Return the energies of a layer in several batches as one; there must be at least one."""
+        names = [field.name for field in fields(cls) if field.name not in ("resting", "exposure")]
+        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        return cls(**arrays, resting=parts[0].resting, exposure=parts[0].exposure)
+
 
 def measure(simulator: Simulator, images: np.ndarray, labels: np.ndarray) -> list[LayerEnergy]:
     """Present images with labels and return the energies of each layer; the simulator stays as it is.
@@ -72,6 +80,9 @@ def measure(simulator: Simulator, images: np.ndarray, labels: np.ndarray) -> lis
     """
     with simulator.evaluation():
         inputs, weights = simulator.inputs(images, labels), simulator.read_weights()
+    if simulator.response is not None and (account := simulator.response.account(inputs, weights)) is not None:
+        of_layer = {name: answers.sums() for name, answers in account.items()}
+        return [_looked_up(simulator, of_layer, inputs, weights[0])]
     network, count = simulator.network, len(inputs)
     duration = network.encoding.steps * float(network.time_step)
     engine = LanesEngine(network, simulator.goodness, seed=simulator.streams.seed, energy=True)
@@ -105,6 +116,26 @@ def measure(simulator: Simulator, images: np.ndarray, labels: np.ndarray) -> lis
         )
         inputs = SpikeInput(raster)
     return energies
+
+
+def _looked_up(simulator: Simulator, sums: dict[str, np.ndarray], inputs: Any, weights: np.ndarray) -> LayerEnergy:
+    """Return the energies of a layer from sums (presentations,) over its neurons, which were looked up."""
+    assert simulator.response is not None
+    unknown, population = np.full(len(inputs), np.nan), simulator.response.table.fine_population
+    if "stored" in sums:
+        sums["stored"] = sums["stored"] - _stored(population, population.start("v"))[0, 0] * weights.shape[1]
+    network, (layer,) = simulator.network, simulator.network.layers
+    heat, events, exposure = _reads(population, simulator.layers[0].crossbar, inputs)
+    return LayerEnergy(
+        dissipated=sums.get("dissipated", unknown),
+        delivered=sums.get("delivered", unknown),
+        stored=sums.get("stored", unknown),
+        resting=layer.neurons * resting_power(network, layer) * network.encoding.steps * float(network.time_step),
+        read=heat,
+        spikes=sums["crossings"],
+        synaptic_events=events * layer.neurons,
+        exposure=exposure,
+    )
 
 
 def programming_energy(crossbar: DeviceCrossbar) -> dict[str, float]:

@@ -17,7 +17,7 @@ from brianff.crossbar.crossbar import Crossbar, make_crossbar
 from brianff.describing import Described, layer_table
 from brianff.description import EventEncoding, FrameEncoding, Network, PulseEncoding
 from brianff.encoding import checked_images, code_matrix, encode_spikes, image_part, label_and_events
-from brianff.engines import ENGINES, LanesEngine, make_engine
+from brianff.engines import ENGINES, LanesEngine, ResponseEngine, make_engine
 from brianff.engines.population import PRECISIONS, LayerResult, whole_number
 from brianff.engines.response.engine import TOLERANCE
 from brianff.equations.tangent import CREDITS
@@ -223,6 +223,11 @@ class Simulator(Described):
     def engine_reason(self) -> str:
         """Why this engine runs, in words."""
         return getattr(self._engine, "fallen_back", "") or self._engine_reason
+
+    @property
+    def response(self) -> ResponseEngine | None:
+        """The response engine, if that runs."""
+        return self._engine if self.engine == "response" else None
 
     def _facts(self) -> dict[str, Any]:
         own = {

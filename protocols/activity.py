@@ -36,6 +36,12 @@ def layer_activity(trainer: Trainer, images: int = 200) -> list[dict[str, Any]]:
     """
     simulator, split = trainer.simulator, trainer.held_out.first(images)
     network, count = simulator.network, len(split)
+    with simulator.evaluation():
+        labels = split.labels if trainer.protocol.network.label.strength else np.zeros(count, dtype=int)
+        inputs, weights = simulator.inputs(split.intensities(slice(None)), labels), simulator.read_weights()
+    if simulator.response is not None and (account := simulator.response.account(inputs, weights)) is not None:
+        answers = {name: answer.array for name, answer in account.items()}
+        return [_figures(answers["crossings"], answers["lowest_voltage"], answers.get("largest_state"))]
     # As a recording does it, so that both are compiled once: training should not pay for it.
     engine = LanesEngine(
         network, simulator.goodness, lanes=max(count, 1), seed=simulator.streams.seed, precision=simulator.precision
@@ -50,23 +56,25 @@ def layer_activity(trainer: Trainer, images: int = 200) -> list[dict[str, Any]]:
             np.maximum(state, read(memristors[0]), out=state)
 
     with simulator.evaluation():
-        labels = split.labels if trainer.protocol.network.label.strength else np.zeros(count, dtype=int)
-        inputs, weights = simulator.inputs(split.intensities(slice(None)), labels), simulator.read_weights()
         membranes = [layer.carried(count) for layer in simulator.layers]
         results = engine.present(inputs, weights, spikes=True, observe=observe, membranes=membranes)
     layers = []
     for layer, result, low, state in zip(network.layers, results, lowest, switched, strict=True):
-        spikes = np.asarray(result.raster).sum(axis=0)
-        figures = {
-            "spiking_share": (spikes > 0).mean(),
-            "switched_share": (state > SWITCHED).mean() if layer.neuron.memristors else None,
-            "hyperpolarised_share": (low < 0).mean(),
-            "silent_share": (spikes == 0).all(axis=0).mean(),
-            "always_spiking_share": (spikes > 0).all(axis=0).mean(),
-            "spikes_per_presentation": spikes.sum(axis=1).mean(),
-        }
-        layers.append({name: value if value is None else float(value) for name, value in figures.items()})
+        layers.append(_figures(np.asarray(result.raster).sum(axis=0), low, state if layer.neuron.memristors else None))
     return layers
+
+
+def _figures(spikes: np.ndarray, lowest: np.ndarray, state: np.ndarray | None) -> dict[str, Any]:
+    """Return the figures of a layer from each neuron's spikes, lowest voltage and largest state in presentations."""
+    figures = {
+        "spiking_share": (spikes > 0).mean(),
+        "switched_share": None if state is None else (state > SWITCHED).mean(),
+        "hyperpolarised_share": (lowest < 0).mean(),
+        "silent_share": (spikes == 0).all(axis=0).mean(),
+        "always_spiking_share": (spikes > 0).all(axis=0).mean(),
+        "spikes_per_presentation": spikes.sum(axis=1).mean(),
+    }
+    return {name: value if value is None else float(value) for name, value in figures.items()}
 
 
 def activity_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:

@@ -196,6 +196,8 @@ def _run(trainer: Trainer, run: RunDirectory | None, progress: bool, seconds: di
         with _timed(seconds, "compile"):
             bar.stage("compiling (only the first time; compiled code is kept)")
             _warm_up(trainer)
+        if run is not None:
+            run.log.info("engine %s: %s", trainer.engine, trainer.simulator.engine_reason)
 
         def report(images: int, figures: dict[str, float]) -> None:
             bar.show(**{name: f"{value:.3g}" for name, value in figures.items()})

@@ -148,6 +148,12 @@ class Lookup:
         self._segments, self.dtype = segments, dtype
         self._library = library(Path(__file__).with_suffix(".cpp"))
 
+    @property
+    def breaks(self) -> np.ndarray:
+        """Arguments at which the function has a kink or a jump, in rising order."""
+        found = [one.breaks for one in self._segments if one.breaks is not None]
+        return np.sort(np.concatenate([one[np.isfinite(one)] for one in found])) if found else np.empty(0)
+
     def values(self, arguments: SumsOfRows, out: np.ndarray, threads: int = 1) -> bool:
         """Write the function of all arguments to `out`, shape (presentations, neurons).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +18,7 @@ from brianff.description import Network, PulseEncoding
 from brianff.engines.lanes.batching import Observe
 from brianff.engines.lanes.engine import LanesEngine
 from brianff.engines.population import PRECISIONS, LayerResult, check_batch, populations, whole_number
+from brianff.engines.response.account import ACCOUNT, account_names, accounting
 from brianff.engines.response.answers import Answers
 from brianff.engines.response.interpolation import TooRough
 from brianff.engines.response.table import ResponseTable
@@ -110,8 +112,8 @@ class ResponseEngine:
         if table_step is not None:
             parts = max(1, round(float(network.time_step / table_step)))
         # Tables are in double precision.
-        tabulated = populations(network, goodness, seed, credit=credit)[0] if precision != "double" else None
-        self.table = ResponseTable(tabulated or self.populations[0], ("goodness", "postsynaptic"), tolerance, parts)
+        tabulated = replace(self.populations[0], precision="double")
+        self.table = ResponseTable(tabulated, ("goodness", "postsynaptic"), tolerance, parts)
 
     @cached_property
     def _lanes(self) -> LanesEngine:
@@ -133,10 +135,6 @@ class ResponseEngine:
             return self._lanes.present(
                 inputs, weights, spikes=spikes, observe=observe, goodness_only=goodness_only, first=first
             )
-        check_batch(self.populations, inputs, weights, membranes)
-        of_images, of_labels = (drive.astype(self._dtype, copy=False) for drive in inputs.drives(weights[0]))
-        image, label = (numbers.astype(np.int64, copy=False) for numbers in (inputs.image, inputs.label))
-        drives = SumsOfRows(np.ascontiguousarray(of_images), np.ascontiguousarray(of_labels), image, label)
         try:
             self.table.cover(0.0, 0.0)
         except TooRough as error:
@@ -145,5 +143,39 @@ class ResponseEngine:
             self.fallen_back = str(error)
             _LOG.warning("the lanes engine takes over: %s", error)
             return self.present(inputs, weights, goodness_only=goodness_only)
+        drives = self._drives(inputs, weights)
         terms, factor = (Answers(self.table, name, drives, self._threads) for name in self.table.names)
         return [LayerResult(terms, np.empty((len(inputs), 0), self._dtype) if goodness_only else factor)]
+
+    @cached_property
+    def account_table(self) -> ResponseTable | None:
+        """What neurons do beside their goodness; None: it is no function of the drive alone, or too rough."""
+        population = self.table.population
+        needs = population.neuron.needs_at_spikes | {"immediate synapse": population.synapse.immediate}
+        if self.fallen_back or ACCOUNT.refused(needs):
+            return None
+        table = ResponseTable(accounting(population), account_names(population), self.table.tolerance, self.table.parts)
+        try:
+            table.cover(0.0, 0.0)
+        except TooRough as error:
+            _LOG.warning("energies are integrated by lanes: %s", error)
+            return None
+        return table
+
+    def account(self, inputs: PulseInput | SpikeInput, weights: Sequence[np.ndarray]) -> dict[str, Answers] | None:
+        """Return what neurons do under a batch, by name: spikes ("crossings"), lowest voltage, energies (joule), ...
+
+        None if there is no `account_table`.
+        """
+        table = self.account_table
+        if table is None or not isinstance(inputs, PulseInput):
+            return None
+        drives = self._drives(inputs, weights)
+        return {name: Answers(table, name, drives, self._threads) for name in table.names}
+
+    def _drives(self, inputs: PulseInput, weights: Sequence[np.ndarray]) -> SumsOfRows:
+        """Return the drives of a batch."""
+        check_batch(self.populations, inputs, weights)
+        of_images, of_labels = (drive.astype(self._dtype, copy=False) for drive in inputs.drives(weights[0]))
+        image, label = (numbers.astype(np.int64, copy=False) for numbers in (inputs.image, inputs.label))
+        return SumsOfRows(np.ascontiguousarray(of_images), np.ascontiguousarray(of_labels), image, label)

@@ -96,7 +96,7 @@ def envelope(drive: np.ndarray, values: np.ndarray, floor: float = 0.0, near: fl
         small = np.abs(drive[side][order]) <= near
         outward[small] = outward[small].max(initial=0.0)
         result[side] = outward[order]
-    return np.maximum(result, 1e-12 * size.max(initial=1e-300))
+    return np.maximum(result, 1e-12 * size.max(initial=1e-200))
 
 
 @dataclass(frozen=True)

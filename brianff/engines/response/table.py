@@ -71,7 +71,7 @@ class ResponseTable:
 
     def __init__(self, population: Population, names: Sequence[str], tolerance: float, parts: int | None = None):
         self._neuron, self.names = DrivenNeuron(population), tuple(names)
-        self._population, self._tolerance, self._wanted_parts = population, tolerance, parts
+        self.population, self.tolerance, self._wanted_parts = population, tolerance, parts
         self._segments: dict[int, Interpolated] = {}
         self._lookups: dict[tuple[str, type], Lookup] = {}
         self.errors: dict[str, float] = {}
@@ -94,7 +94,12 @@ class ResponseTable:
     @property
     def table_step(self) -> brian2.Quantity:
         """Time step of the integration."""
-        return self._population.network.time_step / self.parts
+        return self.population.network.time_step / self.parts
+
+    @property
+    def fine_population(self) -> Population:
+        """The population at the table's time step, with another number of neurons."""
+        return self._neuron.refined(self.parts)
 
     def lookup(self, name: str, dtype: type[np.floating]) -> Lookup:
         """Return the function of a name, as far as the table reaches now."""
@@ -115,7 +120,7 @@ class ResponseTable:
         middles = segment.low + (segment.high - segment.low) * (np.arange(STRAIGHT_LINES) + 0.5) / STRAIGHT_LINES
         expected = segment(middles)
         error = np.abs(lines(middles) - expected) / envelope(middles, expected)
-        return lines if error.max() < BETWEEN_KNOTS * self._tolerance else segment
+        return lines if error.max() < BETWEEN_KNOTS * self.tolerance else segment
 
     def cover(self, low: float, high: float) -> None:
         """Let the table reach from `low` to `high`.
@@ -146,8 +151,8 @@ class ResponseTable:
         end = MIDDLE * 2.0 ** (size - 1)
         reached = -self.low if number < 0 else self.high
         if reached < end or size > MOST_SEGMENTS:
-            limit = self._population.neuron.largest_voltage
-            self._population.check(np.array([np.inf]))
+            limit = self.population.neuron.largest_voltage
+            self.population.check(np.array([np.inf]))
             raise NumericalError(f"a drive of {drive:g} takes the membrane beyond {limit}")
         floors = {
             name: value
@@ -169,20 +174,20 @@ class ResponseTable:
         """The parts of a time step, and the first segment."""
 
         def make() -> tuple[int, Interpolated]:
-            parts = self._wanted_parts or self._neuron.parts(self.names, MIDDLE, self._tolerance)
+            parts = self._wanted_parts or self._neuron.parts(self.names, MIDDLE, self.tolerance)
             return parts, self._made(parts, -MIDDLE, MIDDLE)
 
         return _kept(f"{self._key}+0", make)
 
     def _made(self, parts: int, low: float, high: float, floors=None) -> Interpolated:
         functions = self._neuron.at(parts, self.names)
-        tolerance = BETWEEN_KNOTS * self._tolerance
-        return interpolated(functions, low, high, tolerance, ROUGHNESS * self._tolerance, floors)
+        tolerance = BETWEEN_KNOTS * self.tolerance
+        return interpolated(functions, low, high, tolerance, ROUGHNESS * self.tolerance, floors)
 
     @cached_property
     def _key(self) -> str:
         """Digest of everything that the table follows from."""
-        population = self._population
+        population = self.population
         neuron, synapse, network = population.neuron, population.synapse, population.network
         values = {name: _plain(value) for name, value in population.namespace.items()}
         facts: dict[str, Any] = {
@@ -198,7 +203,7 @@ class ResponseTable:
             "goodness": [population.goodness.update, population.goodness.counts_spikes],
             "method": network.method,
             "presentation": [float(network.time_step), network.encoding.steps, network.encoding.event_steps],
-            "tolerance": [self._tolerance, self._wanted_parts, BETWEEN_KNOTS, MIDDLE],
+            "tolerance": [self.tolerance, self._wanted_parts, BETWEEN_KNOTS, MIDDLE],
         }
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
 

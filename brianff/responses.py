@@ -58,8 +58,8 @@ class Responses(Described):
         deferred = vars(self).get(f"deferred_{name}")
         if deferred is None:
             raise AttributeError(f"Responses have no attribute {name!r}")
-        vars(self)[name] = deferred.array
-        return deferred.array
+        vars(self)[name] = np.asarray(deferred)
+        return vars(self)[name]
 
     def held(self, name: str) -> Any:
         """Return `goodness_terms` or `postsynaptic`: an array, or what computes its elements when they are needed."""

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
 from brianff.acceleration.deferred import Deferred
+from brianff.acceleration.lookup import PART_SIZE
 from brianff.acceleration.matrix_products import one_blas_thread, product
 from brianff.acceleration.threads import share
 from brianff.inputs import FrameInput, Input, PulseInput
@@ -104,8 +105,9 @@ def _contract_pulses(
         for summand in summands:
             summand.add(rows, by_image[rows], by_label[part])
 
+    worth_a_thread = sum(len(one) for one in inputs) * neurons >= 2 * PART_SIZE
     with one_blas_thread():
-        share(add, range(len(by_label)), joined.threads)
+        share(add, range(len(by_label)), joined.threads if worth_a_thread else 1)
     part = joined.image_part
     if active_only:
         rows = np.flatnonzero(by_image.any(axis=1))

@@ -66,6 +66,9 @@ class Deferred(np.lib.mixins.NDArrayOperatorsMixin):
         arrays = (one.array if isinstance(one, Deferred) else one for one in inputs)
         return getattr(ufunc, method)(*arrays, **keywords)
 
+    def __reduce__(self) -> tuple:
+        return np.asarray, (self.array,)  # copies and what goes to other processes are arrays
+
     def __getitem__(self, item: Any) -> np.ndarray:
         return self.array[item]
 

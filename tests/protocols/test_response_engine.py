@@ -1,5 +1,7 @@
 """The response engine in training and evaluation: the same as the other engines, whatever the threads."""
 
+import copy
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -121,6 +123,13 @@ def test_any_pooling_takes_what_is_not_computed_yet(pairs, pooling):
     ours, theirs = (replace_measure(one, measure_) for one in (pairs.negative, in_full(pairs).negative))
     np.testing.assert_allclose(ours.goodness, theirs.goodness, rtol=1e-12)
     np.testing.assert_allclose(ours.share, theirs.share, rtol=1e-12)
+
+
+def test_copies_of_responses_hold_arrays(pairs):
+    for copied in (copy.deepcopy(pairs.negative), pickle.loads(pickle.dumps(pairs.negative))):
+        for name in ("goodness_terms", "postsynaptic"):
+            np.testing.assert_array_equal(getattr(copied, name), getattr(pairs.negative, name))
+            assert type(copied.held(name)) is np.ndarray
 
 
 def replace_measure(responses, measure_):

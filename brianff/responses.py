@@ -54,12 +54,14 @@ class Responses(Described):
             if isinstance(vars(self)[name], Deferred):
                 vars(self)[f"deferred_{name}"] = vars(self).pop(name)
 
-    def __getattr__(self, name: str) -> Any:
-        deferred = vars(self).get(f"deferred_{name}")
-        if deferred is None:
-            raise AttributeError(f"Responses have no attribute {name!r}")
-        vars(self)[name] = np.asarray(deferred)
-        return vars(self)[name]
+    if not TYPE_CHECKING:  # type checkers see the fields
+
+        def __getattr__(self, name: str) -> Any:
+            deferred = vars(self).get(f"deferred_{name}")
+            if deferred is None:
+                raise AttributeError(f"Responses have no attribute {name!r}")
+            vars(self)[name] = np.asarray(deferred)
+            return vars(self)[name]
 
     def held(self, name: str) -> Any:
         """Return `goodness_terms` or `postsynaptic`: an array, or what computes its elements when they are needed."""

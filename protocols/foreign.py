@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from brianff.arrays import checked
 from brianff.errors import DataError
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.trainer import Trainer
 from brianff.protocols.training import measure, prepare
+from brianff.storage.files import read_arrays
 from brianff.storage.run_directory import RunDirectory
 
 __all__ = ["adopt_weights", "evaluate_weights"]
@@ -77,7 +78,7 @@ def adopt_weights(trainer: Trainer, path: Path) -> None:
     shapes = {f"weights_{number}": layer.crossbar.weights.shape for number, layer in enumerate(simulator.layers)}
     if network.label.placement == "code":
         shapes["label_codes"] = (network.classes, network.label.bits)
-    arrays = _read(Path(path))
+    arrays = read_arrays(path)
     for name in arrays.keys() - shapes.keys():
         raise DataError(f"{path} holds an array {name!r}; this network takes {', '.join(shapes)}")
     for name, shape in shapes.items():
@@ -85,10 +86,7 @@ def adopt_weights(trainer: Trainer, path: Path) -> None:
             raise DataError(
                 f"{path} has no array {name!r} of the shape {shape}; it holds {', '.join(arrays) or 'none'}"
             )
-        if arrays[name].shape != shape:
-            raise DataError(f"{path}: {name} has the shape {arrays[name].shape}; the network needs {shape}")
-        if arrays[name].dtype.kind not in "biuf" or not np.isfinite(arrays[name]).all():
-            raise DataError(f"{path}: {name} holds values that are not finite numbers")
+        arrays[name] = checked(f"{path}: {name}", arrays[name], shape)
     for number, layer in enumerate(network.layers):
         largest = np.abs(arrays[f"weights_{number}"]).max(initial=0.0)
         if layer.weight_bound is not None and largest > layer.weight_bound:
@@ -102,15 +100,3 @@ def adopt_weights(trainer: Trainer, path: Path) -> None:
         simulated.crossbar.adopt(arrays[f"weights_{number}"])
     if codes is not None:
         simulator.codes[:, network.image_units :] = codes * network.label.strength
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("it is not an .npz archive")
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise DataError(f"there is no file {path}") from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is not a readable .npz file of plain arrays: {error}") from None

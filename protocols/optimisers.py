@@ -36,6 +36,10 @@ class Optimiser:
         self.learning_rate = learning_rate
         self.state: dict[str, np.ndarray] = {}
 
+    def start(self, shape: tuple[int, ...], dtype: np.dtype) -> dict[str, np.ndarray] | None:
+        """Return what `state` holds before the first change of a shape and type; None: that is not declared."""
+        return None
+
     def build(self, dtype: np.dtype) -> object:
         """Compile what changes of a type need, if anything."""
         return None
@@ -55,6 +59,9 @@ class Plain(Optimiser):
     numbers: tuple[str, ...] = ("size",)
     """Numbers that the statements name."""
 
+    def start(self, shape: tuple[int, ...], dtype: np.dtype) -> dict[str, np.ndarray]:
+        return {name: np.zeros(shape, dtype) for name in self.moments}
+
     def build(self, dtype: np.dtype) -> Statements:
         """Compile the statements for changes of a type, unless they are; returns them."""
         moments = (f"{name}_moment" for name in self.moments)
@@ -63,9 +70,8 @@ class Plain(Optimiser):
     def __call__(self, change: np.ndarray, factor: float = 1.0) -> np.ndarray:
         """Return the step of the weights for a wanted change; `factor` scales this step."""
         change = np.ascontiguousarray(change)
-        for name in self.moments:
-            if name not in self.state:
-                self.state[name] = np.zeros_like(change)
+        if not self.state:
+            self.state |= self.start(change.shape, change.dtype)
         step = np.empty_like(change)
         arrays = {"change": change, "step": step} | {f"{name}_moment": self.state[name] for name in self.moments}
         self.build(change.dtype)(arrays, self._numbers(factor * self.learning_rate), self.threads)
@@ -100,8 +106,11 @@ second_moment += (1 - {decays[1]})*(change**2 - second_moment)
 step = size*first_moment*reciprocal(sqrt(second_moment*correction) + 1e-8)
 """
 
+    def start(self, shape, dtype):
+        return {**super().start(shape, dtype), "count": np.zeros((), np.int64)}
+
     def _numbers(self, size):
-        count = self.state.setdefault("count", np.zeros((), dtype=np.int64))
+        count = self.state["count"]
         count += 1
         first, second = (1.0 - decay ** int(count) for decay in self.decays)
         return {"size": size / first, "correction": 1.0 / second}

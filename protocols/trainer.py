@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from copy import deepcopy
@@ -32,6 +33,7 @@ from brianff.protocols.inference import Outcome, Score, outcome, total_goodness
 from brianff.protocols.plasticity import rule_change
 from brianff.protocols.samplers import Shown
 from brianff.protocols.schedules import SCHEDULES
+from brianff.protocols.schema import check_arrays, position
 from brianff.responses import Responses
 from brianff.simulator import Simulator
 
@@ -383,8 +385,9 @@ class Trainer(Described):
     @property
     def _states(self) -> dict[str, dict[str, np.ndarray]]:
         """What the parts that learn keep from batch to batch: arrays in a dict of theirs that is called `state`."""
-        names = ("optimiser", "rule", "modulator", "negatives", "sampler")
-        states = {name: getattr(getattr(self, name), "state", None) for name in names}
+        parts = {name: getattr(self, name) for name in ("rule", "modulator", "negatives", "sampler")}
+        # In files the optimiser has the name that it had in version 0.1.
+        states = {name: getattr(part, "state", None) for name, part in ({"step_rule": self.optimiser} | parts).items()}
         return {name: state for name, state in states.items() if isinstance(state, dict)}
 
     def restore(self, arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
@@ -393,32 +396,33 @@ class Trainer(Described):
         Raises
         ------
         CheckpointError
-            If the state was reached with other data.
+            If it is not the state of such a run, or was reached with other data. The trainer is then unchanged.
         """
+        arrays = {re.sub("^optimiser[.]", "step_rule.", name): np.array(array) for name, array in arrays.items()}
+        found, streams = position(self, values)
         now = self.dataset.digest
-        if (then := values.get("data_digest", now)) != now:
+        if (then := found.data_digest or now) != now:
             raise CheckpointError(
                 f"this run learned data of the digest {then[:12]}; those of {self.dataset.name!r} are now {now[:12]}: "
                 "give back the data that it learned, or train anew"
             )
-        arrays = {name: np.array(array) for name, array in arrays.items()}  # training changes them from here on
+        check_arrays(self, arrays, found)
         for number, layer in enumerate(self.simulator.layers):
             layer.crossbar.restore({name: arrays[f"{name}_{number}"] for name in layer.crossbar.state()})
             layer.membrane = arrays.get(f"membrane_{number}")
         self.simulator.codes[:] = arrays["codes"]
-        self._start_layer(values["layer"])
-        self.epoch = values["epoch"]
-        for part, state in {**self._states, "step_rule": self.optimiser.state}.items():  # the latter until version 0.3
+        self._start_layer(found.layer)
+        self.epoch = found.epoch
+        for part, state in self._states.items():
             prefix = f"{part}."
             state.update({name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)})
         if self._inside is not None:
             self._inside.trace.value[:] = arrays["eligibility"]
         hooks.restore(self.callbacks, arrays)
         self._frozen_below = None
-        self._history = [tuple(row) for row in values["history"]]
-        self.simulator.streams.restore(values["streams"])
-        self.simulator.presentations = values["presentations"]
-        self.simulator.neuron_steps = values["neuron_steps"]
+        self._history = list(found.history)
+        self.simulator.streams.restore(streams.state())
+        self.simulator.presentations, self.simulator.neuron_steps = found.presentations, found.neuron_steps
 
     def _facts(self) -> dict[str, Any]:
         position = {"protocol": self.protocol.name, "layer": self.layer, "epoch": self.epoch}

@@ -139,7 +139,10 @@ def _restore(trainer: Trainer, run: RunDirectory) -> dict[str, float]:
             f"{run.path} was made with other parts than those of these names now: {', '.join(changed)}; give the "
             "same, or train anew in another directory"
         )
-    trainer.restore(arrays, values)
+    try:
+        trainer.restore(arrays, values)
+    except CheckpointError as error:
+        raise CheckpointError(f"{run.checkpoint_path} is not of this run: {error}") from None
     return values["seconds"]
 
 

@@ -26,7 +26,20 @@ from pydantic_core import core_schema
 from brianff.acceleration.memory import parse_bytes
 from brianff.equations.parameters import NOT_NEGATIVE, POSITIVE, SHARE, Range
 
-__all__ = ["Count", "Declared", "Finite", "Index", "Memory", "Name", "NotNegative", "Positive", "Real", "Seed", "Share"]
+__all__ = [
+    "Count",
+    "Declared",
+    "Finite",
+    "Index",
+    "Measured",
+    "Memory",
+    "Name",
+    "NotNegative",
+    "Positive",
+    "Real",
+    "Seed",
+    "Share",
+]
 __all__ += ["Table", "Text", "Whole", "between", "shown"]
 
 LARGEST = 2**31 - 1
@@ -82,6 +95,16 @@ class Real(Declared):
         if number not in self.range:
             raise ValueError(f"must {self.range.rule}")
         return number
+
+
+@dataclass(frozen=True)
+class Measured(Declared):
+    """A number that came out of a measurement: of either sign, infinite or nan too."""
+
+    def __call__(self, value: Any) -> float:
+        if not isinstance(value, RealNumber) or isinstance(value, bool):
+            raise ValueError("must be a number")
+        return float(value)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from brianff.errors import CheckpointError
+from brianff.storage.files import read, unpack
 from brianff.storage.locks import PARTIAL
 
 __all__ = ["digest", "load_checkpoint", "previous_path", "save_checkpoint", "write_atomically"]
@@ -61,13 +62,14 @@ def load_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     CheckpointError
         If it is missing, truncated, altered or of another format version.
     """
-    with zipfile.ZipFile(io.BytesIO(_read(Path(path)))) as archive:
-        arrays = {}
-        for name in archive.namelist():
-            if name != _METADATA:
-                with archive.open(name) as member:
-                    arrays[name.removesuffix(".npy")] = np.lib.format.read_array(member, allow_pickle=False)
-        return arrays, json.loads(archive.read(_METADATA))
+    try:
+        arrays = unpack(_read(Path(path)), _METADATA)
+        metadata = json.loads(arrays.pop(_METADATA))
+        if not isinstance(metadata, dict):
+            raise ValueError(f"{_METADATA} is no table of values")
+    except (ValueError, KeyError, RecursionError) as error:
+        raise CheckpointError(f"{path} is whole, but no checkpoint: {error}") from None
+    return arrays, metadata
 
 
 def previous_path(path: Path) -> Path:
@@ -123,17 +125,25 @@ def _pack(arrays: Mapping[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
 
 def _read(path: Path) -> bytes:
     """Return the content of a checkpoint file after checking all of it."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise CheckpointError(f"there is no checkpoint {path}") from None
-    except OSError as error:
-        raise CheckpointError(f"cannot read the checkpoint {path}: {error.strerror}") from None
-    seal = _SEAL.search(content[-_SEAL_LENGTH:])
-    if seal is None or hashlib.sha256(content[:-64]).hexdigest().encode() != seal[2]:
-        previous = previous_path(path)
-        remedy = f"; the one before it is {previous}: rename that to {path.name}" if previous.exists() else ""
+    if not os.path.lexists(path):
+        raise CheckpointError(f"there is no checkpoint {path}")
+    content = read(path, CheckpointError)
+    seal = _seal(content)
+    if seal is None:
+        previous, remedy = previous_path(path), ""
+        if os.path.lexists(previous):
+            whole = False
+            with contextlib.suppress(CheckpointError):
+                whole = _seal(read(previous, CheckpointError)) is not None
+            remedy = "; the one before it is too: train anew"
+            remedy = f"; the one before it is {previous}: rename that to {path.name}" if whole else remedy
         raise CheckpointError(f"{path} is damaged or not a brianff checkpoint{remedy}")
     if int(seal[1]) != _VERSION:
         raise CheckpointError(f"{path} has checkpoint format {int(seal[1])}; this brianff reads format {_VERSION}")
     return content
+
+
+def _seal(content: bytes) -> re.Match[bytes] | None:
+    """Return the seal of a checkpoint file; None if it is not whole."""
+    seal = _SEAL.search(content[-_SEAL_LENGTH:])
+    return seal if seal and hashlib.sha256(content[:-64]).hexdigest().encode() == seal[2] else None

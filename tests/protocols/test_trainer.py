@@ -101,7 +101,7 @@ def test_own_optimiser_schedule_and_negatives(numpy_target):
     moved = (trainer.simulator.layers[0].crossbar.weights - before) / 0.005
     np.testing.assert_allclose(moved, np.rint(moved), atol=1e-9)
     assert np.abs(np.rint(moved)).max() == 2  # two batches
-    assert trainer.state()[0]["optimiser.steps"] == 2
+    assert trainer.state()[0]["step_rule.steps"] == 2
 
 
 def test_a_prototype_of_an_optimiser_keeps_no_state(numpy_target):

@@ -42,7 +42,7 @@ def read(path: str | Path, kind: Kind = DataError) -> bytes:
     try:
         about = Path(path).stat()
         if not stat.S_ISREG(about.st_mode):
-            raise kind(f"{path} is no file")
+            raise kind(f"cannot read {path}: it is no file")
         if about.st_size > (free := available_memory()):
             raise kind(f"{path} is larger ({about.st_size} bytes) than the memory that is free ({free})")
         return Path(path).read_bytes()

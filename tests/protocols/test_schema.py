@@ -105,9 +105,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-ARRAYS = st.sampled_from(
-    [0.5, [], [[1.0]], np.ones((74, 8)), np.full((74, 8), np.inf), np.ones((74, 8), bool), "x", 1j]
-)
+ARRAYS = [0.5, [], [[1.0]], np.ones((74, 8)), np.full((74, 8), np.inf), np.ones((74, 8), bool), "x", 1j]
 
 
 @settings(max_examples=200, deadline=None)

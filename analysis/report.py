@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from brianff.analysis import figures
-from brianff.protocols.negatives import hybrid_images, wrong_labels
+from brianff.protocols.recording import held_out_contrast
 from brianff.protocols.trainer import Trainer
-from brianff.random import RandomStreams
 
 __all__ = ["write_figures"]
 
@@ -47,20 +46,8 @@ def write_figures(trainer: Trainer, directory: str | Path) -> list[Path]:
     return [figures.save_figure(axes, Path(directory, f"{name}.png")) for name, axes in drawn.items()]
 
 
-def _contrast(trainer: Trainer, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return intensities and shown labels of the first held-out images, then of one negative for each."""
-    split = trainer.held_out.first(count)
-    images = split.intensities(slice(None))
-    generator = RandomStreams(trainer.protocol.seed)["figures"]
-    if trainer.protocol.unsupervised:
-        negatives = hybrid_images(images, trainer.dataset.image_shape, generator)
-        return np.concatenate([images, negatives]), np.zeros(2 * len(images), dtype=int)
-    wrong = wrong_labels(split.labels, generator, trainer.dataset.classes)
-    return images[np.tile(np.arange(len(images)), 2)], np.concatenate([split.labels, wrong])
-
-
 def _goodness(trainer: Trainer) -> dict:
-    images, labels = _contrast(trainer, IMAGES)
+    images, labels, _ = held_out_contrast(trainer, IMAGES)
     with trainer.simulator.evaluation():
         responses = trainer.simulator.present_layers(images, labels)
     drawn = {}
@@ -74,7 +61,7 @@ def _goodness(trainer: Trainer) -> dict:
 
 def _presentations(trainer: Trainer) -> dict:
     """Draw one image and its negative."""
-    images, labels = (part[[0, len(part) // 2]] for part in _contrast(trainer, 2))
+    images, labels = (part[[0, 2]] for part in held_out_contrast(trainer, 2)[:2])
     with trainer.simulator.evaluation():
         response = trainer.simulator.present(images[:1], labels[:1], spikes=True)
     rank = response.goodness_terms[0] * (np.any(response.raster, axis=(0, 1)) + 1e-9)

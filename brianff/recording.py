@@ -1,76 +1,152 @@
-"""Recording spikes and time courses of a few presentations."""
+"""Recording spikes and time courses of presentations, in memory or streamed to an HDF5 file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brianff.engines.lanes.engine import LanesEngine
-from brianff.errors import ConfigurationError
+from brianff.errors import ConfigurationError, DataError, MissingDependencyError
 from brianff.responses import Recording
 
 if TYPE_CHECKING:
     import pandas
 
+    from brianff.engines.population import Population
     from brianff.simulator import Simulator
 
-__all__ = ["record", "spike_table"]
+__all__ = ["open_recording", "presentation_table", "record", "spike_table"]
+
+BATCH_BYTES = 16 * 1024**2
+"""Memory for spikes and traces of the presentations that are recorded together."""
+
+SPIKE_COLUMNS = ("step", "neuron", "layer", "presentation")
+FORMAT = "brianff recording 1"
 
 
 def record(
     simulator: Simulator,
-    images: np.ndarray,
+    images: Any,
     labels: np.ndarray,
-    neurons: np.ndarray,
-    layer: int,
+    neurons: Sequence[int] | np.ndarray | Mapping[int, Sequence[int]] = (),
+    layer: int = -1,
     polarity: Sequence[str] | None = None,
+    variables: Sequence[str] | None = None,
+    every: int = 1,
+    presentations: Any = None,
+    file: str | Path | None = None,
 ) -> Recording:
-    """Present images with labels and record; see `Simulator.record`.
+    """Present images with labels and record; see `Simulator.record`."""
+    from brianff.engines.lanes.engine import LanesEngine
+    from brianff.engines.population import whole_number
+
+    network, count, every = simulator.network, len(images), whole_number("every", every, 1)
+    top = simulator._number(layer)
+    table = presentation_table(labels, polarity, presentations)
+    if len(table) != count:
+        raise ConfigurationError(f"there are {len(table)} labels for {count} presentations")
+    chosen = _chosen(neurons, top, [one.neurons for one in network.layers])
+    names = {number: _names(simulator.populations[number], variables) for number in chosen}
+    kept = np.arange(network.encoding.steps)[every - 1 :: every]
+    traced = sum(len(names[number]) * len(places) for number, places in chosen.items())
+    bytes_each = network.encoding.steps * (sum(one.neurons for one in network.layers) + 8 * traced)
+    together = min(max(1, BATCH_BYTES // bytes_each), max(count, 1))
+
+    # A small engine of its own: recording needs the spikes, and training should not pay for them.
+    engine = LanesEngine(
+        network, simulator.goodness, lanes=together, seed=simulator.streams.seed, precision=simulator.precision
+    )
+    shapes = {
+        (number, name): (count, len(kept), len(places)) for number, places in chosen.items() for name in names[number]
+    }
+    with simulator.evaluation(membranes=True), _store(file, shapes, engine.populations[0].dtype) as store:
+        weights = simulator.read_weights(top + 1)
+        membranes = [one.carried(count) for one in simulator.layers[: top + 1]]
+        for start in range(0, max(count, 1), together):
+            rows = slice(start, min(start + together, count))
+            traces = {key: np.empty((rows.stop - start, *shape[1:])) for key, shape in shapes.items()}
+
+            def observe(number, part, step, read, traces=traces):
+                if (step + 1) % every == 0:
+                    for name in names.get(number, ()):
+                        traces[number, name][part, (step + 1) // every - 1] = read(name)[:, chosen[number]]
+
+            results = engine.present(
+                simulator.inputs(images[rows], np.asarray(labels)[rows]),
+                weights,
+                spikes=True,
+                observe=observe if traced else None,
+                membranes=[None if membrane is None else membrane[rows] for membrane in membranes],
+            )
+            rasters = [result.raster for result in results if result.raster is not None]
+            store.add(rows, traces, np.concatenate([_events(raster, n, start) for n, raster in enumerate(rasters)], 1))
+        time_step = float(network.time_step)
+        about = {
+            "layers": [int(number) for number in chosen],
+            "sizes": [one.neurons for one in network.layers[: top + 1]],
+            "time_step": time_step,
+            "duration": time_step * network.encoding.steps,
+            "thresholds": [_threshold(population) for population in engine.populations[: top + 1]],
+        }
+        store.close((kept + 1) * time_step, chosen, table, about)
+    return store.recording()
+
+
+def presentation_table(
+    labels: np.ndarray, polarity: Sequence[str] | None = None, presentations: Any = None
+) -> pandas.DataFrame:
+    """Return what is known about each presentation as a table, a row for each.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (presentations,)
+        Labels shown.
+    polarity : sequence of str, optional
+        "positive" or "negative"; default: neither.
+    presentations : mapping of str to sequence, or pandas.DataFrame, optional
+        Further columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns image (default: the presentation's number), label, true_label, polarity, epoch, and the further ones; -1
+        stands for a true label or an epoch that is not known.
 
     Raises
     ------
     ConfigurationError
-        If a neuron is not in the layer, or there is not one label, or polarity, per image.
+        If there is not one label, polarity or further value for each presentation.
     """
-    size = simulator.network.layers[layer].neurons
-    if neurons.size and not 0 <= neurons.min() <= neurons.max() < size:
-        raise ConfigurationError(f"neurons must lie between 0 and {size - 1}, the size of layer {layer}")
-    if np.ndim(labels) != 1:
+    import pandas
+
+    labels = np.asarray(labels)
+    if labels.ndim != 1:
         raise ConfigurationError("record takes one label for each image")
-    if polarity is not None and len(polarity) != len(images):
-        raise ConfigurationError(f"there are {len(polarity)} polarities for {len(images)} presentations")
-
-    # A small engine of its own: recording needs the spikes, and training should not pay for them.
-    engine = LanesEngine(
-        simulator.network,
-        simulator.goodness,
-        lanes=max(len(images), 1),
-        seed=simulator.streams.seed,
-        precision=simulator.precision,
-    )
-    names = ("I", *engine.populations[layer].neuron.traces)
-    steps = simulator.network.encoding.steps
-    traces = {name: np.empty((len(images), steps, len(neurons))) for name in names}
-
-    def observe(number, presentations, step, read):
-        if number == layer:
-            for name in names:
-                traces[name][presentations, step] = read(name)[:, neurons]
-
-    with simulator.evaluation(membranes=True):
-        inputs, weights = simulator.inputs(images, labels), simulator.read_weights(layer + 1)
-        membranes = [one.carried(len(inputs)) for one in simulator.layers[: layer + 1]]
-        results = engine.present(inputs, weights, spikes=True, observe=observe, membranes=membranes)
-    time_step = float(simulator.network.time_step)
-    rasters = [result.raster for result in results if result.raster is not None]
-    table = spike_table(rasters, time_step, np.asarray(labels), polarity)
-    return Recording(np.arange(1, steps + 1) * time_step, table, traces, neurons, layer)
+    count = len(labels)
+    unknown = np.full(count, -1, dtype=np.int32)
+    columns: dict[str, Any] = {"image": np.arange(count, dtype=np.int32), "label": labels.astype(np.int32)}
+    columns |= {"true_label": unknown, "polarity": [""] * count if polarity is None else polarity, "epoch": unknown}
+    columns |= dict(presentations if presentations is not None else {})
+    for name, values in columns.items():
+        if name in {"time", "neuron", "layer", "presentation"}:
+            raise ConfigurationError(f"{name!r} is a column of the spikes: give that of the presentations another name")
+        if len(values) != count:
+            what = "polarities" if name == "polarity" else f"values of {name}"
+            raise ConfigurationError(f"there are {len(values)} {what} for {count} presentations")
+    plain = {name: np.asarray(values) for name, values in columns.items()}
+    text = {name: values.astype(object) for name, values in plain.items() if values.dtype.kind == "U"}
+    return pandas.DataFrame(plain | text).rename_axis("presentation")
 
 
 def spike_table(
-    rasters: Sequence[np.ndarray], time_step: float, labels: np.ndarray, polarity: Sequence[str] | None = None
+    rasters: Sequence[np.ndarray],
+    time_step: float,
+    labels: np.ndarray,
+    polarity: Sequence[str] | None = None,
+    presentations: Any = None,
 ) -> pandas.DataFrame:
     """Return the spikes of some layers as a tidy table.
 
@@ -80,28 +156,181 @@ def spike_table(
         One per layer.
     time_step : float
         Time step in seconds; a spike of step k has the time (k + 1) x time_step, the end of the step.
-    labels : ndarray of int, shape (presentations,)
-    polarity : sequence of str, optional
-        "positive" or "negative" for each presentation.
+    labels, polarity, presentations
+        As `presentation_table` takes them.
 
     Returns
     -------
     pandas.DataFrame
-        Columns time (s), neuron, layer, presentation, label, polarity, ordered by layer, presentation and time.
+        Columns time (s), neuron, layer, presentation, and those of `presentation_table`, ordered by layer, presentation
+        and time.
     """
+    events = np.concatenate([np.empty((4, 0), np.int32), *(_events(raster, n) for n, raster in enumerate(rasters))], 1)
+    return _table(events, time_step, presentation_table(labels, polarity, presentations))
+
+
+def _table(events: np.ndarray, time_step: float, presentations: pandas.DataFrame) -> pandas.DataFrame:
+    """Return the spikes (step, neuron, layer, presentation) as a table."""
     import pandas
 
-    polarities = np.asarray([""] * len(labels) if polarity is None else polarity, dtype=object)
-    tables = []
-    for layer, raster in enumerate(rasters):
-        presentation, step, neuron = np.nonzero(raster.transpose(1, 0, 2))
-        columns = {
-            "time": (step + 1) * time_step,
-            "neuron": neuron,
-            "layer": np.full(len(neuron), layer),
-            "presentation": presentation,
-            "label": labels[presentation],
-            "polarity": polarities[presentation],
+    step, neuron, layer, presentation = events[:, np.argsort(events[2], kind="stable")]
+    columns = {"time": (step + 1) * time_step, "neuron": neuron, "layer": layer, "presentation": presentation}
+    about = {name: values.to_numpy()[presentation] for name, values in presentations.items()}
+    return pandas.DataFrame(columns | about)
+
+
+def _events(raster: np.ndarray, layer: int, first: int = 0) -> np.ndarray:
+    """Return step, neuron, layer and presentation of each spike, ordered by presentation and time."""
+    presentation, step, neuron = np.nonzero(raster.transpose(1, 0, 2))
+    return np.stack([step, neuron, np.full(len(neuron), layer), presentation + first]).astype(np.int32)
+
+
+def _chosen(neurons: Any, top: int, sizes: Sequence[int]) -> dict[int, np.ndarray]:
+    """Return the neurons to trace by layer, those of the highest last."""
+    if not isinstance(neurons, Mapping) or not neurons:
+        neurons = {top: [] if isinstance(neurons, Mapping) else neurons}
+    chosen = {}
+    for number, places in sorted(neurons.items()):
+        if not 0 <= number <= top:
+            raise ConfigurationError(f"traces of layer {number!r} were asked for; layers 0 to {top} are recorded")
+        chosen[number] = places = np.asarray(places, dtype=int)
+        if places.size and not 0 <= places.min() <= places.max() < sizes[number]:
+            raise ConfigurationError(f"neurons must lie between 0 and {sizes[number] - 1}, the size of layer {number}")
+    return chosen
+
+
+def _names(population: Population, variables: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the variables to trace."""
+    if variables is None:
+        return ("I", *population.neuron.traces)
+    known = ["I", *sorted(population.neuron.variables.names)]
+    if unknown := [name for name in variables if name not in known]:
+        raise ConfigurationError(f"there is no variable {unknown[0]!r} to record; known: {', '.join(known)}")
+    return tuple(variables)
+
+
+def _threshold(population: Population) -> float:
+    """Return the voltage (V) above which neurons spike; nan if a spike is something else."""
+    parameter = population.neuron.threshold.removeprefix("v > ")
+    return float(population.parameters[parameter]) if parameter in population.parameters else np.nan
+
+
+class _Memory:
+    """A recording in memory."""
+
+    def __init__(self, shapes: Mapping[tuple[int, str], tuple[int, ...]], dtype: type):
+        self.traces: dict[tuple[int, str], Any] = {key: np.empty(shape, dtype) for key, shape in shapes.items()}
+        self._events: list[np.ndarray] = []
+
+    def add(self, rows: slice, traces: Mapping[tuple[int, str], np.ndarray], events: np.ndarray) -> None:
+        for key, values in traces.items():
+            self.traces[key][rows] = values
+        self._keep(events)
+
+    def _keep(self, events: np.ndarray) -> None:
+        self._events.append(events)
+
+    def close(self, times, chosen, presentations, about) -> None:
+        self.times, self.chosen, self.presentations, self.about = times, chosen, presentations, about
+
+    def recording(self) -> Recording:
+        return self._recording(np.concatenate(self._events, axis=1))
+
+    def _recording(self, events: np.ndarray) -> Recording:
+        spikes = _table(events, self.about["time_step"], self.presentations)
+        made: tuple[Recording, ...] = ()
+        for layer, neurons in self.chosen.items():
+            traces = {name: values for (number, name), values in self.traces.items() if number == layer}
+            threshold = self.about["thresholds"][layer]
+            common = tuple(self.about["sizes"]), self.about["duration"], None if np.isnan(threshold) else threshold
+            one = Recording(self.times, spikes, traces, neurons, layer, self.presentations, *common, others=made)
+            made = (one, *made)
+        return made[0]
+
+
+class _File(_Memory):
+    """A recording in an HDF5 file, which has its name only when it is whole."""
+
+    def __init__(self, path: Path, shapes: Mapping[tuple[int, str], tuple[int, ...]], dtype: type):
+        h5py = _h5py(path)
+        self.path, self._part = path, path.with_name(f"{path.name}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.file = h5py.File(self._part, "w")
+        except OSError as error:
+            raise ConfigurationError(f"cannot write the recording {path}: {error}") from None
+        self.traces = {
+            key: self.file.create_dataset("traces/{}/{}".format(*key), shape, dtype) for key, shape in shapes.items()
         }
-        tables.append(pandas.DataFrame(columns))
-    return pandas.concat(tables, ignore_index=True)
+        options = {"maxshape": (4, None), "chunks": (1, 2**16), "compression": "gzip", "compression_opts": 1}
+        self._spikes = self.file.create_dataset("spikes", (4, 0), np.int32, shuffle=True, **options)
+
+    def _keep(self, events: np.ndarray) -> None:
+        before = self._spikes.shape[1]
+        self._spikes.resize(before + events.shape[1], axis=1)
+        self._spikes[:, before:] = events
+
+    def close(self, times, chosen, presentations, about) -> None:
+        self.file["times"] = times
+        for layer, neurons in chosen.items():
+            self.file[f"neurons/{layer}"] = neurons
+        for name, values in presentations.items():
+            self.file[f"presentations/{name}"] = values.to_numpy()
+        self.file.attrs.update(about | {"format": FORMAT, "spikes": SPIKE_COLUMNS, "columns": list(presentations)})
+        self.file.close()
+        self._part.replace(self.path)
+
+    def discard(self) -> None:
+        self.file.close()
+        self._part.unlink(missing_ok=True)
+
+    def recording(self) -> Recording:
+        return open_recording(self.path)
+
+
+@contextmanager
+def _store(file: str | Path | None, shapes: Mapping, dtype: type) -> Iterator[_Memory]:
+    """Give what keeps a recording; a file that did not become whole is removed."""
+    if file is None:
+        yield _Memory(shapes, dtype)
+        return
+    store = _File(Path(file), shapes, dtype)
+    try:
+        yield store
+    finally:
+        store.discard()
+
+
+def _h5py(path: Path) -> Any:
+    try:
+        import h5py
+    except ImportError:
+        raise MissingDependencyError(f"{path} needs h5py: pip install 'brianff[hdf5]'") from None
+    return h5py
+
+
+def open_recording(path: Path) -> Recording:
+    """Return the recording in a file; see `Recording.open`."""
+    import pandas
+
+    h5py = _h5py(path)
+    try:
+        file = h5py.File(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read as HDF5: {error}") from None
+    if file.attrs.get("format") != FORMAT:
+        raise DataError(f"{path} holds no recording of this version of brianff")
+    store, about = _Memory({}, float), dict(file.attrs)
+    layers = [int(layer) for layer in about["layers"]]
+    columns = {}
+    for name in about["columns"]:
+        column = file[f"presentations/{name}"]
+        columns[name] = column.asstr()[:] if h5py.check_string_dtype(column.dtype) else column[:]
+    about["sizes"] = [int(size) for size in about["sizes"]]
+    about |= {name: float(about[name]) for name in ("time_step", "duration")}
+    store.traces = {
+        (layer, name): values for layer in layers for name, values in file.get(f"traces/{layer}", {}).items()
+    }
+    chosen = {layer: file[f"neurons/{layer}"][:] for layer in layers}
+    store.close(file["times"][:], chosen, pandas.DataFrame(columns).rename_axis("presentation"), about)
+    return store._recording(file["spikes"][:])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from brianff.acceleration.deferred import Deferred
 from brianff.describing import Described
+from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness
 from brianff.inputs import Input
 
@@ -141,29 +144,85 @@ class Responses(Described):
 
 @dataclass(frozen=True, repr=False)
 class Recording(Described):
-    """Time courses of a few presentations, for figures and analyses.
+    """Spikes and time courses of some presentations, for figures and analyses.
 
     Parameters
     ----------
     times : ndarray, shape (steps,)
-        Times in seconds, at the end of each step.
+        Times in seconds of what `traces` hold, at the end of each step.
     spikes : pandas.DataFrame
-        Columns time (s), neuron, layer, presentation, label, polarity.
+        Columns time (s), neuron, layer, presentation, and those of `presentations`.
     traces : dict of str to ndarray, shape (presentations, steps, neurons)
-        Recorded variables in SI units.
+        Recorded variables in SI units; of a file: HDF5 data sets, which read what an index asks for.
     neurons : ndarray of int
         Numbers of the neurons in `traces`.
     layer : int
         Layer of `traces`.
+    presentations : pandas.DataFrame, optional
+        A row for each presentation, silent ones too: image, label (shown), true_label (-1: not known), polarity, epoch
+        (-1: not known), and whatever else was said about it.
+    sizes : tuple of int
+        Neurons of each recorded layer.
+    duration : float
+        Length of a presentation in seconds.
+    threshold : float or None
+        Voltage (V) above which a neuron of `layer` spikes; None where a spike is something else.
+    others : tuple of Recording
+        The same presentations with the traces of other layers; see `at`.
     """
 
     times: np.ndarray
     spikes: pandas.DataFrame
-    traces: dict[str, np.ndarray]
+    traces: Mapping[str, np.ndarray]
     neurons: np.ndarray
     layer: int
+    presentations: pandas.DataFrame | None = None
+    sizes: tuple[int, ...] = ()
+    duration: float = 0.0
+    threshold: float | None = None
+    others: tuple[Recording, ...] = ()
+
+    @classmethod
+    def open(cls, path: str | Path) -> Recording:
+        """Return a recording that `Simulator.record` wrote to a file; traces are read when they are indexed.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be read, or holds no recording.
+        MissingDependencyError
+            Without h5py, the extra ``brianff[hdf5]``.
+        """
+        from brianff.recording import open_recording
+
+        return open_recording(Path(path))
+
+    def at(self, layer: int) -> Recording:
+        """Return the same recording with the traces of another layer that was recorded too.
+
+        Raises
+        ------
+        ConfigurationError
+            If no traces of that layer were recorded.
+        """
+        found = {one.layer: one for one in (self, *self.others)}
+        if layer not in found:
+            raise ConfigurationError(f"no traces of layer {layer} were recorded; of layers {sorted(found)} there are")
+        return replace(found[layer], others=tuple(one for number, one in found.items() if number != layer))
+
+    def spike_counts(self, layer: int | None = None) -> np.ndarray:
+        """Return the spikes of each neuron of a layer, shape (presentations, neurons); default: the layer of traces."""
+        layer = self.layer if layer is None else layer
+        if self.presentations is None or not 0 <= layer < len(self.sizes):
+            raise ConfigurationError(f"layer {layer} was not recorded; there are {len(self.sizes)} layers")
+        counts = np.zeros((len(self.presentations), self.sizes[layer]), dtype=int)
+        spikes = self.spikes[self.spikes["layer"] == layer]
+        np.add.at(counts, (spikes["presentation"], spikes["neuron"]), 1)
+        return counts
 
     def _facts(self) -> dict[str, Any]:
         presentations = next((len(trace) for trace in self.traces.values()), 0)
+        if self.presentations is not None:
+            presentations = len(self.presentations)
         steps = {"presentations": presentations, "steps": len(self.times), "spikes": len(self.spikes)}
         return steps | {"layer": self.layer, "traces": f"{' '.join(self.traces)} of {len(self.neurons)} neurons"}

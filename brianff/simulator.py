@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any, cast
 
@@ -387,29 +388,51 @@ class Simulator(Described):
         self,
         images: np.ndarray,
         labels: np.ndarray,
-        neurons: Sequence[int] | np.ndarray,
+        neurons: Sequence[int] | np.ndarray | Mapping[int, Sequence[int]] = (),
         layer: int = -1,
         polarity: Sequence[str] | None = None,
+        *,
+        variables: Sequence[str] | None = None,
+        every: int = 1,
+        presentations: Any = None,
+        file: str | Path | None = None,
     ) -> Recording:
         """Present images with labels and record spikes of all neurons and traces of some, without a trace in training.
 
         Random encodings come from the stream of `evaluation`; membranes that are carried over start from where those of
-        training are. It runs on the lanes engine, at the network's time step, whatever engine trains.
+        training are. It runs on the lanes engine, at the network's time step, whatever engine trains, in batches of a few
+        ten MB; what is recorded is kept in memory, or, with `file`, on disk only.
 
         Parameters
         ----------
         images, labels
-            As in `present`, with one label per image.
-        neurons : sequence of int
-            Neurons of `layer` whose traces are recorded.
+            As in `present`, with one label per image; spike trains to a network with an `EventEncoding`.
+        neurons : sequence of int, or mapping of int to sequence of int
+            Neurons of `layer` whose traces are recorded; or those of several layers, by the layer's number.
         layer : int
             Layer of the traces; spikes are recorded of all layers up to it.
         polarity : sequence of str, optional
             "positive" or "negative" for each presentation, kept with the spikes.
+        variables : sequence of str, optional
+            What is traced: "I", the synaptic current, and variables of the neuron's equations. Default: the current and
+            what the neuron names as its traces.
+        every : int
+            Keep every so many-th step of the traces.
+        presentations : mapping of str to sequence, or pandas.DataFrame, optional
+            More about each presentation: image, true_label, epoch, or columns of your own. Spikes carry them too.
+        file : str or Path, optional
+            An HDF5 file that receives the recording; replaced if it exists. `Recording.open` reads it again.
+
+        Raises
+        ------
+        ConfigurationError
+            If a neuron, layer or variable is not known, or there is not one label, or polarity, per image.
+        MissingDependencyError
+            If `file` is given without h5py, the extra ``brianff[hdf5]``.
         """
         from brianff.recording import record
 
-        return record(self, images, labels, np.asarray(neurons, dtype=int), self._number(layer), polarity)
+        return record(self, images, labels, neurons, layer, polarity, variables, every, presentations, file)
 
     def measuring(self, goodness: Goodness) -> Simulator:
         """Return a simulator of the same network, with the same weights, that measures another goodness.

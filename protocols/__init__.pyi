@@ -37,6 +37,8 @@ from .optimisers import Plain as Plain
 from .optimisers import cosine as cosine
 from .plasticity import ModulatedHebbian as ModulatedHebbian
 from .plasticity import modulated_hebbian as modulated_hebbian
+from .recording import held_out_contrast as held_out_contrast
+from .recording import record_held_out as record_held_out
 from .samplers import Sampler as Sampler
 from .studies.study import Study as Study
 from .sweep import run_sweep as run_sweep

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from brianff.protocols.contrast import Contrast
     from brianff.protocols.trainer import Trainer
+    from brianff.responses import Recording
 
 __all__ = ["CALLBACKS", "Callback", "EarlyStop", "HeldOutAccuracy", "RecordSpikes", "WeightAverage"]
 
@@ -157,31 +159,69 @@ class WeightAverage(Callback):
 
 @dataclass
 class RecordSpikes(Callback):
-    """Records the spikes of some held-out images after each epoch, as a table with the columns epoch and layer first.
+    """Records what some held-out images do after each epoch, in all layers up to the one that learned.
 
     Parameters
     ----------
-    images : int
-        So many of the first held-out images, with their own labels.
+    images : int or sequence of int
+        So many of the first held-out images, or their indices, with their own labels.
+    negatives : bool
+        The same images with a wrong label each, too.
+    neurons : sequence of int, or mapping of int to sequence of int
+        Neurons whose time courses are recorded: of the layer that learned, or of several layers by number.
+    variables : sequence of str, optional
+        Which time courses; see `Simulator.record`.
+    every : int
+        Record after every so many-th epoch.
+    directory : str or Path, optional
+        Receives an HDF5 file of each recording, so that memory holds none; a run that resumes goes on with those there.
+
+    Attributes
+    ----------
+    recordings : list of Recording
+        What was recorded so far, or is in the directory.
     """
 
-    images: int = 10
+    images: int | Sequence[int] = 10
+    negatives: bool = False
+    neurons: Any = ()
+    variables: Sequence[str] | None = None
+    every: int = 1
+    directory: str | Path | None = None
 
     def __post_init__(self) -> None:
-        self.tables: list[pandas.DataFrame] = []
+        self._kept: list[Recording] = []
 
     def on_epoch(self, trainer):
-        part = trainer.held_out.first(self.images)
-        images = part.intensities(slice(None))
-        recording = trainer.simulator.record(images, part.labels, [], layer=trainer.layer)
-        self.tables.append(recording.spikes.assign(epoch=trainer.epoch, trained_layer=trainer.layer))
+        from brianff.protocols.recording import record_held_out
+
+        if trainer.epoch % self.every:
+            return
+        layer, neurons = trainer.layer, self.neurons
+        if isinstance(neurons, Mapping):  # layers above the one that learned are not shown anything
+            neurons = {number: places for number, places in neurons.items() if number <= layer}
+        name = f"layer-{layer}-epoch-{trainer.epoch:04d}.h5"
+        file = None if self.directory is None else Path(self.directory, name)
+        options = {"neurons": neurons, "layer": layer, "variables": self.variables, "file": file}
+        recording = record_held_out(trainer, self.images, self.negatives, **options)
+        if file is None:
+            self._kept.append(recording)
+
+    @property
+    def recordings(self) -> list[Recording]:
+        from brianff.responses import Recording
+
+        if self.directory is None:
+            return list(self._kept)
+        return [Recording.open(path) for path in sorted(Path(self.directory).glob("layer-*-epoch-*.h5"))]
 
     @property
     def spikes(self) -> pandas.DataFrame:
-        """All spikes recorded so far; empty before the first epoch."""
+        """All spikes recorded so far, with the columns epoch and trained_layer; empty before the first epoch."""
         import pandas
 
-        return pandas.concat(self.tables, ignore_index=True) if self.tables else pandas.DataFrame()
+        tables = [recording.spikes for recording in self.recordings]
+        return pandas.concat(tables, ignore_index=True) if tables else pandas.DataFrame()
 
 
 CALLBACKS = Registry(

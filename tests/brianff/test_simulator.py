@@ -117,7 +117,8 @@ def test_recording_agrees_with_the_responses(images):
     simulator = Simulator(NETWORK, seed=1)
     labels = np.array([0, 1, 2])
     recording = simulator.record(images, labels, neurons=[0, 4], polarity=["positive", "negative", "positive"])
-    assert list(recording.spikes.columns) == ["time", "neuron", "layer", "presentation", "label", "polarity"]
+    about = ["image", "label", "true_label", "polarity", "epoch"]
+    assert list(recording.spikes.columns) == ["time", "neuron", "layer", "presentation", *about]
     assert set(recording.traces) == {"I", "v", "x1", "x2"}
     assert recording.traces["v"].shape == (3, 15, 2)
     np.testing.assert_allclose(recording.times, np.arange(1, 16) * 1e-6)

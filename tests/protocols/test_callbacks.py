@@ -1,11 +1,13 @@
 """Callbacks: when they are called, early stop, averages of weights, recorded spikes, and what resuming keeps."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from brianff.errors import ConfigurationError
 from brianff.protocols.callbacks import Callback, EarlyStop, RecordSpikes, WeightAverage
 from brianff.protocols.configuration import load_protocol
+from brianff.protocols.recording import record_held_out
 from brianff.protocols.trainer import Trainer
 
 SMALL = [
@@ -113,6 +115,31 @@ def test_spikes_are_recorded_after_each_epoch_without_a_trace(numpy_target):
     assert sorted(record.spikes.epoch.unique()) == [1, 2]
     assert set(record.spikes.presentation) <= {0, 1, 2}
     assert summary["weights_digest"] == Trainer(small("learning.epochs=2")).fit(progress=False)["weights_digest"]
+
+
+def test_recordings_are_streamed_to_a_directory_and_a_second_layer_shows_both(numpy_target, tmp_path):
+    layers = ["network.layers.0.neurons=12", "network.layers.1.neurons=7", "learning.epochs=2"]
+    protocol = load_protocol(
+        "msnn-mnist-two-layers", ["data.dataset=digits", "data.shift=0", "network.pixels=64", *SMALL, *layers]
+    )
+    record = RecordSpikes([4, 2], negatives=True, neurons={0: [1], 1: [3]}, every=2, directory=tmp_path / "spikes")
+    trainer = Trainer(protocol, callbacks=[record])
+    trainer.fit(progress=False)
+    first, second = record.recordings
+    assert [first.layer, second.layer, len(second.sizes)] == [0, 1, 2]
+    assert second.presentations["image"].tolist() == [4, 2, 4, 2]
+    assert second.presentations["polarity"].tolist() == ["positive"] * 2 + ["negative"] * 2
+    true, shown = (second.presentations[name].to_numpy() for name in ("true_label", "label"))
+    assert (true[:2] == shown[:2]).all()
+    assert (true[2:] != shown[2:]).all()
+    assert (true == np.tile(trainer.held_out.labels[[4, 2]], 2)).all()
+    assert (second.presentations[["epoch", "trained_layer"]] == [2, 1]).all(axis=None)
+    assert second.at(0).traces["v"].shape == (4, 20, 1)
+    now = record_held_out(trainer, [4, 2], neurons={0: [1], 1: [3]})
+    np.testing.assert_array_equal(now.traces["v"], second.traces["v"][:])
+    assert record.spikes.equals(pd.concat([first.spikes, second.spikes], ignore_index=True))
+    with pytest.raises(ConfigurationError, match="held-out images, counted from 0; 9999 is none of them"):
+        record_held_out(trainer, [9999])
 
 
 def test_a_decay_of_one_is_refused():

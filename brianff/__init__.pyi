@@ -15,8 +15,10 @@ from .description import LabelCode as LabelCode
 from .description import LatencyEncoding as LatencyEncoding
 from .description import Layer as Layer
 from .description import Network as Network
+from .description import Patches as Patches
 from .description import PulseEncoding as PulseEncoding
 from .description import RateEncoding as RateEncoding
+from .description import ReceptiveField as ReceptiveField
 from .errors import BrianffError as BrianffError
 from .errors import CheckpointError as CheckpointError
 from .errors import ConfigurationError as ConfigurationError

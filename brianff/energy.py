@@ -101,7 +101,7 @@ def measure(simulator: Simulator, images: np.ndarray, labels: np.ndarray) -> lis
     energies = []
     for number, (layer, result) in enumerate(zip(simulator.layers, results, strict=True)):
         population = engine.populations[number]
-        heat, events, exposure = _reads(population, layer.crossbar, inputs)
+        heat, reached, exposure = _reads(population, layer.crossbar, inputs)
         raster = result.raster
         assert raster is not None
         energies.append(
@@ -110,7 +110,7 @@ def measure(simulator: Simulator, images: np.ndarray, labels: np.ndarray) -> lis
                 resting=population.layer.neurons * resting_power(network, population.layer) * duration,
                 read=heat,
                 spikes=raster.sum(axis=(0, 2)),
-                synaptic_events=events * population.layer.neurons,
+                synaptic_events=reached,
                 exposure=exposure,
             )
         )
@@ -125,7 +125,7 @@ def _looked_up(simulator: Simulator, sums: dict[str, np.ndarray], inputs: Any, w
     if "stored" in sums:
         sums["stored"] = sums["stored"] - _stored(population, population.start("v"))[0, 0] * weights.shape[1]
     network, (layer,) = simulator.network, simulator.network.layers
-    heat, events, exposure = _reads(population, simulator.layers[0].crossbar, inputs)
+    heat, reached, exposure = _reads(population, simulator.layers[0].crossbar, inputs)
     return LayerEnergy(
         dissipated=sums.get("dissipated", unknown),
         delivered=sums.get("delivered", unknown),
@@ -133,7 +133,7 @@ def _looked_up(simulator: Simulator, sums: dict[str, np.ndarray], inputs: Any, w
         resting=layer.neurons * resting_power(network, layer) * network.encoding.steps * float(network.time_step),
         read=heat,
         spikes=sums["crossings"],
-        synaptic_events=events * layer.neurons,
+        synaptic_events=reached,
         exposure=exposure,
     )
 
@@ -195,23 +195,23 @@ def _stored(population: Population, voltage: np.ndarray | float) -> np.ndarray:
 
 
 def _reads(population: Population, crossbar, inputs: PulseInput | SpikeInput) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return the heat of the devices (joule), the presynaptic events of each presentation, and an event's exposure."""
+    """Return presentations' heat of the devices (joule) and events x neurons reached, and an event's exposure."""
     if isinstance(inputs, PulseInput):
         # Of frames, each has one pulse; the time course of the first is that of all.
         amplitudes, response = inputs.amplitudes, population.current.event_responses[0]
         amplitudes = amplitudes.reshape(len(inputs), -1, amplitudes.shape[-1])
         pulses = len(inputs.event_steps[0])
-        squared, events = (amplitudes**2).sum(axis=1), np.count_nonzero(amplitudes, axis=(1, 2)) * pulses
+        squared, events = (amplitudes**2).sum(axis=1), np.count_nonzero(amplitudes, axis=1) * pulses
     else:
         response = population.current.pulse_response
-        squared, events = inputs.spike_counts.astype(float), inputs.spike_counts.sum(axis=1)
+        squared, events = inputs.spike_counts.astype(float), inputs.spike_counts
     shape = response / response.max()
     exposure = float(np.sum(shape**2)) * float(population.network.time_step)
     if isinstance(crossbar, DeviceCrossbar):
         voltage = crossbar.device.physics["read_voltage"]
-        of_inputs = crossbar.devices.conductances.reshape(2, *crossbar.weights.shape).sum(axis=(0, 2))
+        of_inputs = crossbar.by_input(crossbar.devices.conductances.sum(axis=0))
     else:  # pairs about the middle of the range: the sum of a pair does not depend on its weight
         p = Device().physics
         voltage = p["read_voltage"]
-        of_inputs = np.full(len(crossbar.weights), (p["G_on"] + p["G_off"]) * crossbar.weights.shape[1])
-    return voltage**2 * exposure * (squared @ of_inputs), events, exposure
+        of_inputs = (p["G_on"] + p["G_off"]) * crossbar.fan_out
+    return voltage**2 * exposure * (squared @ of_inputs), events @ crossbar.fan_out, exposure

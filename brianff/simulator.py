@@ -14,7 +14,7 @@ import brian2
 import numpy as np
 
 from brianff.acceleration.memory import DEFAULT_MEMORY, peak_memory
-from brianff.crossbar.crossbar import Crossbar, make_crossbar
+from brianff.crossbar.crossbar import Crossbar, connections, make_crossbar
 from brianff.describing import Described, layer_table
 from brianff.description import EventEncoding, FrameEncoding, Network, PulseEncoding
 from brianff.encoding import checked_images, code_matrix, encode_spikes, image_part, label_and_events
@@ -169,7 +169,7 @@ class Simulator(Described):
         sizes = [network.inputs, *(layer.neurons for layer in network.layers)]
         self.layers = tuple(
             SimulatedLayer(
-                make_crossbar(layer, (rows, columns), self.streams, number),
+                make_crossbar(layer, (rows, columns), self.streams, number, connections(network, number, self.streams)),
                 np.zeros((0, layer.neurons)) if layer.membrane == "carried" else None,
             )
             for number, (layer, rows, columns) in enumerate(zip(network.layers, sizes, sizes[1:], strict=False))

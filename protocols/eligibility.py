@@ -46,6 +46,7 @@ def needs_of_learning_inside(protocol: Protocol, simulator: Simulator) -> dict[s
         "plasticity": learning.made_plasticity,
         "sampler": type(learning.made_sampler),
         "devices": network.layers[0].device,
+        "receptive fields": network.layers[0].receptive_field is not None,
         "carried membranes": population.carries,
         "negatives chosen in batches": negatives.count > 1 and learning.batch > 1,
         "callbacks after each batch": any(callback.each_batch for callback in protocol.callbacks),

@@ -13,7 +13,7 @@ import numpy as np
 from brian2 import Mohm, kohm, ms, mV, nA, uS, volt
 
 import brianff
-from brianff import Dataset, Goodness, InputEncoding, Pooling, Split
+from brianff import Dataset, Goodness, InputEncoding, Pooling, ReceptiveField, Split
 from brianff.equations import NeuronModel, Parameter, Preset, SynapseModel
 from brianff.equations.devices import DeviceLaw
 from brianff.equations.pulse_response import SoftBound
@@ -67,6 +67,13 @@ def dataset(data_dir=None):
         noise = generator.integers(-60, 60, (count, 20))
         parts.append(Split(np.clip(prototypes[labels] + noise, 0, 255).astype(np.uint8), labels))
     return Dataset("own-images", *parts, (4, 5), 3, "none: random")
+
+
+class OwnField(ReceptiveField):
+    name = "own-receptive_field"
+
+    def connected(self, units, neurons, generator):
+        return generator.random((units, neurons)) < 0.7
 
 
 class OwnPooling(Pooling):
@@ -141,6 +148,7 @@ NAMES = {
 }
 OBJECTS = {
     "encoding": "OwnEncoding",
+    "receptive_field": "OwnField()",
     "pooling": "OwnPooling()",
     "modulator": "OwnModulator",
     "augmentation": "OwnAugmentation",
@@ -168,6 +176,7 @@ synapse_time_constant = "3 ms"
 current_scale = "3 nA"
 initial_weight_deviation = 0.3
 device.preset = "own-device"
+receptive_field = "own-receptive_field"
 
 [learning]
 goodness = "own-goodness"

@@ -6,11 +6,12 @@ import numpy as np
 
 from brianff.acceleration.threads import share
 from brianff.crossbar.device_array import DOWN, UP, DeviceArray
-from brianff.description import Layer
+from brianff.description import Layer, Network
 from brianff.description.device import Device
+from brianff.errors import ConfigurationError
 from brianff.random import RandomStreams
 
-__all__ = ["Crossbar", "DeviceCrossbar", "make_crossbar"]
+__all__ = ["Crossbar", "DeviceCrossbar", "connections", "make_crossbar"]
 
 PART = 65_536
 """Ideal weights that change at a time."""
@@ -19,7 +20,47 @@ BLOCK = 32_768
 """Pairs programmed at a time, few enough for the processor's cache. Part of the results: noise is drawn by block."""
 
 
-def make_crossbar(layer: Layer, shape: tuple[int, int], streams: RandomStreams, number: int) -> Crossbar:
+def connections(network: Network, number: int, streams: RandomStreams) -> np.ndarray | None:
+    """Return which inputs each neuron of a layer is connected to, bool (inputs, neurons); None: to all.
+
+    Parameters
+    ----------
+    network : Network
+    number : int
+        Number of the layer.
+    streams : RandomStreams
+        Their "receptive fields <number>" draws.
+
+    Raises
+    ------
+    ConfigurationError
+        If the layer's receptive field does not fit, or gives something else.
+    """
+    layer, below = network.layers[number], network.layers[:number]
+    if layer.receptive_field is None:
+        return None
+    units = below[-1].neurons if below else network.pixels
+    found = layer.receptive_field.connected(units, layer.neurons, streams[f"receptive fields {number}"])
+    if np.shape(found) != (units, layer.neurons) or found.dtype != bool:
+        raise ConfigurationError(
+            f"{type(layer.receptive_field).__name__} gave {np.shape(found)}; connections are an array of bool, (units, "
+            f"neurons) = {(units, layer.neurons)}"
+        )
+    if below:
+        return found
+    lines, labels = network.encoding.lines, network.inputs - network.image_units
+    if network.label.placement == "pixels":
+        found[: network.classes * network.label.rows] = True
+    return np.vstack([*[found] * lines, np.ones((labels, layer.neurons), dtype=bool)])
+
+
+def make_crossbar(
+    layer: Layer,
+    shape: tuple[int, int],
+    streams: RandomStreams,
+    number: int,
+    connected: np.ndarray | None = None,
+) -> Crossbar:
     """Return the crossbar of a layer with its initial weights.
 
     Parameters
@@ -32,11 +73,13 @@ def make_crossbar(layer: Layer, shape: tuple[int, int], streams: RandomStreams, 
         device to device, and the noise of programming.
     number : int
         Number of the layer.
+    connected : ndarray of bool, shape (inputs, neurons), or None
+        Which synapses there are, as `connections` returns them; None: all.
     """
     weights = streams[f"weights {number}"].normal(0.0, layer.initial_weight_deviation, shape)
     if layer.device is None:
-        return Crossbar(weights, layer.weight_bound)
-    return DeviceCrossbar(weights, layer.weight_bound or 1.0, layer.device, streams, number)
+        return Crossbar(weights, layer.weight_bound, connected)
+    return DeviceCrossbar(weights, layer.weight_bound or 1.0, layer.device, streams, number, connected)
 
 
 class Crossbar:
@@ -47,19 +90,28 @@ class Crossbar:
     weights : ndarray, shape (inputs, neurons)
     bound : float or None
         Weights are kept in [-bound, bound].
+    connected : ndarray of bool, shape (inputs, neurons), or None
+        Which synapses there are; the weights of others are 0, and no change or device is spent on them. None: all.
 
     Attributes
     ----------
     weights : ndarray, shape (inputs, neurons)
         What a read without noise gives, in units of weight. Change it by `program` only.
+    fan_out : ndarray of int, shape (inputs,)
+        Number of neurons that each input is connected to.
     """
 
     threads = 1
 
-    def __init__(self, weights: np.ndarray, bound: float | None = None):
-        self.bound = bound
+    def __init__(self, weights: np.ndarray, bound: float | None = None, connected: np.ndarray | None = None):
+        self.bound, self.connected = bound, connected
         self.weights = np.array(weights, dtype=float)
         self.program(0.0)
+
+    @property
+    def fan_out(self) -> np.ndarray:
+        inputs, neurons = self.weights.shape
+        return np.full(inputs, neurons) if self.connected is None else self.connected.sum(axis=1)
 
     @property
     def noisy(self) -> bool:
@@ -78,16 +130,18 @@ class Crossbar:
         part = -(-PART // self.weights.shape[1])
 
         def add(first: int) -> None:
-            rows = self.weights[first : first + part]  # they stay in the cache between the two passes
+            rows = self.weights[first : first + part]  # they stay in the cache between the passes
             rows += change[first : first + part]
             if self.bound is not None:
                 np.clip(rows, -self.bound, self.bound, out=rows)
+            if self.connected is not None:
+                rows *= self.connected[first : first + part]
 
         share(add, range(0, len(self.weights), part), self.threads)
 
     def adopt(self, weights: np.ndarray) -> None:
         """Take over weights (inputs, neurons) that were learned elsewhere, as far as the devices allow."""
-        self.weights[:] = weights
+        self.weights[:] = weights if self.connected is None else weights * self.connected
 
     def read(self, generator: np.random.Generator) -> np.ndarray:
         """Return the weights as one read shows them, shape (inputs, neurons); `generator` draws the read noise."""
@@ -122,16 +176,27 @@ class DeviceCrossbar(Crossbar):
     streams : RandomStreams
     number : int
         Number of the layer, part of the names of its random streams.
+    connected : ndarray of bool, shape (inputs, neurons), or None
+        Which pairs there are; None: all. The arrays of `devices` hold those that there are, row by row.
     """
 
-    def __init__(self, weights: np.ndarray, bound: float, device: Device, streams: RandomStreams, number: int):
-        self.device = device
+    def __init__(
+        self,
+        weights: np.ndarray,
+        bound: float,
+        device: Device,
+        streams: RandomStreams,
+        number: int,
+        connected: np.ndarray | None = None,
+    ):
+        self.device, self.connected = device, connected
+        self._places = None if connected is None else np.flatnonzero(connected)
         self._streams, self._stream = streams, f"pulses {number}"
         generator = streams[f"devices {number}"]
-        self.devices = DeviceArray(device, weights.size, generator)
+        self.devices = DeviceArray(device, weights.size if self._places is None else self._places.size, generator)
         self.devices.stick(device.stuck_on, device.stuck_off, device.stuck_anywhere, generator)
         self.bound = self.full_scale = bound
-        self.weights = np.empty(weights.shape)
+        self.weights = np.zeros(weights.shape)
         self._refresh(slice(None))
         self.program(weights - self.weights)
 
@@ -151,6 +216,8 @@ class DeviceCrossbar(Crossbar):
     def program(self, change: np.ndarray | float) -> None:
         """Program a change of the weights by pulses; how much of it arrives is up to the devices."""
         change = np.broadcast_to(change, self.weights.shape)
+        if self.connected is not None:
+            change = np.asarray(change * self.connected)
         if self.device.programming == "open-loop":
             return self._pulse(change)
         # Stuck and saturated devices never arrive: the rounds are bounded.
@@ -172,8 +239,20 @@ class DeviceCrossbar(Crossbar):
     def read(self, generator: np.random.Generator) -> np.ndarray:
         if not self.noisy:
             return self.weights
-        noise = self.devices.read_deviation() * generator.standard_normal(self.weights.size)
-        return self.weights + self.full_scale * noise.reshape(self.weights.shape)
+        deviation = self.devices.read_deviation()
+        noise = self.full_scale * (deviation * generator.standard_normal(deviation.size))
+        if self._places is None:
+            return self.weights + noise.reshape(self.weights.shape)
+        read = self.weights.copy()
+        read.reshape(-1)[self._places] += noise
+        return read
+
+    def by_input(self, values: np.ndarray) -> np.ndarray:
+        """Return the sums over each input's pairs, shape (inputs,), of values of all pairs (pairs,)."""
+        inputs, neurons = self.weights.shape
+        if self._places is None:
+            return values.reshape(inputs, neurons).sum(axis=1)
+        return np.bincount(self._places // neurons, weights=values, minlength=inputs)
 
     def drift(self, seconds: float) -> None:
         """Let time pass since the last programming; see `DeviceArray.drift`."""
@@ -205,6 +284,8 @@ class DeviceCrossbar(Crossbar):
     def _pulse(self, change: np.ndarray) -> None:
         """Pulse both devices of each pair, each for one half of the change."""
         flat = np.ascontiguousarray(change).reshape(-1)
+        if self._places is not None:
+            flat = flat[self._places]
         generator, kind = self._generator, self.devices.state.dtype
         for start in range(0, flat.size, BLOCK):
             block = slice(start, min(start + BLOCK, flat.size))
@@ -233,6 +314,9 @@ class DeviceCrossbar(Crossbar):
 
     def _refresh(self, block: slice) -> None:
         plus, minus = self.devices.visible[:, block]
+        if self._places is not None:
+            self.weights.reshape(-1)[self._places[block]] = self.full_scale * (plus - minus).astype(float)
+            return
         flat = self.weights.reshape(-1)[block]
         flat[:] = plus - minus
         flat *= self.full_scale

@@ -11,6 +11,7 @@ from brianff.description.encodings import (
     RateEncoding,
 )
 from brianff.description.network import LabelCode, Layer, Network
+from brianff.description.receptive_fields import Patches, ReceptiveField
 
 __all__ = [
     "Description",
@@ -22,6 +23,8 @@ __all__ = [
     "LatencyEncoding",
     "Layer",
     "Network",
+    "Patches",
     "PulseEncoding",
     "RateEncoding",
+    "ReceptiveField",
 ]

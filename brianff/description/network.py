@@ -15,6 +15,7 @@ from brianff.description.encodings import Encoding, PulseEncoding
 from brianff.description.fields import Count, NotNegative, Positive, Share, Table, Text, Whole, between
 from brianff.description.parts import Neuron, Synapse
 from brianff.description.quantities import Current, Time, as_text, parse_like
+from brianff.description.receptive_fields import OptionalField
 from brianff.equations import MIF
 from brianff.equations.devices import DevicePreset
 from brianff.equations.semi_implicit import METHODS
@@ -88,6 +89,9 @@ class Layer(Description):
     device : Device, DevicePreset, str or None
         What the synapses are made of: each weight is the difference of two such devices, weight_bound at their full
         range. None: ideal weights, plain numbers without devices.
+    receptive_field : ReceptiveField, str or None
+        Which inputs each neuron is connected to: "patches" of the image, "random", or a table with parameters, {"name":
+        "patches", "rows": 10, "columns": 10}. None: all.
     memristors : {"moving", "frozen", "undriven"} or dict of str to these
         What the memristors of the neurons do, or each by the name of its state, {"x2": "frozen"}. `frozen`: they stay
         in the steady state of the undriven neuron; `undriven`: they follow the course that they take without input.
@@ -111,6 +115,7 @@ class Layer(Description):
     initial_weight_deviation: Positive = 0.02
     weight_bound: Positive | None = None
     device: Annotated[Device | None, BeforeValidator(_device)] = None
+    receptive_field: OptionalField = None
     memristors: Course | dict[Text, Course] = "moving"
     start: Literal["preset", "steady"] = "preset"
     membrane: Literal["reset", "carried"] = "reset"

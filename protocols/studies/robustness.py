@@ -177,15 +177,17 @@ def _measure(trainer: Trainer, test: Split, one: Imperfection, weights: np.ndarr
             trainer.layer = trainer.epoch = 0
             while not trainer.finished:
                 trainer.run_epoch()
-        pulses = float(crossbar.devices.counts[:2].sum() / weights.size)
+        pulses = float(crossbar.devices.counts[:2].sum() / crossbar.fan_out.sum())
         yield {"learning": learning, "accuracy": trainer.evaluate(test), "pulses_per_weight": pulses}
 
 
 def _programmed(trainer: Trainer, one: Imperfection, weights: np.ndarray) -> DeviceCrossbar:
     """Return a crossbar of imperfect devices with the weights programmed and its faults in force."""
-    layer = trainer.protocol.network.layers[0]
+    layer, given = trainer.protocol.network.layers[0], trainer.simulator.layers[0].crossbar
     verified = one.device.replace(programming="program-and-verify", verify_rounds=10)
-    crossbar = make_crossbar(layer.replace(device=verified), weights.shape, trainer.simulator.streams, 0)
+    crossbar = make_crossbar(
+        layer.replace(device=verified), weights.shape, trainer.simulator.streams, 0, given.connected
+    )
     assert isinstance(crossbar, DeviceCrossbar)
     crossbar.devices.counts[:] = 0
     crossbar.program(weights - crossbar.weights)

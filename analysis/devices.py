@@ -15,7 +15,9 @@ from brianff.description.parts import DEVICES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["device_sheet", "hysteresis", "potentiation_depression", "sine_response"]
+    from brianff.device_fit import DeviceFit
+
+__all__ = ["device_sheet", "hysteresis", "measured_and_simulated", "potentiation_depression", "sine_response"]
 
 
 def device_sheet() -> np.ndarray:
@@ -83,6 +85,57 @@ def potentiation_depression(
     ax.set(xlabel="pulses (up, then down)", ylabel=f"conductance ({unit})")
     ax.set_title(device.name, fontsize=9)
     return ax
+
+
+def measured_and_simulated(fit: DeviceFit, seed: int = 1, axes: np.ndarray | None = None) -> np.ndarray:
+    """Plot measured pulse trains beside those of as many fitted devices, which start from the same readings.
+
+    Parameters
+    ----------
+    fit : DeviceFit
+        See `brianff.fit_device`.
+    seed : int
+    axes : array of Axes, optional
+        Two, for pulses up and down.
+
+    Returns
+    -------
+    ndarray of Axes
+    """
+    from matplotlib.figure import Figure
+
+    if axes is None:
+        axes = Figure(figsize=(7.0, 2.8), layout="constrained").subplots(1, 2, sharey=True)
+    for ax, (way, sign) in zip(axes, (("up", 1), ("down", -1)), strict=True):
+        rows = fit.trains[fit.trains["direction"] == way]
+        # A shorter train is simulated to the length of the longest.
+        pulses = rows.pivot_table("pulse", ["device", "cycle"], rows.groupby(["device", "cycle"]).cumcount()).to_numpy()
+        measured = rows.pivot_table("conductance", ["device", "cycle"], rows.groupby(["device", "cycle"]).cumcount())
+        simulated = _simulated(fit.device, measured.to_numpy()[:, 0], sign * np.diff(pulses), seed)
+        for number, (course, colour, label) in enumerate(
+            ((measured.to_numpy(), GREY, "measured"), (simulated, COLOURS[0], "simulated"))
+        ):
+            ax.plot(pulses.T, 1e6 * course.T, color=colour, alpha=0.25, linewidth=0.5, zorder=1 + number)
+            mean = np.nanmean(course, axis=0)
+            ax.plot(np.nanmean(pulses, axis=0), 1e6 * mean, color=colour, linewidth=2, label=label, zorder=3 + number)
+        ax.set(xlabel=f"pulses {way}")
+    axes[0].set_ylabel("conductance (µS)")
+    axes[0].legend(frameon=False, fontsize=8)
+    return axes
+
+
+def _simulated(device: Device, start: np.ndarray, pulses: np.ndarray, seed: int) -> np.ndarray:
+    """Return readings of devices that start from conductances and receive pulses (devices, times)."""
+    generator = np.random.default_rng(seed)
+    array, p = DeviceArray(device, len(start), generator), device.physics
+    array.state[0] = (start - p["G_off"]) / array.span
+    readings = [start]
+    for number in np.nan_to_num(pulses).T:
+        array.pulse(0, slice(None), number.astype(np.float32), generator)
+        G = array.conductances[0]
+        noise = p["read_noise"] * p["G_on"] * (G / p["G_on"]) ** (1 - p["read_noise_exponent"])
+        readings.append(G + noise * generator.standard_normal(len(G)))
+    return np.array(readings).T
 
 
 def _pulses_needed(mean: DeviceArray) -> tuple[int, int]:

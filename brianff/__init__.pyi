@@ -19,6 +19,8 @@ from .description import Patches as Patches
 from .description import PulseEncoding as PulseEncoding
 from .description import RateEncoding as RateEncoding
 from .description import ReceptiveField as ReceptiveField
+from .device_fit import DeviceFit as DeviceFit
+from .device_fit import fit_device as fit_device
 from .errors import BrianffError as BrianffError
 from .errors import CheckpointError as CheckpointError
 from .errors import ConfigurationError as ConfigurationError

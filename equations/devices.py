@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from brian2 import joule, nS, second, siemens, uS, us, volt
 
 from brianff.equations.parameters import ANY, NOT_NEGATIVE, POSITIVE, SHARE, Parameter, Preset, Range
-from brianff.equations.pulse_response import ExponentialStep, PulseResponse, SampledCurve, SoftBound, soft_bound_of
+from brianff.equations.pulse_response import (
+    ExponentialStep,
+    PowerStep,
+    PulseResponse,
+    SampledCurve,
+    SoftBound,
+    soft_bound_of,
+)
 
 __all__ = ["DEVICES", "LAWS", "DeviceLaw", "DevicePreset", "TableLaw"]
 
@@ -137,16 +145,33 @@ EXPONENTIAL = DeviceLaw(
     soft_bound_of,
 )
 
+_STEPS = _parameters(
+    step_up=(0.0, "effect of a potentiating pulse at the lower end", SHARE),
+    step_down=(0.0, "effect of a depressing pulse at the upper end", SHARE),
+)
+
 LINEAR_STEP = DeviceLaw(
     "linear-step",
     "dy = step (1 - slope y)",
-    _parameters(
-        step_up=(0.0, "effect of a potentiating pulse at the lower end", SHARE),
-        step_down=(0.0, "effect of a depressing pulse at the upper end", SHARE),
+    _STEPS
+    | _parameters(
         slope_up=(0.0, "share of the effect that is lost towards the upper end", SHARE),
         slope_down=(0.0, "share of the effect that is lost towards the lower end", SHARE),
     ),
     SoftBound,
+)
+
+SOFT_BOUNDS = DeviceLaw("soft-bounds", "dy = step (1 - y)", _STEPS, partial(SoftBound, slope=1.0))
+
+POWER = DeviceLaw(
+    "power",
+    "dy = step (1 - y)^exponent",
+    _STEPS
+    | _parameters(
+        exponent_up=(1.0, "how fast the effect falls towards the upper end", NOT_NEGATIVE),
+        exponent_down=(1.0, "how fast the effect falls towards the lower end", NOT_NEGATIVE),
+    ),
+    PowerStep,
 )
 
 EXPONENTIAL_STEP = DeviceLaw(
@@ -326,6 +351,6 @@ DEVICES: dict[str, DevicePreset] = {
 """Device presets by name."""
 
 LAWS: dict[str, DeviceLaw | type[DeviceLaw]] = {
-    law.name: law for law in (CONTINUOUS, EXPONENTIAL, LINEAR_STEP, EXPONENTIAL_STEP, TableLaw)
+    law.name: law for law in (CONTINUOUS, EXPONENTIAL, SOFT_BOUNDS, LINEAR_STEP, POWER, EXPONENTIAL_STEP, TableLaw)
 }
 """Laws by name; a table's curves are given with the name."""

@@ -21,6 +21,11 @@ Exponential step
     dq/dn = step decay (q + boost), so that q(n) = (q + boost) exp(step decay n) - boost.
     Gong et al., Nature Communications 9:2102 (2018).
 
+Power step
+    dy/dn = step (1 - y)^exponent: 0 is a linear device, 1 a soft bound, more a longer tail. The Box-Cox transform of
+    what is left, ((1 - y)^k - 1) / k with k = 1 - exponent, falls by step with each pulse.
+    Fusi & Abbott, Nature Neuroscience 10:485 (2007); as "pow step" in aihwkit.
+
 Sampled curve
     The mean curve of a measured device, straight between its points: a device at the distance y goes on as if it had
     had the number of pulses that leads there.
@@ -32,9 +37,11 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.special import boxcox, inv_boxcox
 
 __all__ = [
     "ExponentialStep",
+    "PowerStep",
     "PulseResponse",
     "SampledCurve",
     "SoftBound",
@@ -100,6 +107,24 @@ class ExponentialStep(PulseResponse):
         start = np.exp(self.decay * distance)
         grown = np.expm1(self.step * self.decay * factor * pulses)
         return np.log1p((start + self.boost) / start * grown) / self.decay
+
+    def single(self, distance, factor=1.0):
+        return self.advance(distance, 1, factor)
+
+
+@dataclass(frozen=True)
+class PowerStep(PulseResponse):
+    """Steps that shrink with a power of the distance from the far end."""
+
+    step: float
+    exponent: float = 1.0
+
+    def advance(self, distance, pulses, factor=1.0):
+        left, power = np.maximum(1.0 - np.asarray(distance), 1e-12), 1.0 - self.exponent
+        transformed = boxcox(left, power) - np.multiply(pulses, self.step * factor)
+        if power > 0:  # the far end is reached
+            transformed = np.maximum(transformed, -1.0 / power)
+        return left - inv_boxcox(transformed, power)
 
     def single(self, distance, factor=1.0):
         return self.advance(distance, 1, factor)

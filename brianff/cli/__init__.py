@@ -27,6 +27,7 @@ app = typer.Typer(
 app.add_typer(runs.app)
 app.add_typer(lists.app)
 app.add_typer(lists.data_app, name="data")
+app.add_typer(lists.devices_app, name="devices")
 app.add_typer(studies.study_app, name="study")
 app.add_typer(studies.reproduce_app, name="reproduce")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import ItemsView
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from brianff.cli.common import DataDirectory, Imports, print_table
+from brianff.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from brianff.equations import Preset
 
 app = typer.Typer()
+devices_app = typer.Typer(rich_markup_mode=None)
 data_app = typer.Typer(help="List the data sets, or fetch one.", rich_markup_mode=None)
 
 
@@ -59,28 +62,79 @@ def _print_part(name: str, *lines: str) -> None:
         print_table([(f"{'' if number else name:24}", line)])
 
 
-@app.command()
+@devices_app.callback(invoke_without_command=True)
 def devices(
+    context: typer.Context,
     figure: Annotated[
         Path | None, typer.Option("--figure", help="Also draw the devices' curves into this file.")
     ] = None,
     imports: Imports = None,
 ) -> None:
-    """List the presets of synaptic devices: law, energy of a pulse in the middle of the range, source."""
+    """List the presets of synaptic devices (law, range, energy of a pulse in its middle, source), or fit one."""
+    if context.invoked_subcommand is not None:
+        return
     from brianff.description.device import Device
     from brianff.description.parts import DEVICES, LAWS
 
     rows = []
     for name, preset in DEVICES.items():
         device = Device(preset=preset)
+        ends = " to ".join(f"{1e6 * device.physics[end]:.3g} uS" for end in ("G_off", "G_on"))
         energies = ", ".join(f"{device.pulse_energy(way):.2g} J {way}" for way in ("up", "down"))
-        rows += [(name, f"{preset.law.name}; {energies}"), ("", preset.source)]
+        rows += [(name, f"{preset.law.name}; {ends}; {energies}"), ("", preset.source)]
     print_table([*rows, ("laws", ""), *((name, law.formula) for name, law in LAWS.items())])
     if figure is not None:
         from brianff.analysis.devices import device_sheet
         from brianff.analysis.style import save_figure
 
         typer.echo(save_figure(device_sheet(), figure))
+
+
+@devices_app.command("fit")
+def fit_devices(
+    pulses: Annotated[Path, typer.Argument(metavar="PULSES.csv", help="Table of measured pulse trains.")],
+    law: Annotated[
+        str | None, typer.Option("--law", help="A law of `brianff devices`, or table; default: chosen.")
+    ] = None,
+    retention: Annotated[
+        Path | None, typer.Option("--retention", metavar="CSV", help="Conductance against time_s, for the drift.")
+    ] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option("--column", metavar="MEANING=NAME", help="Another name in the tables: pulse=n.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A known parameter: G_on='30 uS'.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="The device, for `file` of a layer's device.")] = Path(
+        "device.toml"
+    ),
+    imports: Imports = None,
+) -> None:
+    """Fit a device to measured pulse trains: values with 95 % intervals, a TOML file and a figure beside it."""
+    import tomli_w
+
+    from brianff.analysis.devices import measured_and_simulated
+    from brianff.analysis.style import save_figure
+    from brianff.device_fit import fit_device
+    from brianff.storage.checkpoint import write_atomically
+
+    fit = fit_device(pulses, law, retention, _pairs("--column", columns), _pairs("--set", settings))
+    for note in fit.notes:
+        warnings.warn(note, stacklevel=1)
+    typer.echo(fit.table().to_string(float_format="{:.4g}".format))
+    for name, deficit in fit.scores.items():
+        typer.echo(f"{name:24}{deficit:.4f} worse per reading that was left out{' (chosen)' * (name == fit.law)}")
+    typer.echo(f"residual {fit.residual:.3g} S about the mean course")
+    content = fit.device.model_dump(mode="json", include={"law", "parameters"})
+    write_atomically(out, tomli_w.dumps(content).encode())
+    typer.echo(out)
+    typer.echo(save_figure(measured_and_simulated(fit), out.with_suffix(".png")))
+
+
+def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
+    if wrong := [text for text in texts or () if "=" not in text]:
+        raise ConfigurationError(f"{option} is {wrong[0]!r}; it takes NAME=VALUE")
+    return dict((part.strip() for part in text.split("=", 1)) for text in texts or ())  # type: ignore[misc]
 
 
 @app.command()

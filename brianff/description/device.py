@@ -87,6 +87,16 @@ class Device(Description):
         law, ends = read_pulses(pulses)
         return cls(law=law, parameters=ends | fields.pop("parameters", {}), **fields)
 
+    @classmethod
+    def fit(cls, pulses: str | Path | Mapping[str, Any], **options: Any) -> Device:
+        """Return the device that measured pulse trains tell: law, steps, noise, spreads and, with `retention`, drift.
+
+        Takes what `brianff.fit_device` takes, which also tells the intervals of what it found.
+        """
+        from brianff.device_fit import fit_device
+
+        return fit_device(pulses, **options).device
+
     @model_validator(mode="before")
     @classmethod
     def _read_file(cls, values: Any) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from brianff.storage.files import read_table
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["read_pulses"]
+__all__ = ["read_pulses", "read_trains"]
 
 
 def read_pulses(pulses: str | Path | Mapping[str, Any]) -> tuple[TableLaw, dict[str, Quantity]]:
@@ -28,26 +29,59 @@ def read_pulses(pulses: str | Path | Mapping[str, Any]) -> tuple[TableLaw, dict[
 
     See `brianff.Device.from_table` for the table and its errors.
     """
-    import pandas
-
-    name = repr(str(pulses)) if isinstance(pulses, str | Path) else "the table of pulses"
-    try:
-        if isinstance(pulses, str | Path):
-            table = read_table(pulses, ConfigurationError, skipinitialspace=True)
-        else:
-            table = pandas.DataFrame({name: _numbers(str(name), column) for name, column in dict(pulses).items()})
-        table = _checked(table)
+    with _named(pulses):
+        table = read_trains(pulses)
         (up_pulses, up), (down_pulses, down) = (_rising(way, table[table.direction == way]) for way in ("up", "down"))
         lower, upper = min(up[0], -down[-1]), max(up[-1], -down[0])
         law = TableLaw(
             up=_points(up_pulses, (up - lower) / (upper - lower)),
             down=_points(down_pulses, (down + upper) / (upper - lower)),
         )
-    except ValueError as error:
-        if isinstance(error, ConfigurationError):
-            raise
-        raise ConfigurationError(f"{name}: {str(error).splitlines()[0]}") from None
     return law, {"G_off": lower * siemens, "G_on": upper * siemens}
+
+
+def read_trains(
+    pulses: str | Path | Mapping[str, Any],
+    columns: Mapping[str, str] | None = None,
+    needed: Sequence[str] = ("direction", "pulse"),
+) -> pandas.DataFrame:
+    """Return a table of measurements with the columns device, cycle, those `needed`, and conductance (siemens).
+
+    Parameters
+    ----------
+    pulses : str, Path, pandas.DataFrame or mapping of str to array
+        A CSV file or its columns. device and cycle may be missing: then there is one.
+    columns : mapping of str to str, optional
+        What a column means, and what it is called in the table: {"pulse": "n", "conductance_uS": "G"}.
+    needed : sequence of str
+
+    Raises
+    ------
+    ConfigurationError
+        If a column is missing, or a value is no number or negative.
+    """
+    import pandas
+
+    with _named(pulses):
+        if isinstance(pulses, str | Path):
+            table = read_table(pulses, ConfigurationError, skipinitialspace=True)
+        else:
+            table = pandas.DataFrame({name: _numbers(str(name), column) for name, column in dict(pulses).items()})
+        if absent := [name for name in (columns or {}).values() if name not in table]:
+            raise ValueError(f"no column {absent[0]!r} among {', '.join(map(str, table))}")
+        return _checked(table.rename(columns={name: meaning for meaning, name in (columns or {}).items()}), needed)
+
+
+@contextmanager
+def _named(pulses: Any) -> Iterator[None]:
+    """Turn errors of reading into one line that names the table."""
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except ValueError as error:
+        name = repr(str(pulses)) if isinstance(pulses, str | Path) else "the table of measurements"
+        raise ConfigurationError(f"{name}: {str(error).splitlines()[0]}") from None
 
 
 def _numbers(name: str, column: Any) -> Any:
@@ -61,25 +95,28 @@ def _numbers(name: str, column: Any) -> Any:
     return np.asarray(quantities / unit)
 
 
-def _checked(table: pandas.DataFrame) -> pandas.DataFrame:
-    """Return the columns direction, pulse and conductance (siemens)."""
+def _checked(table: pandas.DataFrame, needed: Sequence[str]) -> pandas.DataFrame:
+    """Return the columns device, cycle, those needed, and conductance (siemens)."""
     import pandas
 
     measured = next((str(name) for name in table if re.fullmatch(r"conductance_\w+", str(name))), "conductance_S")
-    if missing := [name for name in ("direction", "pulse", measured) if name not in table]:
+    if missing := [name for name in (*needed, measured) if name not in table]:
         raise ValueError(
-            f"no column {missing[0]!r} among {', '.join(map(str, table))}; needed: direction (up or down), pulse, and "
+            f"no column {missing[0]!r} among {', '.join(map(str, table))}; needed: {', '.join(needed)}, and "
             "conductance_S or another unit, such as conductance_uS"
         )
-    table = table[["direction", "pulse", measured]].reset_index(drop=True)
-    for name in ("pulse", measured):
+    identity = {name: table.get(name, 1) for name in ("device", "cycle")}
+    table = table[[*needed, measured]].assign(**identity).reset_index(drop=True)
+    if table[["device", "cycle"]].isna().any(axis=None):
+        raise ValueError("device or cycle is empty in a row")
+    for name in (*(name for name in needed if name != "direction"), measured):
         table[name] = pandas.to_numeric(table[name], errors="coerce")
         for wrong, reason in ((~np.isfinite(table[name]), "no number"), (table[name] < 0, "negative")):
             if wrong.any():
                 raise ValueError(
                     f"{name} is {reason} in row {np.argmax(wrong) + 1} of the data: mend or remove the row"
                 )
-    if unknown := set(table.direction) - {"up", "down"}:
+    if "direction" in needed and (unknown := set(table.direction) - {"up", "down"}):
         raise ValueError(f"direction is {unknown.pop()!r}; it must be up or down")
     table["conductance"] = table[measured] * float(parse_quantity(f"1 {measured.partition('_')[2]}", siemens))
     return table

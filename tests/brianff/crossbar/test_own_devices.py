@@ -23,7 +23,7 @@ from brianff.storage.run_directory import RunDirectory
 
 
 @dataclass(frozen=True)
-class PowerStep(PulseResponse):
+class CubicStep(PulseResponse):
     """Each pulse covers step (1 - y)^3: the step alone, no closed form."""
 
     step: float
@@ -32,11 +32,11 @@ class PowerStep(PulseResponse):
         return self.step * factor * (1 - distance) ** 3
 
 
-POWER = DeviceLaw(
-    "power",
+CUBIC = DeviceLaw(
+    "cubic",
     "dy = step (1 - y)^3",
     {"step": Parameter(0.05, "effect of a pulse at either end", range=SHARE)},
-    PowerStep,
+    CubicStep,
 )
 
 
@@ -162,22 +162,22 @@ def test_a_file_of_keys_is_a_device(tmp_path):
 
 
 def test_an_own_law_and_an_own_preset_take_the_place_of_names(registries):
-    mine = POWER.preset("mine", "our lab", step=0.1, G_on=8 * uS)
+    mine = CUBIC.preset("mine", "our lab", step=0.1, G_on=8 * uS)
     device = Device(preset=mine)
     assert (device.name, device.physics["step"], device.physics["G_on"]) == ("mine", 0.1, pytest.approx(8e-6))
     register.device(mine)
-    register.law(POWER)
+    register.law(CUBIC)
     assert Device(preset="mine") == device
     assert Device(**device.model_dump(mode="json")) == device
-    by_law = Device(law="power", parameters={"step": 0.1, "G_on": 8 * uS})
+    by_law = Device(law="cubic", parameters={"step": 0.1, "G_on": 8 * uS})
     assert by_law.responses == device.responses
     assert Device(**by_law.model_dump(mode="json")) == by_law
     with pytest.raises(ConfigurationError, match=r"parameters.step: is 1.5; it must lie between 0 and 1"):
-        Device(law=POWER, parameters={"step": 1.5})
+        Device(law=CUBIC, parameters={"step": 1.5})
 
 
 def test_devices_with_own_laws_go_to_other_processes():
-    for device in (Device(preset=POWER.preset("mine", "our lab")), Device.from_table(train())):
+    for device in (Device(preset=CUBIC.preset("mine", "our lab")), Device.from_table(train())):
         for module in (pickle, cloudpickle):
             other = module.loads(module.dumps(device))
             assert other == device
@@ -185,7 +185,7 @@ def test_devices_with_own_laws_go_to_other_processes():
 
 
 def test_a_law_that_knows_its_step_only_advances_step_by_step():
-    response, distance = PowerStep(0.05), np.array([0.0, 0.3, 0.9])
+    response, distance = CubicStep(0.05), np.array([0.0, 0.3, 0.9])
     expected = []
     for y, pulses in zip(distance, (0, 3, 12), strict=True):
         start = y
@@ -203,7 +203,7 @@ def test_a_derived_preset_differs_in_the_named_values_only():
     with pytest.raises(ValueError, match="no parameter G_of; known: G_on, G_off"):
         ECRAM.derive("wide", "measured", G_of=1 * uS)
     with pytest.raises(ValueError, match="preset 'mine' has no parameter steps; known"):
-        POWER.preset("mine", "our lab", steps=2)
+        CUBIC.preset("mine", "our lab", steps=2)
 
 
 def test_quantities_are_written_as_text_that_reads_back_exactly():
@@ -277,11 +277,11 @@ def test_wrong_laws_are_named_in_one_line(tmp_path):
     for fields, message in [
         ({"law": "table"}, "law 'table' is more than its name"),
         (
-            {"law": DeviceLaw("odd", "", {"strength": Parameter(1.0, "")}, PowerStep)},
+            {"law": DeviceLaw("odd", "", {"strength": Parameter(1.0, "")}, CubicStep)},
             "law 'odd': its parameters are no arg",
         ),
-        ({"law": "cubic"}, "no law 'cubic'; known: continuous, exponential, linear-step"),
-        ({"preset": POWER}, "a device is a DevicePreset, or a name"),
+        ({"law": "odd"}, "no law 'odd'; known: continuous, exponential, soft-bounds"),
+        ({"preset": CUBIC}, "a device is a DevicePreset, or a name"),
         ({"file": path}, r"device\.toml is not valid TOML: Invalid"),
         ({"law": {"name": "table", "up": [[0, 0], [1, 1]], "down": [[0, 0]]}}, "down of a table must be pairs"),
     ]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from brian2 import siemens
+from brian2 import Quantity, get_dimensions
 from scipy.linalg.lapack import dpttrf, dpttrs
 from scipy.ndimage import median_filter
 from scipy.optimize import brentq, least_squares, minimize
@@ -133,8 +133,9 @@ def fit_device(
     if retention is not None:
         drift, drift_intervals = _fit_retention(read_trains(retention, columns, ["time_s"]), fitted["G_on"])
         fitted, intervals = fitted | drift, intervals | drift_intervals
-    ends = {name: fitted.pop(name) * siemens for name in ("G_on", "G_off")}
-    device = Device(law=model.fitted_law, parameters=ends | fitted | given)
+    defaults = {**IDEAL.parameters, **model.law.parameters}
+    units = {name: Quantity(value, dim=get_dimensions(defaults[name].value)) for name, value in fitted.items()}
+    device = Device(law=model.fitted_law, parameters=units | given)
     return DeviceFit(device, intervals, scores, chosen, model.residual(), tuple(notes), trains)
 
 
@@ -282,7 +283,7 @@ class _Model:
         bounds |= {"G_off": (max(low - span / 2, 0.0), low), "G_on": (high, high + span / 2)}
         bounds |= dict.fromkeys(("cycle_spread", "cycle_noise", "read_noise", *SPREADS), (0.0, 30.0))
         values = {"G_off": low, "G_on": high, "cycle_spread": 0.0, "cycle_noise": 0.0, "read_noise_exponent": 0.0}
-        values |= dict.fromkeys(SPREADS, 0.0) | known
+        values |= dict.fromkeys((*SPREADS, "read_noise"), 0.0) | known
         model = cls(law, steps, values, (), bounds, np.ones(2 * steps.devices))
         model = model._started(known)
         free = ["cycle_noise" if "cycle_noise" in known else "cycle_spread", "read_noise"]
@@ -334,7 +335,8 @@ class _Model:
             self._predicted(self.values | dict.fromkeys(self.law.parameters, mean_step), far)[0]
             + steps * far.pulses / 2
         )
-        place, found = np.clip((middle * KNOTS).astype(int), 0, KNOTS - 1), {}
+        place = np.clip((middle * KNOTS).astype(int), 0, KNOTS - 1)
+        found: dict[str, float] = {}
         for number, way in enumerate(("up", "down")):
             rows = far.down == number
             count = np.bincount(place[rows], minlength=KNOTS)
@@ -460,8 +462,9 @@ class _Model:
         """Return the model with the most likely values, and the factors of the devices that follow."""
         with np.errstate(all="ignore"):
             model = self._replaced(self._minimised(self._safe_loss, self.names))
-            loss, factors = model._loss(model.values)
-        return replace(model, factors=np.maximum(factors, 0.05), likelihood=-loss)
+            factors = np.maximum(model._loss(model.values)[1], 0.05)
+            model = replace(model, factors=factors)
+            return replace(model, likelihood=-model._loss(model.values)[0])
 
     @cached_property
     def left_out(self) -> np.ndarray:
@@ -509,7 +512,7 @@ class _Model:
         follow[others] = -np.linalg.lstsq(with_others, curvature[others, place], rcond=1e-12)[0]
         between_devices = names[place] in SPREADS
         quantile = t.ppf(0.975, max(self.steps.devices - 1, 1)) if between_devices else norm.ppf(0.975)
-        lowest = -self.likelihood
+        lowest = self._safe_loss(best, names)
 
         def excess(shift: float) -> float:
             theta = np.clip(best + shift * follow, bounds[:, 0], bounds[:, 1])
@@ -533,7 +536,8 @@ class _Model:
         """Return what a device of this law takes, in SI units."""
         law = {} if isinstance(self.fitted_law, TableLaw) else {name: self.values[name] for name in self.law.parameters}
         noise = ("cycle_spread", "cycle_noise", "read_noise", *SPREADS)
-        return law | {name: self.values[name] for name in ("G_on", "G_off", *noise) if self.values.get(name)}
+        present = ("G_on", "G_off", *(name for name in noise if self.values[name]))
+        return law | {name: self.values[name] for name in present}
 
     @cached_property
     def fitted_law(self) -> DeviceLaw:

@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from device_round_trip import measure, truth
 
 from brianff import cli
 from brianff.errors import DataError
@@ -184,7 +185,7 @@ def test_devices(brianff):
     assert status == 0
     lines = output.splitlines()
     assert [line.split()[0] for line in lines[:6:2]] == ["ideal", "linear", "ecram"]
-    assert "linear-step; 1e-15 J up, 1e-15 J down" in lines[4]
+    assert "linear-step; 0.1 uS to 5 uS; 1e-15 J up, 1e-15 J down" in lines[4]
     assert "Tang et al., IEDM 2018" in lines[5]
     assert "dy = step (1 - slope y)" in output
 
@@ -553,3 +554,16 @@ def test_help_is_quick_and_loads_nothing_heavy():
 def test_python_dash_m():
     result = subprocess.run([sys.executable, "-m", "brianff", "nothing"], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (2, "brianff: error: No such command 'nothing'.\n")
+
+
+def test_devices_fit_writes_a_device_and_a_figure(brianff, tmp_path):
+    from brianff import Device
+
+    path, out = tmp_path / "pulses.csv", tmp_path / "device.toml"
+    measure(truth("linear-step"), devices=4, cycles=3).to_csv(path, index=False)
+    given = ["--law", "linear-step", "--set", "G_on=5 uS", "--set", "G_off=0.1 uS", "--out", str(out)]
+    status, output, _ = brianff(shlex.join(["devices", "fit", str(path), *given]))
+    assert status == 0
+    assert "slope_up" in output
+    assert out.with_suffix(".png").exists()
+    assert Device(file=out).physics["slope_up"] == pytest.approx(0.5, abs=0.1)

@@ -85,7 +85,6 @@ class DeviceFit:
         return pandas.DataFrame.from_dict(rows, orient="index", columns=["value", "from", "to"])
 
 
-@one_blas_thread()
 def fit_device(
     pulses: str | Path | Mapping[str, Any],
     law: DeviceLaw | str | None = None,
@@ -120,16 +119,17 @@ def fit_device(
     trains, notes = _clean(read_trains(pulses, columns))
     steps = _Steps.of(trains)
     candidates = _candidates(law, {name: value for name, value in given.items() if name not in known})
-    models = {name: _Model.of(steps, one, held | known) for name, (one, held) in candidates.items()}
-    chosen, scores = _choose(models)
-    model = max((models[chosen], models[chosen].otherwise()), key=lambda one: one.likelihood)
+    with one_blas_thread():  # thousands of small systems of equations
+        models = {name: _Model.of(steps, one, held | known) for name, (one, held) in candidates.items()}
+        chosen, scores = _choose(models)
+        model = max((models[chosen], models[chosen].otherwise()), key=lambda one: one.likelihood)
+        fitted, intervals = model.parameters(), model.intervals()
     if steps.devices == 1:
         notes.append("one device: its spread from device to device is not known")
     for name, value in model.values.items():
         least, most = model.bounds.get(name, (-np.inf, np.inf))
         if name in model.names and name in ("G_on", "G_off") and value in (least, most):
             notes.append(f"{name} is not told by the trains, which end before it: measure more pulses, or give it")
-    fitted, intervals = model.parameters(), model.intervals()
     if retention is not None:
         drift, drift_intervals = _fit_retention(read_trains(retention, columns, ["time_s"]), fitted["G_on"])
         fitted, intervals = fitted | drift, intervals | drift_intervals

@@ -142,9 +142,7 @@ def fit_device(
 def _common(given: dict[str, Any]) -> dict[str, float]:
     """Return those of the given parameters that every device has, in SI units."""
     try:
-        return {
-            name: float(parse_like(given[name], one.value)) for name, one in IDEAL.parameters.items() if name in given
-        }
+        return {name: float(parse_like(given[name], one)) for name, one in IDEAL.parameters.items() if name in given}
     except ValueError as error:
         raise ConfigurationError(f"a parameter that is given: {error}") from None
 

@@ -12,24 +12,26 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
-__all__ = ["FIGURES", "differences", "summarise"]
+__all__ = ["FIGURES", "TABLES", "differences", "summarise"]
 
 _REFERENCE = "as it is"
 
 
-def summarise(table: pandas.DataFrame) -> pandas.DataFrame:
+def summarise(table: pandas.DataFrame, over_images: pandas.DataFrame | None = None) -> pandas.DataFrame:
     """Return a row for each control: its accuracy, and how it differs from the protocol as it is, seed by seed.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Columns control, seed, accuracy, and whatever else was measured.
+    over_images : pandas.DataFrame, optional
+        Columns control and p_images: of no difference over the held-out images, given these trained networks.
 
     Returns
     -------
     pandas.DataFrame
         Index control; columns seeds, accuracy (per cent, mean), difference (points, mean of the pairs), low and high:
-        its 95 % interval by Student's t, nan for one seed.
+        its 95 % interval by Student's t, nan for one seed; p_images, if given.
     """
     import pandas
     from scipy.stats import t
@@ -41,7 +43,8 @@ def summarise(table: pandas.DataFrame) -> pandas.DataFrame:
         half = pairs.std() / np.sqrt(count) * t.ppf(0.975, count - 1)
     mean = pairs.mean()
     columns = {"seeds": count, "accuracy": accuracy.mean(), "difference": mean, "low": mean - half, "high": mean + half}
-    return pandas.DataFrame(columns)
+    summary = pandas.DataFrame(columns)
+    return summary if over_images is None else summary.join(over_images.set_index("control")["p_images"])
 
 
 def differences(table: pandas.DataFrame, axes: Axes | None = None) -> Axes:
@@ -73,6 +76,9 @@ def differences(table: pandas.DataFrame, axes: Axes | None = None) -> Axes:
     axes.set_xlabel(f"accuracy, points from the protocol as it is ({reference:.1f} %)")
     return axes
 
+
+TABLES = ("controls", "over-images")
+"""Tables of the study that `summarise` takes."""
 
 FIGURES = {"controls": ("controls", differences)}
 """Figures of the study: name of the file to table and function."""

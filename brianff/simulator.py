@@ -186,7 +186,7 @@ class Simulator(Described):
         }
         options |= {"seed": seed, "table_step": table_step, "tolerance": tolerance}
         self.workers = workers if engine != "reference" else 1
-        self._make_engine = partial(make_engine, engine, network, **options)
+        self._make_engine = partial(make_engine, engine, **options)
         self._use_engine()
         self._turn = _Turn()
         self._evaluation_generator: np.random.Generator | None = None
@@ -204,8 +204,9 @@ class Simulator(Described):
         self._use_engine()
 
     def _use_engine(self) -> None:
-        """Make the engine anew, for the goodness."""
-        self._engine, self._engine_name, self._engine_reason = self._make_engine(goodness=self.goodness)
+        """Make the engine anew, for the network and the goodness."""
+        made = self._make_engine(network=self.network, goodness=self.goodness)
+        self._engine, self._engine_name, self._engine_reason = made
 
     def summary(self) -> pandas.DataFrame:
         """Return a table of the layers; state_bytes are those of the neurons for each presentation side by side."""
@@ -434,14 +435,15 @@ class Simulator(Described):
 
         return record(self, images, labels, neurons, layer, polarity, variables, every, presentations, file)
 
-    def measuring(self, goodness: Goodness) -> Simulator:
-        """Return a simulator of the same network, with the same weights, that measures another goodness.
+    def measuring(self, goodness: Goodness | None = None, network: Network | None = None) -> Simulator:
+        """Return a simulator with the same weights that measures another goodness, or of other neurons.
 
         It shares the layers with this one and so follows what they learn; in its own `evaluation()` it leaves no trace.
         """
         other = object.__new__(Simulator)
         vars(other).update(vars(self))
-        other.goodness, other.codes, other._evaluation_generator = goodness, self.codes.copy(), None
+        other.goodness, other.network = goodness or self.goodness, network or self.network
+        other.codes, other._evaluation_generator = self.codes.copy(), None
         other.streams = RandomStreams(self.streams.seed)
         other._use_engine()
         return other

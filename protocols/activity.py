@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brianff.engines.lanes.engine import LanesEngine
+from brianff.protocols.inference import outcome
+from brianff.protocols.readout import GoodnessReadout
 
 if TYPE_CHECKING:
     from brianff.protocols.trainer import Trainer
 
-__all__ = ["SWITCHED", "activity_rows", "complaints", "layer_activity"]
+__all__ = ["SWITCHED", "activity_rows", "changed_by_freezing", "complaints", "layer_activity", "notes"]
 
 SWITCHED = 0.1
 """State of the first memristor beyond which it counts as switched: a tenth of its switches are on."""
+
+STATIC = 0.005
+"""Share of decisions, changed by freezing the memristors, below which a network is called static."""
 
 
 def layer_activity(trainer: Trainer, images: int = 200) -> list[dict[str, Any]]:
@@ -77,6 +82,33 @@ def _figures(spikes: np.ndarray, lowest: np.ndarray, state: np.ndarray | None) -
     return {name: value if value is None else float(value) for name, value in figures.items()}
 
 
+def changed_by_freezing(trainer: Trainer, images: int = 1000) -> float | None:
+    """Return the share of decisions that the trained weights make otherwise with frozen memristors.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    images : int
+        At most so many of the first held-out images.
+
+    Returns
+    -------
+    float or None
+        None where no memristor moves, or no label is decided by goodness; nan without images.
+    """
+    network = trainer.protocol.network
+    moving = [layer for layer in network.layers if "moving" in layer.courses.values()]
+    if not moving or trainer.protocol.readout is not GoodnessReadout:
+        return None
+    layers = [layer.replace(memristors="frozen") if layer in moving else layer for layer in network.layers]
+    split, evaluation = trainer.held_out.first(images), trainer.protocol.evaluation
+    moved, stayed = (
+        outcome(trainer.deciding.measuring(network=one), split, evaluation.layers, trainer.score, evaluation.batch)
+        for one in (network, network.replace(layers=layers))
+    )
+    return float(np.mean(moved.decided != stayed.decided)) if len(split) else float("nan")
+
+
 def activity_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what decides and what the neurons of each layer do, as rows of a table; none for runs of version 0.1."""
     if "layers" not in summary:
@@ -96,6 +128,14 @@ def _line(layer: dict[str, Any]) -> str:
     if layer["switched_share"] is not None:
         parts.insert(2, f"memristors switched {layer['switched_share']:.1%}")
     return ", ".join(parts)
+
+
+def notes(summary: dict[str, Any]) -> list[str]:
+    """Return what is worth knowing about a trained network: that its memristors decide nothing."""
+    changed = summary.get("changed_by_freezing")
+    if changed is None or not changed < STATIC:
+        return []
+    return [f"static: frozen memristors give the same decisions ({changed:.1%} of them change)"]
 
 
 def complaints(summary: dict[str, Any]) -> list[str]:

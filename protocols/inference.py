@@ -91,7 +91,7 @@ def accuracy(
     return outcome(simulator, split, layers, score, batch, report).accuracy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outcome:
     """What inference made of a split.
 
@@ -101,10 +101,13 @@ class Outcome:
         Share of the images whose label was inferred correctly; of labels that tie, the lowest is taken.
     tied_share : float
         Share of the images whose highest score belongs to several labels.
+    decided : ndarray of int, shape (images,)
+        The inferred labels.
     """
 
     accuracy: float
     tied_share: float
+    decided: np.ndarray
 
 
 def outcome(
@@ -115,15 +118,14 @@ def outcome(
     batch: int = 100,
     report: Callable[[int], None] = lambda images: None,
 ) -> Outcome:
-    """Return accuracy and ties on a split, both nan if it is empty; see `accuracy`."""
-    correct = tied = 0
+    """Return what inference makes of a split; accuracy and ties are nan if it is empty. See `accuracy`."""
+    decided, tied = np.zeros(len(split), dtype=int), 0
     with simulator.evaluation():
         for start in range(0, len(split), batch):
             rows = slice(start, start + batch)
-            labels = split.labels[rows]
             (scores,) = label_scores(simulator, split.intensities(rows), layers, [score])
-            correct += int((np.argmax(scores, axis=1) == labels).sum())
+            decided[rows] = np.argmax(scores, axis=1)
             tied += int(((scores == scores.max(axis=1, keepdims=True)).sum(axis=1) > 1).sum())
-            report(len(labels))
+            report(len(scores))
     images = len(split) or float("nan")
-    return Outcome(correct / images, tied / images)
+    return Outcome(int((decided == split.labels).sum()) / images, tied / images, decided)

@@ -96,7 +96,7 @@ class Sequence(Task):
         drawn = [generator.choice(len(split), frames, replace=False) for _ in range(sets)]
         shown = np.array(drawn, dtype=int).reshape(-1, frames)[:, orders].reshape(-1, frames)
         images = split.images[shown].reshape(len(shown), frames * split.images.shape[1])
-        return replace(split, images=images, labels=split.labels[shown[:, self.asked]])
+        return replace(split, images=images, labels=split.labels[shown[:, self.asked]], shown=shown)
 
 
 class Interval(Task):
@@ -116,8 +116,10 @@ class Interval(Task):
     def split(self, split, frames, presentations=None):
         images = split.images if presentations is None else split.images[: -(-presentations // (frames - 1))]
         labels = np.tile(np.arange(frames - 1), len(images))
-        images = self._shown(np.repeat(images, frames - 1, axis=0), labels, frames)
-        return replace(split, images=images, labels=labels)
+        shown = np.repeat(np.arange(len(images)), frames - 1)
+        return replace(
+            split, images=self._shown(images[shown], labels, frames), labels=labels, shown=shown[:, np.newaxis]
+        )
 
     @staticmethod
     def _shown(images: np.ndarray, labels: np.ndarray, frames: int) -> np.ndarray:

@@ -281,7 +281,7 @@ class Trainer(Described):
         report: Callable[[int], None] = lambda images: None,
         layers: Sequence[int] | None = None,
     ) -> Outcome:
-        """Return accuracy and share of ties on a split; see `evaluate`."""
+        """Return accuracy, ties and the inferred labels of a split; see `evaluate`."""
         evaluation, own, deciding = self.protocol.evaluation, self.simulator, self.deciding
         deciding.presentations, deciding.neuron_steps = own.presentations, own.neuron_steps
         found = outcome(deciding, split, layers or evaluation.layers, self.score, evaluation.batch, report)

@@ -13,7 +13,7 @@ import numpy as np
 from brianff.data.split import Dataset, Split
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.progress import Progress
-from brianff.protocols.activity import layer_activity
+from brianff.protocols.activity import changed_by_freezing, layer_activity
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.digital_support import digital_support
 from brianff.protocols.fingerprint import fingerprints
@@ -224,6 +224,7 @@ def _run(trainer: Trainer, run: RunDirectory | None, progress: bool, seconds: di
         "classes": protocol.network.classes,
         "decision": trainer.decision,
         "layers": layer_activity(trainer),
+        "changed_by_freezing": changed_by_freezing(trainer),
         "epochs": protocol.learning.epochs,
         "presentations": trainer.simulator.presentations,
         "neuron_steps": trainer.simulator.neuron_steps,

@@ -119,12 +119,14 @@ def _train(
     with stoppable(partial(_stopped, run, data_dir)):
         summary = training.train(trainer, run)
     from brianff.analysis.report import write_figures
-    from brianff.protocols.activity import activity_rows, complaints
+    from brianff.protocols.activity import activity_rows, complaints, notes
 
     write_figures(trainer, run.figures)
     print_table([*results(summary), *activity_rows(summary), ("run directory", str(run.path))])
     for complaint in complaints(summary):
         typer.echo(f"brianff: {complaint}", err=True)
+    for note in notes(summary):
+        typer.echo(f"note: {note}")
     return trainer, run, summary
 
 

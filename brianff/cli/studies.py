@@ -89,7 +89,8 @@ def _show(name: str, study: Study) -> None:
     analysis = import_module(f"brianff.analysis.{name}")
     from brianff.analysis.style import save_figure
 
-    typer.echo(analysis.summarise(study.table(name)).to_string(float_format="{:.3f}".format, na_rep="-"))
+    tables = [study.table(one) for one in getattr(analysis, "TABLES", (name,))]
+    typer.echo(analysis.summarise(*tables).to_string(float_format="{:.3f}".format, na_rep="-"))
     for path in sorted(study.directory.glob("*.csv")):
         typer.echo(path)
     for figure, (table, draw) in analysis.FIGURES.items():

@@ -40,6 +40,8 @@ class Split:
     white : float, optional
         Pixel value that stands for an intensity of 1; default: 255 of uint8, 1 of floats and bool. Other integers need
         it.
+    shown : ndarray of int, shape (images, frames), optional
+        Of presentations that were put together from images: the numbers of these. Statistics over images need them.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class Split:
     images: Any
     labels: np.ndarray
     white: float | None = None
+    shown: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         images = self.images if isinstance(self.images, SpikeTrains) else _images(self.images, 2)
@@ -106,7 +109,8 @@ class Split:
         return self._part(slice(None, max(len(self) - _count(count), 0)))
 
     def _part(self, rows: slice) -> Split:
-        return Split(self.images[rows], self.labels[rows], self.white)
+        shown = None if self.shown is None else self.shown[rows]
+        return Split(self.images[rows], self.labels[rows], self.white, shown)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import brian2
@@ -41,7 +42,8 @@ class LabelCode(Description):
         `append`: a one-hot code on additional input units; `pixels`: a one-hot code in place of the first pixels;
         `code`: a fixed random binary code per class on additional units.
     strength : float
-        Intensity of an active label unit; a white pixel has 1, the read voltage of devices. With 0 no label is shown.
+        Intensity of an active label unit; a white pixel has 1, the read voltage of devices: above 1 there must be none.
+        With 0 no label is shown.
     rows : int
         Input units, rows of the crossbar, for each unit of the code: a label that is strong without a larger voltage.
     bits : int
@@ -214,6 +216,11 @@ class Network(Described, Description):
         label, taken = self.label, self.classes * self.label.rows
         if label.placement == "pixels" and self.pixels <= taken:
             raise ValueError(f"label.placement 'pixels' needs more than {taken} pixels, there are {self.pixels}")
+        if label.strength > 1 and self.layers[0].device is not None:
+            raise ValueError(
+                f"label.strength is {label.strength}, more than the voltage that devices are read with: use a strength "
+                f"of 1 and label.rows = {ceil(label.strength) * label.rows}"
+            )
         return self
 
     @property

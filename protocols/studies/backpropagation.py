@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from brianff.data.named import load_dataset
-from brianff.data.split import Dataset, Split
+from brianff.data.split import Batch, Dataset, Split
 from brianff.protocols.augmentation import Augmentation
 from brianff.protocols.configuration import Data
 from brianff.random import RandomStreams
@@ -44,7 +44,8 @@ def backpropagated_accuracy(
         What else changes the training images, as in `Data`.
     """
     data, shown = load_dataset(dataset, data_dir), Data(shift=shift, augmentation=augmentation)
-    return backpropagated(data.train, data.test, data, hidden, seed, shown, epochs, batch)
+    decided = backpropagated(data.train, data.test, data, hidden, seed, shown, epochs, batch)
+    return float(np.mean(decided == data.test.labels))
 
 
 def backpropagated(
@@ -56,8 +57,12 @@ def backpropagated(
     shown: Data,
     epochs: int = 60,
     batch: int = 128,
-) -> float:
-    """Return what `backpropagated_accuracy` does, for images of a data set; training images as `shown` tells."""
+    frames: int = 1,
+) -> np.ndarray:
+    """Return the labels that a network as in `backpropagated_accuracy` gives; training images as `shown` tells.
+
+    Of presentations of several frames it sees all side by side, so that it needs no memory.
+    """
     from sklearn.neural_network import MLPClassifier
 
     streams, images = RandomStreams(seed), training.intensities(slice(None)).astype(np.float32)
@@ -65,7 +70,8 @@ def backpropagated(
     order = np.random.RandomState(streams["baseline"].integers(2**32))
     network = MLPClassifier(tuple(hidden), batch_size=min(batch, len(images)), random_state=order)
     for _ in range(epochs):
-        network.partial_fit(
-            shown.distorted(images, data.image_shape, streams), training.labels, classes=np.arange(data.classes)
-        )
-    return float(network.score(held_out.intensities(slice(None)).astype(np.float32), held_out.labels))
+        images_now = shown.distorted(images, data.image_shape, streams)
+        batch_of_all = Batch(images_now, training.labels, np.arange(len(images)))
+        drawn = shown.made_task.batch(batch_of_all, training, frames, streams["task"])
+        network.partial_fit(drawn.images.astype(np.float32), drawn.labels, classes=np.arange(data.classes))
+    return network.predict(held_out.intensities(slice(None)).astype(np.float32))

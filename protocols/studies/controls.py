@@ -22,6 +22,7 @@ from brianff.protocols.configuration import Protocol
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.layers import ACTIVITY
 from brianff.protocols.studies.backpropagation import backpropagated
+from brianff.protocols.studies.over_images import compare, keep
 from brianff.protocols.studies.study import Study
 from brianff.protocols.trainer import Trainer
 
@@ -108,7 +109,10 @@ def run_study(
     data_dir: Path | None = None,
     progress: bool = True,
 ) -> Study:
-    """Train what is missing and return the study, with the table "controls": a row for each control and seed.
+    """Train what is missing and return the study.
+
+    It has the table "controls", a row for each control and seed, and "over-images", a row for each control: how often
+    it was right about the same held-out images.
 
     Parameters
     ----------
@@ -134,23 +138,27 @@ def run_study(
 
     def measure(seed: int, control: str) -> Iterator[dict[str, Any]]:
         trainer = Trainer(found.get(control, protocol).replace(seed=seed), data_dir=data_dir)
+        held_out = trainer.held_out
         if control == BACK_PROPAGATION:
-            yield {"accuracy": _backpropagated(trainer), "decision": "readout"}
-            return
-        summary = trainer.fit(progress=False)
-        accuracy = summary.get("validation_accuracy", summary.get("test_accuracy"))
-        first = {name: summary["layers"][0][name] for name in ("spiking_share", "switched_share")}
-        yield {"accuracy": accuracy, "decision": summary["decision"], "tied_share": summary["tied_share"], **first}
+            decided, told = _backpropagated(trainer), {"decision": "readout"}
+        else:
+            summary = trainer.fit(progress=False)
+            decided = trainer.infer(held_out).decided
+            told = {name: summary[name] for name in ("decision", "tied_share", "changed_by_freezing")}
+            told |= {name: summary["layers"][0][name] for name in ("spiking_share", "switched_share")}
+        right = decided == held_out.labels
+        keep(study, control, seed, right, held_out.shown)
+        yield {"accuracy": right.mean(), **told}
 
-    numbers = range(protocol.seed, protocol.seed + seeds)
-    compared = [*found] if protocol.data.made_task.sequences else [*found, BACK_PROPAGATION]  # it knows single images
+    numbers, compared = range(protocol.seed, protocol.seed + seeds), [*found, BACK_PROPAGATION]
     points = [{"seed": seed, "control": control} for seed in numbers for control in compared]
     study.fill("controls", points, measure, progress)
+    study.write("over-images", compare(study, compared, numbers))
     return study
 
 
-def _backpropagated(trainer: Trainer) -> float:
-    """Return the accuracy of a back-propagated network of the same layers on the same images."""
+def _backpropagated(trainer: Trainer) -> np.ndarray:
+    """Return the labels that a back-propagated network of the same layers gives, having learned the same images."""
     protocol = trainer.protocol
     return backpropagated(
         trainer.training,
@@ -161,4 +169,5 @@ def _backpropagated(trainer: Trainer) -> float:
         protocol.data,
         protocol.learning.epochs,
         protocol.learning.batch,
+        protocol.network.encoding.frames,
     )

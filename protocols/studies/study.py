@@ -156,9 +156,18 @@ class Study:
             for point, rows in measure_points(announced(), measure, map):
                 new = pandas.DataFrame([{**point, **row} for row in rows])
                 table = new if table.empty else pandas.concat([table, new], ignore_index=True)
-                write_atomically(self.path(name), table.to_csv(index=False).encode())
+                self._write(name, table)
                 bar.advance()
         return table
+
+    def write(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write a table that is derived from others, in the place of the one that is there."""
+        import pandas
+
+        self._write(name, pandas.DataFrame(rows))
+
+    def _write(self, name: str, table: pandas.DataFrame) -> None:
+        write_atomically(self.path(name), table.to_csv(index=False).encode())
 
 
 def _damaged(path: Path, reason: str) -> str:

@@ -37,7 +37,7 @@ def test_controls_change_one_thing():
 
 
 def test_neurons_without_memristors_have_fewer_controls():
-    protocol = load_protocol("msnn-digits", [*SMALL, 'network.layers.0.neuron="lif"'])
+    protocol = load_protocol("msnn-digits", [*SMALL, 'network.layers.0.neuron="lif"', "network.layers.0.preset=leak-0.85"])
     assert not [name for name in controls(protocol) if "frozen" in name or "relu" in name]
 
 

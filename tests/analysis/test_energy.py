@@ -41,7 +41,7 @@ def test_parts_add_up(entries, numpy_target):
 
 
 def test_converters_cost_their_number_times_the_cited_figures(entries):
-    of_a_presentation = 8 * (74 * 0.39e-12 + 16 * 1.67e-12)
+    of_a_presentation = 8 * (104 * 0.39e-12 + 16 * 1.67e-12)
     assert entries["what_if_converters"]["joule_per_inference"] == pytest.approx(10 * of_a_presentation)
     assert "ISAAC" in entries["what_if_converters"]["source"]
 

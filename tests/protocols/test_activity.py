@@ -5,7 +5,7 @@ import pytest
 
 from brianff import Network
 from brianff.protocols import Trainer, load_protocol
-from brianff.protocols.activity import activity_rows, complaints, layer_activity
+from brianff.protocols.activity import activity_rows, changed_by_freezing, complaints, layer_activity, notes
 
 SETTINGS = [
     "data.training_images=60",
@@ -87,9 +87,25 @@ def test_a_layer_that_never_spikes_is_dead_if_its_spikes_matter(numpy_target):
 
 
 def test_neurons_without_memristors_switch_none(numpy_target):
-    protocol = load_protocol("msnn-digits", SETTINGS[:4])
-    layer = protocol.network.layers[0].replace(neuron="lif", current_scale="4 nA", synapse_time_constant="4 ms")
+    protocol = load_protocol("msnn-digits", [*SETTINGS[:4], "learning.goodness=mean-square"])
+    layer = protocol.network.layers[0].replace(
+        neuron="lif", preset=None, current_scale="4 nA", synapse_time_constant="4 ms"
+    )
     network = Network(**{**dict(protocol.network), "layers": (layer,), "time_step": "1 ms"})
     (found,) = layer_activity(Trainer(protocol.replace(network=network)))
     assert found["switched_share"] is None
     assert "switched" not in activity_rows({"layers": [found], "decision": "voltage"})[1][1]
+
+
+def test_a_network_without_memory_is_told_to_be_static(trainer):
+    """Frozen by hand: the same weights, decided with memristors that stay."""
+    trainer.fit(progress=False)
+    layer = trainer.protocol.network.layers[0].replace(memristors="frozen")
+    frozen = Trainer(trainer.protocol.replace(network=trainer.protocol.network.replace(layers=(layer,))))
+    frozen.simulator.layers[0].crossbar.restore(trainer.simulator.layers[0].crossbar.state())
+    part = trainer.held_out.first(100)
+    share = np.mean(trainer.infer(part).decided != frozen.infer(part).decided)
+    assert changed_by_freezing(trainer, 100) == share
+    assert changed_by_freezing(frozen) is None
+    assert notes({"changed_by_freezing": 0.004})[0].startswith("static: frozen memristors give the same decisions")
+    assert notes({"changed_by_freezing": 0.006}) == notes({"changed_by_freezing": None}) == notes({}) == []

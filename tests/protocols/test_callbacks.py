@@ -17,6 +17,7 @@ SMALL = [
     "learning.epochs=3",
     "evaluation.epoch_images=10",
     "evaluation.training_images=10",
+    "network.layers.0.initial_weight_deviation=0.2",
     "engine.workers=1",
 ]
 
@@ -46,7 +47,7 @@ class Diary(Callback):
 
 
 def small(*settings):
-    return load_protocol("msnn-digits", [*SMALL, *settings])
+    return load_protocol("msnn-digits", [*SMALL, *settings]).without_devices()
 
 
 def test_a_callback_is_called_in_order(numpy_target):

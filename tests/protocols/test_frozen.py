@@ -33,6 +33,7 @@ def two_layers(*settings):
         [
             "data.training_images=64",
             "network.layers.0.neurons=16",
+            "network.layers.0.preset=kang-2021",
             "learning.epochs=3",
             "learning.batch=10",
             "evaluation.epoch_images=20",

@@ -30,7 +30,7 @@ SMALL = [
 
 
 def small(*settings, **learning):
-    protocol = load_protocol("msnn-digits", [*SMALL, *settings])
+    protocol = load_protocol("msnn-digits", [*SMALL, *settings]).without_devices()
     return protocol.replace(learning=protocol.learning.replace(**learning))
 
 

@@ -143,3 +143,9 @@ def test_dictionaries_of_a_description_are_immutable_and_travel(made, field):
         assert travelled == made
         with pytest.raises(ConfigurationError, match="immutable"):
             getattr(travelled, field).clear()
+
+
+def test_devices_are_read_with_no_more_than_their_voltage():
+    with pytest.raises(ConfigurationError, match=r"label.strength is 2.5.*label.rows = 3"):
+        Network(label={"strength": 2.5}, layers=[Layer(device="ecram")])
+    Network(label={"strength": 2.5})

@@ -9,6 +9,7 @@ from brianff.analysis.controls import differences, summarise
 from brianff.errors import BrianffError, ConfigurationError
 from brianff.protocols import load_protocol
 from brianff.protocols.studies.controls import AS_IT_IS, BACK_PROPAGATION, controls, run_study
+from brianff.protocols.studies.over_images import paired
 from brianff.protocols.trainer import Trainer
 
 SMALL = [
@@ -37,7 +38,9 @@ def test_controls_change_one_thing():
 
 
 def test_neurons_without_memristors_have_fewer_controls():
-    protocol = load_protocol("msnn-digits", [*SMALL, 'network.layers.0.neuron="lif"', "network.layers.0.preset=leak-0.85"])
+    protocol = load_protocol(
+        "msnn-digits", [*SMALL, 'network.layers.0.neuron="lif"', "network.layers.0.preset=leak-0.85"]
+    )
     assert not [name for name in controls(protocol) if "frozen" in name or "relu" in name]
 
 
@@ -81,3 +84,17 @@ def test_differences_are_paired_and_have_a_t_interval():
     assert len(differences(pandas.DataFrame(rows)).get_yticks()) == 1
     with pytest.raises(BrianffError):
         differences(pandas.DataFrame())
+
+
+def test_presentations_that_share_images_are_not_independent():
+    """Both orders of a pair count as one, and pairs that share an image are summed, term by term."""
+    shown = np.array([[0, 1], [1, 0], [1, 2], [2, 1], [3, 4], [4, 3]])
+    differences = np.array([1.0, 1.0, 1.0, 0.0, -1.0, 0.0])
+    found = paired(differences, shown)
+    residuals = differences - differences.mean()
+    variance = sum(residuals[a] * residuals[b] for a in range(6) for b in range(6) if {*shown[a]} & {*shown[b]})
+    assert found["points"] == pytest.approx(100 / 3)
+    assert found["points_error"] == pytest.approx(100 * np.sqrt(variance) / 6)
+    alone = paired(differences, np.arange(6)[:, np.newaxis])
+    assert alone["points_error"] == pytest.approx(100 * differences.std() / np.sqrt(6))
+    assert np.isnan(paired(np.zeros(4), np.arange(4)[:, np.newaxis])["p_images"])

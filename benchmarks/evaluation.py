@@ -7,16 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.measuring import Row, compare, seconds
+from benchmarks.recipes import by_voltage
 from brianff import Simulator
 from brianff.engines.lanes.workers import processors
-from brianff.protocols.configuration import load_protocol
 
 IMAGES, BATCH, CLASSES = 500, 100, 10
 
 
 def rows(runs: int) -> Iterator[Row]:
     """Measure the network of msnn-mnist."""
-    simulator = Simulator(load_protocol("msnn-mnist").network, seed=1, workers=processors())
+    simulator = Simulator(by_voltage("msnn-mnist").network, seed=1, workers=processors())
     batches = np.random.default_rng(1).random((IMAGES // BATCH, BATCH, simulator.network.pixels))
 
     def together() -> None:

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.measuring import Row, compare, seconds
+from benchmarks.recipes import by_voltage
 from benchmarks.training import BATCHES, random_images
 from brianff import Simulator
 from brianff.acceleration.matrix_products import product
 from brianff.data import load_dataset
 from brianff.engines.lanes.workers import processors
 from brianff.errors import DataError
-from brianff.protocols.configuration import load_protocol
 from brianff.protocols.trainer import Trainer
 
 BATCH, INPUTS, NEURONS = 512, 794, 1024
@@ -39,7 +39,7 @@ class Training:
 
     def __init__(self, engine: str, workers: int, *more: str, dataset=None):
         settings = [*SETTINGS, f"engine.name={engine}", f"engine.workers={workers}", *more]
-        protocol = load_protocol("msnn-mnist-large", settings)
+        protocol = by_voltage("msnn-mnist-large", ["learning.threshold=10", *settings])
         layer = protocol.network.layers[0].replace(device=None, weight_bound=0.6)
         protocol = protocol.replace(network=protocol.network.replace(layers=[layer]))
         self.trainer = Trainer(protocol, dataset or random_images(BATCH * BATCHES))
@@ -117,7 +117,7 @@ def _with_tiny_modulators_left_out(threads: int, lanes: Training, runs: int) -> 
 
 
 def _evaluation(threads: int, runs: int) -> Iterator[Row]:
-    network = load_protocol("msnn-mnist").network
+    network = by_voltage("msnn-mnist").network
     layer = network.layers[0].replace(device=None, neurons=512)
     network = network.replace(layers=[layer])
     images = np.random.default_rng(1).random((5, 100, network.pixels))

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.measuring import Row, compare
+from benchmarks.recipes import by_voltage
 from brianff.data.split import Dataset, Split
 from brianff.engines.lanes.workers import processors
-from brianff.protocols.configuration import Protocol, load_protocol
+from brianff.protocols.configuration import Protocol
 from brianff.protocols.trainer import Trainer
 
 BATCH, BATCHES = 128, 10
@@ -27,7 +28,7 @@ WHAT = "MNIST training, MIF 784-512, a pair of presentations per image, 20 steps
 def protocol(workers: int | None, precision: str = "double") -> Protocol:
     """Return the protocol: msnn-mnist with one random wrong label for each image."""
     settings = ["learning.negatives=wrong-label", "evaluation.epoch_images=1", f"engine.precision={precision}"]
-    return load_protocol("msnn-mnist", settings + ([f"engine.workers={workers}"] if workers else []))
+    return by_voltage("msnn-mnist", settings + ([f"engine.workers={workers}"] if workers else []))
 
 
 def random_images(count: int) -> Dataset:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.measuring import Row, compare
+from benchmarks.recipes import by_voltage
 from benchmarks.training import WHAT, Training, protocol
-from brianff.protocols.configuration import Protocol, load_protocol
+from brianff.protocols.configuration import Protocol
 
 
 def rows(runs: int) -> Iterator[Row]:
@@ -42,5 +43,8 @@ def _descriptions() -> Iterator[tuple[str, list[Protocol]]]:
             [one.replace(learning=one.learning.replace(**settings)) for one in both],
         )
     settings = ["evaluation.epoch_images=1"]
-    large = [load_protocol("msnn-mnist-large", [*settings, f"engine.workers={workers}"]) for workers in (2, 1)]
+    large = [
+        by_voltage("msnn-mnist-large", ["learning.threshold=10", *settings, f"engine.workers={workers}"])
+        for workers in (2, 1)
+    ]
     yield "MNIST training, protocol msnn-mnist-large, 1,024 MIF neurons, ten presentations per image", large

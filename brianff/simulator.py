@@ -401,8 +401,8 @@ class Simulator(Described):
         """Present images with labels and record spikes of all neurons and traces of some, without a trace in training.
 
         Random encodings come from the stream of `evaluation`; membranes that are carried over start from where those of
-        training are. It runs on the lanes engine, at the network's time step, whatever engine trains, in batches of a few
-        ten MB; what is recorded is kept in memory, or, with `file`, on disk only.
+        training are. It runs on the lanes engine, at the network's time step, whatever engine trains, in batches of
+        some ten MB; what is recorded is kept in memory, or, with `file`, on disk only.
 
         Parameters
         ----------

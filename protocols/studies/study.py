@@ -164,7 +164,7 @@ class Study:
         """Write a table that is derived from others, in the place of the one that is there."""
         import pandas
 
-        self._write(name, pandas.DataFrame(rows))
+        self._write(name, pandas.DataFrame(list(rows)))
 
     def _write(self, name: str, table: pandas.DataFrame) -> None:
         write_atomically(self.path(name), table.to_csv(index=False).encode())

@@ -185,6 +185,7 @@ def sine_response(frequency: float, amplitude: float, steps: int = 2000) -> tupl
     """
     import brian2
 
+    from brianff.acceleration.compiled import generating
     from brianff.equations import MIF
     from brianff.equations.functions import FUNCTIONS
     from brianff.equations.memristor import BOLTZMANN_FACTOR, volatile_memristor
@@ -194,10 +195,11 @@ def sine_response(frequency: float, amplitude: float, steps: int = 2000) -> tupl
     )
     namespace = {**FUNCTIONS, **MIF.namespace(E1=0 * brian2.volt)}
     namespace |= {"amplitude": amplitude * brian2.volt, "frequency": frequency * brian2.Hz}
-    clock = brian2.Clock(brian2.second / frequency / steps, name="hysteresis_clock")
-    device = brian2.NeuronGroup(
-        1, equations, method="exponential_euler", namespace=namespace, clock=clock, name="hysteresis"
-    )
-    monitor = brian2.StateMonitor(device, ["v", "current"], record=True, name="hysteresis_monitor")
-    brian2.Network(device, monitor).run(2 * brian2.second / frequency, namespace={})
-    return np.asarray(monitor.v)[0, steps:], np.asarray(monitor.current)[0, steps:]
+    with generating():
+        clock = brian2.Clock(brian2.second / frequency / steps, name="hysteresis_clock")
+        device = brian2.NeuronGroup(
+            1, equations, method="exponential_euler", namespace=namespace, clock=clock, name="hysteresis"
+        )
+        monitor = brian2.StateMonitor(device, ["v", "current"], record=True, name="hysteresis_monitor")
+        brian2.Network(device, monitor).run(2 * brian2.second / frequency, namespace={})
+        return np.asarray(monitor.v)[0, steps:], np.asarray(monitor.current)[0, steps:]

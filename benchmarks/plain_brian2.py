@@ -10,7 +10,7 @@ from brian2 import uA, us
 
 from brianff import Layer
 from brianff import Network as Description
-from brianff.acceleration.compiler import configure
+from brianff.acceleration.compiled import generating
 from brianff.engines.population import Population
 from brianff.equations.synapse import WEIGHT
 from brianff.goodness import Goodness
@@ -22,7 +22,10 @@ class Network:
     """784 pixels and 10 label units, all to all on 512 MIF neurons. Weights stay as they are: learning is left out."""
 
     def __init__(self):
-        configure()
+        with generating():
+            self._make()
+
+    def _make(self) -> None:
         description = Description(layers=[Layer(neurons=512)])
         population = Population(description, description.layers[0], Goodness())
         clock = brian2.Clock(description.time_step)
@@ -50,9 +53,10 @@ class Network:
     def images_per_second(self) -> float:
         """Present pairs and return their number per second."""
         start = time.perf_counter()
-        for _ in range(2 * PAIRS):
-            self.network.restore()
-            self.inputs.amplitude = self.generator.random(len(self.inputs))
-            self.inputs.pulse = True
-            self.network.run(20 * us, namespace={})
+        with generating():
+            for _ in range(2 * PAIRS):
+                self.network.restore()
+                self.inputs.amplitude = self.generator.random(len(self.inputs))
+                self.inputs.pulse = True
+                self.network.run(20 * us, namespace={})
         return PAIRS / (time.perf_counter() - start)

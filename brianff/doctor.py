@@ -19,7 +19,7 @@ def report() -> list[tuple[str, str]]:
         ("platform", platform.platform()),
         *((package, version_of(package) or "not installed") for package in _PACKAGES),
         ("compiler", _attempt(_compiler)),
-        ("code generation target", _attempt(lambda: _tools().configure())),
+        ("code generation target", _attempt(_target)),
         ("SIMD exp", _attempt(lambda: "yes" if _tools().simd_exponential() else "no")),
         ("cache directory", _attempt(lambda: _tools().cache_directory())),
         *_datasets(),
@@ -31,6 +31,12 @@ def _attempt(probe: Callable[[], Any]) -> str:
         return str(probe())
     except Exception as error:  # a broken installation is what a doctor is asked about
         return f"failed: {type(error).__name__}: {error}"
+
+
+def _target() -> str:
+    from brianff.acceleration.compiled import code_target
+
+    return code_target()
 
 
 def _tools() -> Any:

@@ -19,6 +19,7 @@ from brianff.describing import Described, layer_table
 from brianff.description import EventEncoding, FrameEncoding, Network, PulseEncoding
 from brianff.encoding import checked_images, code_matrix, encode_spikes, image_part, label_and_events
 from brianff.engines import ENGINES, LanesEngine, ResponseEngine, make_engine
+from brianff.engines.lanes.engine import memory_bytes
 from brianff.engines.population import PRECISIONS, LayerResult, whole_number
 from brianff.engines.response.engine import TOLERANCE
 from brianff.equations.tangent import CREDITS
@@ -178,8 +179,8 @@ class Simulator(Described):
         for layer in self.layers:
             layer.crossbar.threads = workers
         options: dict[str, Any] = {
-            "lanes": lanes,
-            "memory": memory,
+            "lanes": None if lanes is None else whole_number("lanes", lanes, 1),
+            "memory": memory_bytes(memory),
             "workers": workers,
             "precision": precision,
             "credit": credit,

@@ -25,7 +25,8 @@ import cloudpickle
 import numpy as np
 
 from brianff.acceleration import rows
-from brianff.acceleration.compiler import cache_directory, compiler, configure, generating
+from brianff.acceleration.compiled import generating, kept
+from brianff.acceleration.compiler import compiler
 from brianff.description import RateEncoding
 from brianff.engines.population import METHODS, PRECISIONS, Population
 from brianff.engines.synaptic_current import method_options
@@ -111,7 +112,13 @@ class OnlineProgram:
 
     @cached_property
     def directory(self) -> Path:
-        """Directory of the built program, in the cache of compiled code."""
+        """Directory of the program, in the cache of compiled code; it is built unless it is there.
+
+        Raises
+        ------
+        BrianffError
+            If it cannot be built.
+        """
         description = {
             "network": self.protocol.network.model_dump(mode="json"),
             "learning": self.protocol.learning.model_dump(mode="json", exclude=_GIVEN_TO_EACH_CALL),
@@ -120,29 +127,19 @@ class OnlineProgram:
             "source": [Path(str(file)).read_text() for file in (__file__, rule.__file__, *rows.SOURCES)],
         }
         key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
-        return cache_directory() / "online" / key
+        return kept(f"online_{key}", self._built)
+
+    def _built(self, place: Path) -> Path:
+        arguments = [sys.executable, "-m", __name__, f"{place}/program", str(self.batches)]
+        done = subprocess.run(arguments, input=cloudpickle.dumps(self.protocol), capture_output=True, check=False)
+        if done.returncode != 0:
+            last = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()[-1:]
+            raise BrianffError(f"the online program cannot be built ({' '.join(last)}); use engine.online = 'steps'")
+        return place / "program"
 
     def build(self) -> None:
-        """Compile the program unless it is there.
-
-        Raises
-        ------
-        BrianffError
-            If it cannot be built.
-        """
-        if (self.directory / "layout.json").is_file():
-            return
-        self.directory.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.directory.parent, prefix="building-") as place:
-            arguments = [sys.executable, "-m", __name__, f"{place}/program", str(self.batches)]
-            done = subprocess.run(arguments, input=cloudpickle.dumps(self.protocol), capture_output=True, check=False)
-            if done.returncode != 0:
-                last = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()[-1:]
-                raise BrianffError(
-                    f"the online program cannot be built ({' '.join(last)}); use engine.online = 'steps'"
-                )
-            shutil.rmtree(self.directory, ignore_errors=True)
-            Path(place, "program").rename(self.directory)
+        """Compile the program unless it is there; errors are those of `directory`."""
+        _ = self.directory
 
     @cached_property
     def _layout(self) -> dict[str, list[str]]:
@@ -178,7 +175,6 @@ class OnlineProgram:
         ndarray, shape (presentations, parts of the layer)
             Goodness at the end of each presentation: of the layer, or of its two halves for the symmetric form.
         """
-        self.build()
         empty = self.batches - len(positive) // self.lanes
         present = np.arange(self.batches) >= empty
         polarity = np.where(positive, 1.0, -1.0)
@@ -389,12 +385,11 @@ _TOGETHER = {
 def _main(directory: str, batches: int) -> None:
     """Build the program of the protocol that comes in as JSON."""
     protocol = cloudpickle.load(sys.stdin.buffer)
-    configure()
-    # Linked so, the program takes numbers too small to be normal for zero: decayed traces would be slow for nothing.
-    brian2.prefs.codegen.cpp.extra_link_args = [*brian2.prefs.codegen.cpp.extra_link_args, "-ffast-math"]
     brian2.set_device("cpp_standalone", build_on_run=False)
     device = brian2.get_device()
-    with generating(PRECISIONS[protocol.engine.precision]):
+    with generating(PRECISIONS[protocol.engine.precision], runtime=False):
+        # Linked so, the program takes numbers too small to be normal for zero: decayed traces would be slow.
+        brian2.prefs.codegen.cpp.extra_link_args = ["-ffast-math"]
         network = _objects(protocol, batches)
         # Half a step less than the whole, which may be rounded up in single precision: no step more.
         network.run((batches * protocol.network.encoding.steps - 0.5) * protocol.network.time_step, namespace={})

@@ -16,16 +16,13 @@ def _seeded():
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _own_target():
-    """Fail a module that leaves another code-generation target behind: the next one would test something else."""
+def _as_it_was():
+    """Fail a module that leaves other preferences of Brian2 behind: the next one would test something else."""
     import brian2
 
-    from brianff.acceleration.compiler import configure
-
-    target = configure()
-    assert brian2.prefs.codegen.target in (target, "auto")
+    before = dict(brian2.prefs.prefs)
     yield
-    assert brian2.prefs.codegen.target == target
+    assert dict(brian2.prefs.prefs) == before
 
 
 @pytest.fixture(scope="session")
@@ -42,9 +39,6 @@ def numpy_target():
     """Brian2's numpy target: slow for large groups, but nothing is compiled."""
     import brian2
 
-    from brianff.acceleration.compiler import configure
-
-    configure()
     before = brian2.prefs.codegen.target
     brian2.prefs.codegen.target = "numpy"
     yield

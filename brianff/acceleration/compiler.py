@@ -8,22 +8,16 @@ runs. In single precision, a fourth makes the constants in expressions single to
 the whole expression with it.
 """
 
-import ctypes
 import hashlib
 import os
 import platform
 import shutil
 import subprocess
 import tempfile
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import brian2
-import numpy as np
-from brian2 import prefs
 
 __all__ = [
     "BASE_FLAGS",
@@ -33,9 +27,8 @@ __all__ = [
     "cache_base",
     "cache_directory",
     "compiler",
-    "configure",
-    "generating",
-    "library",
+    "flags",
+    "libraries",
     "simd_exponential",
     "wide_flags",
 ]
@@ -95,29 +88,6 @@ def wide_flags() -> list[str]:
     return [WIDE_FLAG] if path is not None and _vectorises(path, WIDE_FLAG) else []
 
 
-@cache
-def library(source: Path) -> ctypes.CDLL | None:
-    """Return a C++ file as a library, compiled unless it is in the cache; None without a compiler that can.
-
-    Its functions run without Python's lock.
-    """
-    path = compiler()
-    if path is None:
-        return None
-    flags = [*BASE_FLAGS, *wide_flags(), "-fPIC", "-shared"]
-    key = hashlib.sha256(source.read_bytes() + repr((path, flags)).encode()).hexdigest()[:12]
-    compiled = cache_directory() / f"{source.stem}-{key}.so"
-    if not compiled.exists():
-        compiled.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=compiled.parent) as directory:
-            made = Path(directory, compiled.name)
-            command = [path, *flags, str(source), "-o", str(made)]
-            if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-                return None
-            made.replace(compiled)  # other processes see a whole file or none
-    return ctypes.CDLL(str(compiled))
-
-
 def _processor() -> str:
     """Describe the processor as far as `-march=native` depends on it (home directories are shared in clusters)."""
     try:
@@ -127,27 +97,23 @@ def _processor() -> str:
     return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
 
 
-def _flags(single: bool) -> list[str]:
+def flags(single: bool = False) -> list[str]:
+    """Return the flags of the compiler, for code in double or in single precision."""
     return BASE_FLAGS + (SIMD_FLAGS + SINGLE_FLAGS * single) * simd_exponential()
 
 
-def _compile_with_flags(single: bool = False) -> None:
-    """Let Brian2 compile with the flags of a precision, into their directory."""
-    if simd_exponential():
-        prefs.codegen.cpp.extra_compile_args_gcc = _flags(single)
-    directory = cache_directory(single)
-    directory.mkdir(parents=True, exist_ok=True)
-    prefs.codegen.runtime.cython.cache_dir = str(directory)
+def libraries() -> list[str]:
+    """Return the libraries that compiled code is linked with."""
+    return ["mvec", "m"] if simd_exponential() else []
 
 
-def cache_directory(single: bool = False) -> Path:
-    """Return the directory of compiled code: one per set of flags, processor and Brian2 version.
+def cache_directory() -> Path:
+    """Return the directory of compiled code: one per compiler, processor and Brian2 version.
 
-    With `single`, that of code in single precision. It lies in the directory that the environment variable
-    BRIANFF_CACHE names, or in the user's cache.
+    It lies in the directory that the environment variable BRIANFF_CACHE names, or in the user's cache.
     """
-    key = hashlib.sha256(repr((_flags(single), WIDE_FLAG, _processor(), brian2.__version__)).encode()).hexdigest()[:12]
-    return cache_base() / "cython" / key
+    key = hashlib.sha256(repr((flags(single=True), WIDE_FLAG, _processor(), brian2.__version__)).encode())
+    return cache_base() / "cython" / key.hexdigest()[:12]
 
 
 def cache_base() -> Path:
@@ -155,56 +121,3 @@ def cache_base() -> Path:
     return Path(
         os.environ.get("BRIANFF_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "brianff")
     )
-
-
-@cache
-def configure() -> str:
-    """Set Brian2's preferences once; return the code-generation target, "cython" or "numpy".
-
-    A target that the user has set to "numpy" is kept. Without a working compiler the target is "numpy", with one
-    warning.
-    """
-    if prefs.codegen.target == "numpy":
-        return "numpy"
-    path = compiler()
-    if path is not None:
-        if simd_exponential():
-            prefs.codegen.cpp.libraries = ["mvec", "m"]
-        _compile_with_flags()
-        if _cython_works():
-            prefs.codegen.target = "cython"
-            return "cython"
-    warnings.warn(
-        "no working C++ compiler with Python headers was found: simulations run on the numpy target, several times "
-        "slower. Install one (Debian: apt install g++ python3-dev; macOS: xcode-select --install).",
-        stacklevel=2,
-    )
-    prefs.codegen.target = "numpy"
-    return "numpy"
-
-
-@contextmanager
-def generating(dtype: type[np.floating]) -> Iterator[None]:
-    """Let Brian2 generate and compile code for objects whose arrays are of a type, in its precision."""
-    if dtype is not np.float32:
-        yield
-        return
-    before = prefs.core.default_float_dtype, prefs.codegen.cpp.extra_compile_args_gcc
-    cache_before = prefs.codegen.runtime.cython.cache_dir
-    prefs.core.default_float_dtype = np.float32
-    if configure() == "cython":
-        _compile_with_flags(single=True)
-    try:
-        with np.errstate(over="ignore"):  # Brian2 compares with numbers beyond single precision
-            yield
-    finally:
-        prefs.core.default_float_dtype, prefs.codegen.cpp.extra_compile_args_gcc = before
-        prefs.codegen.runtime.cython.cache_dir = cache_before
-
-
-def _cython_works() -> bool:
-    from brian2.codegen.runtime.cython_rt.cython_rt import CythonCodeObject
-    from brian2.utils.logger import catch_logs
-
-    with catch_logs():  # Brian2's own warning would say the same at length
-        return CythonCodeObject.is_available()

@@ -10,9 +10,8 @@ from functools import partial
 
 import brian2
 import numpy as np
-from brian2.codegen.runtime.cython_rt import CythonCodeObject
 
-from brianff.acceleration.compiler import configure, generating
+from brianff.acceleration.compiled import CompiledCode, code_target, generating
 from brianff.acceleration.prepared_network import PreparedNetwork
 from brianff.acceleration.threads import share
 from brianff.equations.functions import FUNCTIONS
@@ -23,10 +22,10 @@ PART = 65_536
 """Elements that a thread takes at a time."""
 
 
-class _UnlockedCode(CythonCodeObject):
+class _UnlockedCode(CompiledCode):
     """Code that runs without Python's lock."""
 
-    templater = CythonCodeObject.templater.derive("brianff.acceleration")
+    templater = CompiledCode.templater.derive("brianff.acceleration")
 
 
 class Statements:
@@ -43,21 +42,21 @@ class Statements:
     """
 
     def __init__(self, statements: str, arrays: Sequence[str], numbers: Sequence[str], dtype: np.dtype):
-        configure()
-        code_class = _UnlockedCode if brian2.prefs.codegen.target == "cython" else None
+        target = code_target()
+        code_class = _UnlockedCode if target == "cython" else None
         variables = [f"{name} : 1" for name in arrays] + [f"{name} : 1 (shared)" for name in numbers]
-        clock = brian2.Clock(1 * brian2.second, name="statements_clock")
-        with generating(dtype.type):
+        with generating(dtype.type, target):
+            clock = brian2.Clock(1 * brian2.second, name="statements_clock")
             # Names are part of the generated code: the same names let compiled code be found again.
             group = brian2.NeuronGroup(
                 1, "\n".join(variables), dtype=dtype, clock=clock, name="statements", namespace=FUNCTIONS
             )
             runner = group.run_regularly(statements, name="statements_runner", codeobj_class=code_class)
             PreparedNetwork(group).prepare()
+            self._names = {name: brian2.device.get_array_name(group.variables[name]) for name in (*arrays, *numbers)}
         self._namespace = runner.codeobj.namespace
         compiled = runner.codeobj.compiled_code["run"]
         self._run: Callable[[dict], object] = compiled.main if code_class else partial(exec, compiled)
-        self._names = {name: brian2.device.get_array_name(group.variables[name]) for name in (*arrays, *numbers)}
         self._dtype = dtype
 
     def __call__(self, arrays: Mapping[str, np.ndarray], numbers: Mapping[str, float], threads: int = 1) -> None:

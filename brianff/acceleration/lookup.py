@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from brianff.acceleration.compiler import library
+from brianff.acceleration.compiled import library
 from brianff.acceleration.threads import share
 
 __all__ = ["Lookup", "Segment", "SumsOfRows"]

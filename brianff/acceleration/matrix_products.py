@@ -5,9 +5,12 @@ this process work on the parts. The threads of BLAS itself would round different
 they keep spinning between products, which slows whatever else the processors do.
 """
 
+from __future__ import annotations
+
 from functools import cache
 from threading import RLock
 from typing import Any, ClassVar
+from weakref import WeakSet
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -50,32 +53,32 @@ class one_blas_thread:
     """The context in which BLAS works on the calling thread alone.
 
     It holds BLAS to one thread while anybody is inside; asking BLAS takes longer than a small product. Ctrl-C may come
-    between any two steps: whoever was inside and is no more gives the place up when it is deleted.
+    between any two steps: whoever was inside and is no more does not count.
     """
 
     _lock = RLock()
-    _inside: ClassVar[set[int]] = set()
+    _inside: ClassVar[WeakSet[one_blas_thread]] = WeakSet()
     _before: ClassVar[list[tuple[Any, int]]] = []
 
     def __enter__(self) -> None:
-        with self._lock:
-            self._inside.add(id(self))
-            if not self._before:
-                self._before.extend((library, library.num_threads) for library in _blas())
-                for library, _ in self._before:
-                    library.set_num_threads(1)
+        try:
+            with self._lock:
+                self._inside.add(self)
+                if not self._before:
+                    self._before.extend((library, library.num_threads) for library in _blas())
+                    for library, _ in self._before:
+                        library.set_num_threads(1)
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
-            if self._inside <= {id(self)}:
+            self._inside.discard(self)
+            if not self._inside:
                 for library, threads in self._before:
                     library.set_num_threads(threads)
                 self._before.clear()
-            self._inside.discard(id(self))
-
-    def __del__(self) -> None:
-        if id(self) in self._inside:
-            self.__exit__()
 
 
 @cache

@@ -28,12 +28,12 @@ class PreparedNetwork(brian2.Network):
         BrianffError
             If the code of an object could not be compiled.
         """
-        self.run(0 * brian2.second, namespace={})
-        for code in (code for item in self.sorted_objects for code in item.code_objects):
-            if code.compiled_code["run"] is None:  # which Brian2 takes for code that has nothing to do
-                raise BrianffError(
-                    f"the equations of {code.owner.name!r} could not be compiled; the compiler's message is above"
-                )
+        try:
+            self.run(0 * brian2.second, namespace={})
+        except BrianObjectException as error:
+            if isinstance(error.__cause__, BrianffError):
+                raise error.__cause__ from None
+            raise
         active = [item for item in self.sorted_objects if item.active]
         clocks = {item.clock for item in active}
         if len(clocks) != 1:

@@ -3,7 +3,7 @@
 import operator
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,12 +12,12 @@ import numpy as np
 from brian2 import DEFAULT_FUNCTIONS, DEFAULT_UNITS, Equations, StateUpdateMethod
 from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
-from brian2.devices.device import runtime_device
 from brian2.stateupdaters.base import UnsupportedEquationsException
 from brian2.units.fundamentalunits import get_dimensions
 from brian2.utils.logger import catch_logs
 from brian2.utils.stringtools import get_identifiers
 
+from brianff.acceleration.compiled import code_target, generating
 from brianff.description import Layer, Network
 from brianff.engines.steady_state import steady_state
 from brianff.engines.synaptic_current import SynapticCurrent, in_plain_python, method_options
@@ -109,6 +109,8 @@ class Population:
         Of the state variables and of the arithmetic.
     credit : {"held", "within-event", "memory"}
         How much of what an input event does its postsynaptic factor holds; see `brianff.equations.tangent`.
+    target : {"cython", "numpy"}
+        What code is generated: `code_target`.
     """
 
     network: Network
@@ -119,6 +121,7 @@ class Population:
     energy: bool = False
     precision: str = "double"
     credit: str = "held"
+    target: str = field(default_factory=code_target)
 
     def __post_init__(self):
         # Wrong names and values are reported before anything is compiled.
@@ -174,10 +177,9 @@ class Population:
                 f"neuron {neuron.name!r}, its synapse or its goodness names the time t, which engines count from "
                 "different beginnings: give the neuron a variable for it, dclock/dt = 1 : second"
             )
-        if brian2.get_device() is runtime_device:  # a standalone program would take the group for a part of it
-            with catch_logs():  # the group that runs gives the same warnings
-                if problem := self._problem(equations):
-                    raise ConfigurationError(problem)
+        with generating(target="numpy"), catch_logs():  # the group that runs gives the same warnings
+            if problem := self._problem(equations):
+                raise ConfigurationError(problem)
 
     def _problem(self, equations: Equations) -> str:
         """Return what Brian2 says against the equations; empty if nothing."""
@@ -332,7 +334,7 @@ class Population:
         names = equations.identifiers
         functions = names & (DEFAULT_FUNCTIONS.keys() | FUNCTIONS.keys())
         return {
-            "code": brian2.prefs.codegen.target,
+            "code": self.target,
             "functions": tuple(sorted(functions)),
             "operators": tuple(sorted(set(re.findall("%|//", str(equations))))),
             "constants over a step": any("constant over dt" in equation.flags for equation in equations.values()),

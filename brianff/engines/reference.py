@@ -6,6 +6,7 @@ C++ standalone included.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ import brian2
 import numpy as np
 from brian2.core.base import BrianObjectException
 
-from brianff.acceleration.compiler import configure
+from brianff.acceleration.compiled import generating
 from brianff.description import Network
 from brianff.engines.population import LONG_AGO, LayerResult, Population, check_batch, populations
 from brianff.equations.composition import presentation_start
@@ -77,7 +78,6 @@ class ReferenceEngine:
         seed: int = 0,
         credit: str = "held",
     ):
-        configure()
         self.network = network
         self.populations = populations(network, goodness, seed, credit=credit)
         self._standalone_directory = standalone_directory
@@ -102,17 +102,18 @@ class ReferenceEngine:
             raise ConfigurationError(
                 "the reference engine calls no observers: use engine 'lanes', or monitors and `ReferenceEngine.build`"
             )
-        objects = self.build(inputs, weights, membranes, first)
-        try:
-            objects.network.run(objects.duration, namespace={})
-        except (ArithmeticError, BrianObjectException) as error:
-            raise NumericalError(f"a time step could not be computed: {one_line(error)}") from error
-        if self._standalone_directory is not None:
-            brian2.get_device().build(directory=self._standalone_directory, compile=True, run=True)
-        for membrane, result, group in zip(membranes, objects.results, objects.layers, strict=False):
-            if membrane is not None:
-                membrane[:] = _at_end(group, result, "v")
-        return [self._result(objects, number, inputs, first) for number in range(len(weights))]
+        with self._generating(runtime=self._standalone_directory is None):
+            objects = self.build(inputs, weights, membranes, first)
+            try:
+                objects.network.run(objects.duration, namespace={})
+            except (ArithmeticError, BrianObjectException) as error:
+                raise NumericalError(f"a time step could not be computed: {one_line(error)}") from error
+            if self._standalone_directory is not None:
+                brian2.get_device().build(directory=self._standalone_directory, compile=True, run=True)
+            for membrane, result, group in zip(membranes, objects.results, objects.layers, strict=False):
+                if membrane is not None:
+                    membrane[:] = _at_end(group, result, "v")
+            return [self._result(objects, number, inputs, first) for number in range(len(weights))]
 
     def build(
         self,
@@ -121,8 +122,18 @@ class ReferenceEngine:
         membranes: Sequence[np.ndarray | None] = (),
         first: int = 0,
     ) -> BrianObjects:
-        """Return the Brian2 objects that present a batch, one presentation after the other, each after its rest."""
+        """Return the Brian2 objects that present a batch, one presentation after the other, each after its rest.
+
+        They belong to the device that is active.
+        """
         check_batch(self.populations[first:], inputs, weights, membranes)
+        with self._generating(runtime=False):
+            return self._build(inputs, weights, membranes, first)
+
+    def _generating(self, runtime: bool) -> AbstractContextManager[None]:
+        return generating(target=self.populations[0].target, runtime=runtime)
+
+    def _build(self, inputs, weights, membranes, first) -> BrianObjects:
         duration = (self.network.rest_steps + inputs.steps) * self.network.time_step
         clock = brian2.Clock(self.network.time_step, name="step_clock")
         presentation_clock = brian2.Clock(duration, name="presentation_clock")

@@ -6,7 +6,7 @@ import brian2
 import numpy as np
 from brian2 import ms
 
-from brianff.acceleration.compiler import configure
+from brianff.acceleration.compiled import generating
 from brianff.equations import stdp
 from brianff.random import RandomStreams
 
@@ -36,9 +36,13 @@ class StdpLayer:
     time_step = 1 * ms
 
     def __init__(self, inputs: int, neurons: int, steps: int, rest_steps: int = 50, seed: int = 1, **parameters):
-        configure()
         self.inputs, self.neurons, self.steps, self.rest_steps = inputs, neurons, steps, rest_steps
         self._namespace = stdp.DIEHL_COOK_2015.namespace() | parameters
+        with generating():
+            self._make(seed)
+
+    def _make(self, seed: int) -> None:
+        inputs, neurons = self.inputs, self.neurons
         clock = brian2.Clock(self.time_step, name="stdp_clock")
         common = {"namespace": self._namespace, "clock": clock}
         self._source = brian2.SpikeGeneratorGroup(inputs, [], [] * ms, clock=clock, name="stdp_inputs")
@@ -75,7 +79,7 @@ class StdpLayer:
             name="stdp_inhibition",
         )
         inhibition.connect(condition="i != j")
-        start_clock = brian2.Clock((steps + rest_steps) * self.time_step, name="stdp_start_clock")
+        start_clock = brian2.Clock((self.steps + self.rest_steps) * self.time_step, name="stdp_start_clock")
         start = self._group.run_regularly(
             "v = v_rest; g_e = 0; g_i = 0", clock=start_clock, when="start", name="stdp_start"
         )
@@ -105,10 +109,11 @@ class StdpLayer:
         """
         self._group.plastic = float(learn)
         self._learns = learn
-        counts = [
-            self._run(raster[:, start : start + PRESENTATIONS_PER_RUN], report)
-            for start in range(0, raster.shape[1], PRESENTATIONS_PER_RUN)
-        ]
+        with generating():
+            counts = [
+                self._run(raster[:, start : start + PRESENTATIONS_PER_RUN], report)
+                for start in range(0, raster.shape[1], PRESENTATIONS_PER_RUN)
+            ]
         return np.concatenate(counts) if counts else np.zeros((0, self.neurons))
 
     def _run(self, raster: np.ndarray, report: Callable[[int], None]) -> np.ndarray:

@@ -16,9 +16,7 @@ SETTINGS = ["data.training_images=32", "network.layers.0.neurons=16", "learning.
 def entries():
     import brian2
 
-    from brianff.acceleration.compiler import configure
-
-    before = configure()
+    before = brian2.prefs.codegen.target
     brian2.prefs.codegen.target = "numpy"
     device = 'network.layers.0.device={preset="linear", programming="program-and-verify"}'
     trainer = prepare(load_protocol("msnn-digits", [*SETTINGS, device]))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from brianff import codegeneration, doctor
+from brianff.acceleration import compiled
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +20,7 @@ def datasets(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def target(monkeypatch):
-    monkeypatch.setattr(codegeneration, "configure", lambda: "cython")
+    monkeypatch.setattr(compiled, "code_target", lambda: "cython")
     monkeypatch.setattr(codegeneration, "simd_exponential", lambda: True)
 
 
@@ -49,7 +50,8 @@ def test_what_fails_is_reported_as_a_value(monkeypatch, datasets):
     def fail(*_):
         raise RuntimeError("out of order")
 
-    for name in ("compiler", "configure", "simd_exponential", "cache_directory"):
+    monkeypatch.setattr(compiled, "code_target", fail)
+    for name in ("compiler", "simd_exponential", "cache_directory"):
         monkeypatch.setattr(codegeneration, name, fail)
     datasets.available_datasets = fail
     monkeypatch.setattr(doctor, "_PACKAGES", ("brian2", "no-such-package"))

@@ -4,7 +4,6 @@ import brian2
 import numpy as np
 import pytest
 
-from brianff.acceleration.compiler import configure
 from brianff.acceleration.elementwise import Statements
 from brianff.equations.functions import LARGEST_EXPONENT, LARGEST_EXPONENT_IN_SINGLE_PRECISION
 
@@ -16,7 +15,7 @@ in_both_precisions = pytest.mark.parametrize(
 @pytest.fixture(params=["numpy", pytest.param("cython", marks=pytest.mark.slow)])
 def exponential(request, numpy_target):
     """A function that evaluates `exponential` for an array in generated code."""
-    brian2.prefs.codegen.target = configure() if request.param == "cython" else request.param
+    brian2.prefs.codegen.target = request.param
 
     def evaluate(x):
         result = np.empty_like(x)

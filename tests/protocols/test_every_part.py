@@ -12,7 +12,7 @@ import pytest
 from brian2 import ms, nA, uA, us
 
 from brianff import LabelCode, Layer, Network, PulseEncoding
-from brianff.acceleration.compiler import configure
+from brianff.acceleration.compiled import code_target
 from brianff.data.split import Dataset, Split
 from brianff.description.parts import DEVICES, NEURONS
 from brianff.protocols.configuration import Engine, Evaluation, Learning, Protocol
@@ -95,7 +95,7 @@ COMBINATIONS = [
 def compiled(numpy_target):
     """The compiled target for the lanes, where presentations run in the fused kernel."""
     brian2.prefs.codegen.target = "cython"
-    if configure() != "cython":
+    if code_target() != "cython":
         pytest.skip("no C++ compiler")
     brian2.prefs.codegen.target = "numpy"
 

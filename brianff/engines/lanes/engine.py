@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from brianff.acceleration.buffers import Memory, layout_of
-from brianff.acceleration.compiler import configure
 from brianff.acceleration.memory import DEFAULT_MEMORY, parse_bytes
 from brianff.acceleration.threads import share
 from brianff.description import Network
@@ -21,7 +20,7 @@ from brianff.errors import BrianffError, ConfigurationError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
 
-__all__ = ["LanesEngine"]
+__all__ = ["LanesEngine", "memory_bytes"]
 
 EVEN_PARTS = 4
 """Many blocks are a multiple of this, so that 2 or 4 processes share them evenly."""
@@ -47,8 +46,7 @@ class LanesEngine:
         precision: str = "double",
         credit: str = "held",
     ):
-        workers, memory = whole_number("workers", workers, 1), _bytes(memory)
-        configure()
+        workers, memory = whole_number("workers", workers, 1), memory_bytes(memory)
         self.populations = populations(network, goodness, seed, energy, precision, credit)
         self._dtype = PRECISIONS[precision]
         largest = max(population.lane_bytes for population in self.populations)
@@ -201,7 +199,8 @@ class LanesEngine:
         return array.astype(self._dtype, copy=False)
 
 
-def _bytes(memory: int | str) -> int:
+def memory_bytes(memory: int | str) -> int:
+    """Return an amount of memory in bytes; a ConfigurationError if it is none."""
     try:
         number = parse_bytes(memory) if isinstance(memory, str) else memory
     except ValueError as error:

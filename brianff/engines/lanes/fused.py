@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import brian2
 import numpy as np
-from brian2.codegen.runtime.cython_rt import CythonCodeObject
+from brian2.devices.device import runtime_device
 
+from brianff.acceleration.compiled import CompiledCode
 from brianff.acceleration.compiler import wide_flags
 from brianff.engines.lanes.drive import Drive
 from brianff.equations.functions import FUNCTIONS
@@ -31,15 +32,15 @@ FUSED = FastPath("fused", {"code": {"cython"}, "functions": lambda used: _UNLOCK
 """Only what generated code can do without Python's lock, and without anybody who looks or acts in between."""
 
 
-def fused_code(started: Iterable[str], drives: Iterable[str], courses: Iterable[str]) -> type[CythonCodeObject]:
+def fused_code(started: Iterable[str], drives: Iterable[str], courses: Iterable[str]) -> type[CompiledCode]:
     """Return a NeuronGroup's `codeobj_class`, without events; its code puts the variables `started` to their start.
 
     `drives` are the variables of the drives, `courses` the shared ones that are given at each step.
     """
     names = {"started": tuple(started), "drives": tuple(drives), "courses": tuple(courses)}
 
-    class FusedCode(CythonCodeObject):
-        templater = CythonCodeObject.templater.derive(
+    class FusedCode(CompiledCode):
+        templater = CompiledCode.templater.derive(
             "brianff.engines.lanes", env_globals=names | {"neurons_together": NEURONS_TOGETHER}
         )
 
@@ -67,7 +68,7 @@ class FusedPresentations:
     ):
         self._namespace = group.state_updater.codeobj.namespace
         self._courses = courses
-        self._names = {name: brian2.device.get_array_name(group.variables[name]) for name in starts}
+        self._names = {name: runtime_device.get_array_name(group.variables[name]) for name in starts}
         # What the code uses when it is called for single steps: the group's own arrays, and no drive to begin with.
         self._own = {array: self._namespace[array] for array in self._names.values() if array in self._namespace}
         self._own |= dict.fromkeys(("_image_drives", "_label_drives"), courses)

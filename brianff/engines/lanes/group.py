@@ -9,7 +9,7 @@ import numpy as np
 from brian2.core.variables import Subexpression
 from scipy.sparse import csr_matrix
 
-from brianff.acceleration.compiler import generating
+from brianff.acceleration.compiled import generating
 from brianff.acceleration.prepared_network import PreparedNetwork
 from brianff.engines.expressions import evaluator
 from brianff.engines.lanes.drive import Drive
@@ -86,13 +86,13 @@ class LaneGroup:
         needs = population.needs(self._equations, spiking) | {"a current of its own": not self._separable}
         fused = not FUSED.refused(needs)
         self._start = {name: population.start(name) for name in state_variables(self._equations)}
-        clock = brian2.Clock(population.network.time_step, name="lanes_clock")
         self._matrix = csr_matrix((0, 0))
         self._kick: np.ndarray | None = None
         self._above: np.ndarray
         self._crossed: np.ndarray
         self._lanes = lanes
-        with generating(population.dtype):
+        with generating(population.dtype, population.target):
+            clock = brian2.Clock(population.network.time_step, name="lanes_clock")
             size, code_class = (
                 lanes * population.layer.neurons,
                 fused_code(self._start, self._drives, self._courses) if fused else None,

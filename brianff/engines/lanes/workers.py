@@ -14,18 +14,17 @@ import struct
 import subprocess
 import sys
 import traceback
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
-import brian2
 import cloudpickle
 import numpy as np
 
 from brianff.acceleration.buffers import Layout, SharedMemory, layout_of
-from brianff.acceleration.compiler import configure
 from brianff.acceleration.memory import peak_memory
 from brianff.engines.lanes.batching import BlockRunner, Plan
 from brianff.engines.population import Population
@@ -171,7 +170,6 @@ class _Team:
         descriptors = *self._queue.descriptors, *(memory.descriptor for memory in self._memories)
         self.workers = [_Worker(descriptors) for _ in range(count)]
         for worker in self.workers:
-            worker.send(brian2.prefs.codegen.target)
             # A user's own parts may be classes of her script, which a worker cannot import.
             worker.send(cloudpickle.dumps((populations, lanes)))
 
@@ -227,6 +225,7 @@ class _Queue:
 def work(queue_out: int, queue_in: int, *descriptors: int) -> None:
     """Be a worker process: run blocks until the connection, the last of the descriptors, closes."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    warnings.filterwarnings("ignore", "the cache")  # the parent has said it
     *memories, connection = descriptors
     parent, queue, shared = Connection(connection), _Queue((queue_out, queue_in)), list(map(SharedMemory, memories))
     with suppress(EOFError, OSError):
@@ -245,9 +244,6 @@ def _views(memories: Sequence[SharedMemory], layouts: Mapping[int, tuple[Layout,
 
 
 def _runner(parent: Connection) -> BlockRunner:
-    if (target := parent.recv()) == "numpy":
-        brian2.prefs.codegen.target = target
-    configure()
     return BlockRunner(*cloudpickle.loads(parent.recv()))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import brian2
 import numpy as np
 
-from brianff.acceleration.compiler import configure
+from brianff.acceleration.compiled import code_target
 from brianff.acceleration.lookup import SumsOfRows
 from brianff.acceleration.memory import DEFAULT_MEMORY
 from brianff.description import Network, PulseEncoding
@@ -44,9 +44,8 @@ _LOG = logging.getLogger("brianff.response")
 def needs_of_presentations(network: Network) -> dict[str, Any]:
     """Return what the presentations of a network need, for the matcher."""
     first = network.layers[0]
-    configure()
     return {
-        "code": brian2.prefs.codegen.target,  # a table takes a hundred times as many steps as a presentation
+        "code": code_target(),  # a table takes a hundred times as many steps as a presentation
         "layers": len(network.layers),
         "encoding": type(network.encoding),
         "neuron_spread": tuple(first.neuron_spread),

@@ -50,7 +50,7 @@ class DrivenNeuron:
             steps=network.encoding.steps * parts, pulse_steps=tuple(step * parts for step in pulses)
         )
         finer: Network = network.replace(layers=[layer], encoding=encoding, time_step=network.time_step / parts)
-        return Population(finer, layer, own.goodness, energy=own.energy, credit=own.credit)
+        return Population(finer, layer, own.goodness, energy=own.energy, credit=own.credit, target=own.target)
 
     def at(self, parts: int, names: tuple[str, ...]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
         """Return the function of drives (drives,) that gives variables at the end of a presentation, by name.

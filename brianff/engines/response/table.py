@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import brian2
@@ -72,6 +73,7 @@ class ResponseTable:
     def __init__(self, population: Population, names: Sequence[str], tolerance: float, parts: int | None = None):
         self._neuron, self.names = DrivenNeuron(population), tuple(names)
         self.population, self.tolerance, self._wanted_parts = population, tolerance, parts
+        self._lock = RLock()  # answers are looked up wherever they are asked for
         self._segments: dict[int, Interpolated] = {}
         self._lookups: dict[tuple[str, type], Lookup] = {}
         self.errors: dict[str, float] = {}
@@ -103,14 +105,15 @@ class ResponseTable:
 
     def lookup(self, name: str, dtype: type[np.floating]) -> Lookup:
         """Return the function of a name, as far as the table reaches now."""
-        if (name, dtype) not in self._lookups:
-            self.cover(0.0, 0.0)
-            order = sorted(self._segments, key=abs)
-            segments: list[Segment] = [self._segments[number].segments[name] for number in order]
-            if dtype is np.float32:  # straight lines are found in half the time
-                segments[0] = self._straight(segments[0])
-            self._lookups[name, dtype] = Lookup(segments, dtype)
-        return self._lookups[name, dtype]
+        with self._lock:
+            if (name, dtype) not in self._lookups:
+                self.cover(0.0, 0.0)
+                order = sorted(self._segments, key=abs)
+                segments: list[Segment] = [self._segments[number].segments[name] for number in order]
+                if dtype is np.float32:  # straight lines are found in half the time
+                    segments[0] = self._straight(segments[0])
+                self._lookups[name, dtype] = Lookup(segments, dtype)
+            return self._lookups[name, dtype]
 
     def _straight(self, segment: Segment) -> Segment:
         """Return straight lines in place of cubics, where these are smooth and the lines are as good between knots."""
@@ -130,14 +133,15 @@ class ResponseTable:
         NumericalError
             If they are not finite, or the integration diverges between them.
         """
-        if not self._segments:
-            self._add(0, self._middle[1])
-        if not np.isfinite([low, high]).all():
-            raise NumericalError("a neuron's drive is not a finite number: use a smaller learning rate")
-        while low < self.low:
-            self._grow(min(self._segments) - 1, low)
-        while high >= self.high:
-            self._grow(max(self._segments) + 1, high)
+        with self._lock:
+            if not self._segments:
+                self._add(0, self._middle[1])
+            if not np.isfinite([low, high]).all():
+                raise NumericalError("a neuron's drive is not a finite number: use a smaller learning rate")
+            while low < self.low:
+                self._grow(min(self._segments) - 1, low)
+            while high >= self.high:
+                self._grow(max(self._segments) + 1, high)
 
     def covering(self, drives: SumsOfRows) -> ResponseTable:
         """Return the table, which reaches as far as some drives."""
@@ -164,10 +168,10 @@ class ResponseTable:
         self._add(number, _kept(key, lambda: (self.parts, self._made(self.parts, low, high, floors)))[1])
 
     def _add(self, number: int, segment: Interpolated) -> None:
-        self._segments[number] = segment
-        self._lookups.clear()
         for name, error in segment.errors.items():
             self.errors[name] = max(error, self.errors.get(name, 0.0))
+        self._lookups.clear()  # before the segment is there: Ctrl-C may come in between
+        self._segments[number] = segment
 
     @cached_property
     def _middle(self) -> tuple[int, Interpolated]:

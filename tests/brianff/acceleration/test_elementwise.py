@@ -4,14 +4,13 @@ import brian2
 import numpy as np
 import pytest
 
-from brianff.acceleration.compiler import configure
 from brianff.acceleration.elementwise import Statements
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("target", ["numpy", pytest.param("cython", marks=pytest.mark.slow)])
 def test_statements_run_over_arrays_of_any_size(target, dtype, numpy_target):
-    brian2.prefs.codegen.target = configure() if target == "cython" else target
+    brian2.prefs.codegen.target = target
     statements = Statements(
         "moment += rate*(x - moment)\ny = moment**2", ("x", "moment", "y"), ("rate",), np.dtype(dtype)
     )

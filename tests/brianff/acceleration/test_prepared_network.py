@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from brian2 import ms
 
-from brianff.acceleration.compiler import configure
 from brianff.acceleration.prepared_network import PreparedNetwork
 
 
@@ -30,7 +29,6 @@ def build(network_class):
 
 @pytest.mark.slow
 def test_stepping_equals_run():
-    configure()
     plain, plain_spikes, plain_voltage = build(brian2.Network)
     plain.run(100 * ms)
     prepared, spikes, voltage = build(PreparedNetwork)
@@ -53,7 +51,7 @@ def test_several_clocks_are_refused():
 @pytest.mark.parametrize("target", ["numpy", pytest.param("cython", marks=pytest.mark.slow)])
 def test_a_restricted_group_is_a_smaller_group(target, numpy_target):
     """Neurons beyond those in use neither move nor spike, and the others do not notice."""
-    brian2.prefs.codegen.target = configure() if target == "cython" else target
+    brian2.prefs.codegen.target = target
 
     def make(size):
         clock = brian2.Clock(1 * ms, name="restricted_clock")

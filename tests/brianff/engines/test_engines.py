@@ -23,7 +23,6 @@ from small_networks import (
 )
 
 from brianff import Goodness, Layer, Network, PulseEncoding, RateEncoding
-from brianff.acceleration.compiler import configure
 from brianff.engines import LanesEngine, ReferenceEngine
 from brianff.errors import ConfigurationError, NumericalError
 from brianff.inputs import PulseInput, SpikeInput
@@ -60,7 +59,7 @@ def test_lanes_equal_reference_in_other_forms(changes, numpy_target):
 @pytest.mark.parametrize("make_input", [make_pulses, make_spikes])
 @pytest.mark.parametrize("neuron", ["mif", "lif", "lif-leaky-trace"])
 def test_goodness_alone_is_the_same(neuron, make_input, target, numpy_target):
-    brian2.prefs.codegen.target = configure() if target == "cython" else target
+    brian2.prefs.codegen.target = target
     generator = np.random.default_rng(8)
     network = make_network(neuron, 2)
     inputs, weights = make_input(generator), make_weights(network, generator)
@@ -175,7 +174,7 @@ def test_compiled_lanes_equal_reference(neuron, spread, numpy_target):
     network = network.replace(layers=[layer.replace(neuron_spread=spread) for layer in network.layers])
     inputs, weights = make_pulses(generator), make_weights(network, generator)
     reference = ReferenceEngine(network, Goodness()).present(inputs, weights)
-    brian2.prefs.codegen.target = configure()
+    brian2.prefs.codegen.target = "cython"
     assert_same(LanesEngine(network, Goodness(), lanes=5).present(inputs, weights, spikes=True), reference)
 
 

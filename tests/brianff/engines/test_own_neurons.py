@@ -11,7 +11,6 @@ from scipy.integrate import solve_ivp
 from small_networks import FINAL, assert_same, make_network, make_pulses, make_weights
 
 from brianff import Goodness, LabelCode, Layer, Network, PulseEncoding, Simulator
-from brianff.acceleration.compiler import configure
 from brianff.engines import LanesEngine, ReferenceEngine
 from brianff.equations import LIF_LEAKY_TRACE, NeuronModel, SynapseModel
 from brianff.errors import ConfigurationError, NumericalError
@@ -63,7 +62,7 @@ def test_compiled_adex_is_the_same_and_single_precision_follows_it(method, kind,
     network = adex_network(method=method)
     inputs, weights = batch(kind, generator), [abs(matrix) for matrix in make_weights(network, generator)]
     reference = ReferenceEngine(network, Goodness()).present(inputs, weights)
-    brian2.prefs.codegen.target = configure()
+    brian2.prefs.codegen.target = "cython"
     lanes, single = (
         LanesEngine(network, Goodness(), precision=precision).present(inputs, weights, spikes=True)
         for precision in ("double", "single")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from brianff.data.spikes import SpikeTrains
 from brianff.description import EventEncoding, Network
@@ -27,7 +27,8 @@ def code_matrix(network: Network, generator: np.random.Generator) -> np.ndarray:
     Returns
     -------
     ndarray, shape (classes, inputs)
-        `strength` at a label's active units, zero elsewhere; the codes of different classes differ.
+        `strength` at a label's active units, zero elsewhere; the codes of different classes differ. All zero where the
+        encoding never shows labels.
 
     Raises
     ------
@@ -36,6 +37,8 @@ def code_matrix(network: Network, generator: np.random.Generator) -> np.ndarray:
     """
     label, classes = network.label, network.classes
     codes = np.zeros((classes, network.inputs))
+    if network.encoding.labels == "never":
+        return codes
     code = np.eye(classes)
     if label.placement == "code":
         code = _random_code(classes, label.bits, label.density, generator)
@@ -114,7 +117,11 @@ def _take_off(network: Network, part: np.ndarray, mean_image: np.ndarray | None)
 
 
 def encode_spikes(
-    encoding: InputEncoding, intensities: np.ndarray, generator: np.random.Generator, threads: int = 1
+    encoding: InputEncoding,
+    intensities: np.ndarray,
+    generator: np.random.Generator,
+    threads: int = 1,
+    label: np.ndarray | float = 0.0,
 ) -> SpikeInput:
     """Return the spikes of the input units.
 
@@ -126,13 +133,17 @@ def encode_spikes(
         For encodings that draw.
     threads : int
         Threads for matrix products with the spikes.
+    label : ndarray, shape (presentations, inputs), optional
+        Intensities of the label; they are added, or, where labels are shown once, active units spike at step 0.
 
     Raises
     ------
     DataError
         If the encoding's spikes have not the shape that they need.
     """
-    spikes, (presentations, inputs) = encoding.spikes(intensities, generator), intensities.shape
+    once = encoding.labels == "once" and np.ndim(label) > 0
+    spikes: Any = encoding.spikes(intensities if once else intensities + label, generator)
+    presentations, inputs = intensities.shape
     sparse = isinstance(spikes, csr_matrix)
     shape = (encoding.steps * presentations, inputs) if sparse else (encoding.steps, presentations, inputs)
     if not sparse and np.asarray(spikes).dtype != bool:
@@ -142,11 +153,15 @@ def encode_spikes(
             f"the spikes of {type(encoding).__name__} have the shape {np.shape(spikes)}; {presentations} presentations "
             f"of {encoding.steps} steps to {inputs} input units need {shape}"
         )
-    return (
-        SparseSpikes(spikes, encoding.steps, threads)
-        if sparse
-        else SpikeInput(spikes.astype(bool, copy=False), threads)
-    )
+    if not sparse:
+        spikes = spikes.astype(bool, copy=once)
+        if once:
+            spikes[0] |= label > 0
+        return SpikeInput(spikes, threads)
+    if once:
+        first = spikes[:presentations].maximum(csr_matrix(label > 0, dtype=float))
+        spikes = vstack([first, spikes[presentations:]], format="csr")
+    return SparseSpikes(spikes, encoding.steps, threads)
 
 
 def checked_images(network: Network, images: Any) -> Any:
@@ -218,7 +233,7 @@ def label_and_events(
     presentation, label_unit = np.nonzero(active)
     encoding = network.encoding
     assert isinstance(encoding, EventEncoding)
-    steps = set(encoding.label_steps)
+    steps = set(encoding.label_steps[: 1 if encoding.labels == "once" else None])
     rows = np.concatenate([row, *(one * len(image) + presentation for one in steps)])
     units = np.concatenate([unit, *(label_unit for _ in steps)])
     shape = (encoding.steps * len(image), network.inputs)

@@ -153,7 +153,26 @@ class FrameInput(PulseInput):
         Steps at which the frames come.
     threads : int
         Threads for matrix products.
+    onsets : ndarray of int, shape (presentations, frames), or None
+        Steps at which they come where each presentation has its own; `pulse_steps` are then those of the encoding.
     """
+
+    onsets: np.ndarray | None = None
+
+    def select(self, presentations) -> FrameInput:
+        onsets = None if self.onsets is None else self.onsets[presentations]
+        return replace(self, image=self.image[presentations], label=self.label[presentations], onsets=onsets)
+
+    def followed_by(self, other: PulseInput) -> FrameInput:
+        drawn = None
+        if self.onsets is not None and isinstance(other, FrameInput):
+            drawn = np.concatenate([self.onsets, other.onset_steps])
+        return replace(super().followed_by(other), onsets=drawn)  # type: ignore[call-arg, return-value]
+
+    @property
+    def onset_steps(self) -> np.ndarray:
+        """Steps at which the frames of each presentation come, shape (presentations, frames)."""
+        return np.broadcast_to(self.pulse_steps, self.image.shape) if self.onsets is None else self.onsets
 
     @property
     def event_steps(self) -> tuple[tuple[int, ...], ...]:
@@ -171,7 +190,9 @@ class FrameInput(PulseInput):
 
     def events(self) -> Events:
         """Return the same input as events."""
-        return sum(frame.events() for frame in self.frames)  # type: ignore[return-value]
+        events = np.zeros((self.steps, len(self), self.codes.shape[1]))
+        np.add.at(events, (self.onset_steps, np.arange(len(self))[:, np.newaxis]), self.amplitudes)
+        return events
 
 
 @dataclass(frozen=True)
@@ -340,6 +361,10 @@ def checked_units(inputs: PulseInput | SpikeInput) -> int:
         frames = (len(inputs.pulse_steps),) if isinstance(inputs, FrameInput) else ()
         fits, units = shapes[0][1:] == shapes[1][1:] and shapes[2] == shapes[3], shapes[1][-1]
         fits = fits and shapes[2][1:] == frames
+        if isinstance(inputs, FrameInput):
+            shapes.append(inputs.onset_steps.shape)
+            fits = fits and shapes[4] == shapes[2]
+            numbers.append(("steps", inputs.onset_steps, inputs.steps))
     else:
         shapes = [inputs.matrix.shape if isinstance(inputs, SparseSpikes) else inputs.raster.shape]
         units = shapes[0][-1]

@@ -16,7 +16,7 @@ import numpy as np
 from brianff.acceleration.memory import DEFAULT_MEMORY, peak_memory
 from brianff.crossbar.crossbar import Crossbar, connections, make_crossbar
 from brianff.describing import Described, layer_table
-from brianff.description import EventEncoding, FrameEncoding, Network, PulseEncoding
+from brianff.description import EventEncoding, FrameEncoding, LatencyEncoding, Network, PulseEncoding
 from brianff.encoding import checked_images, code_matrix, encode_spikes, image_part, label_and_events
 from brianff.engines import ENGINES, LanesEngine, ResponseEngine, make_engine
 from brianff.engines.lanes.engine import memory_bytes
@@ -44,19 +44,31 @@ class SimulatedLayer:
     Parameters
     ----------
     crossbar : Crossbar
-    membrane : ndarray, shape (presentations, neurons), or None
-        Membrane voltages (volt) that the n-th presentation of the next batch starts from; None: not carried over.
+    membrane : ndarray, shape (presentations, states x neurons), or None
+        What the n-th presentation of the next batch starts from, in SI units: membrane voltages and, side by side with
+        them, states of memristors; None: not carried over.
+    start : ndarray, shape (states x neurons,), or None
+        What a presentation starts from that none was before.
     """
 
     crossbar: Crossbar
     membrane: np.ndarray | None = None
+    start: np.ndarray | None = None
 
     def carried(self, presentations: int) -> np.ndarray | None:
-        """Return the membrane voltages of so many presentations, to be changed in place; new ones start at 0."""
-        if self.membrane is not None and len(self.membrane) < presentations:
-            missing = ((0, presentations - len(self.membrane)), (0, 0))
-            self.membrane = np.pad(self.membrane, missing)
-        return None if self.membrane is None else self.membrane[:presentations]
+        """Return the states of so many presentations, to be changed in place; new ones are those at the start."""
+        if self.membrane is None or self.start is None:
+            return None
+        if (missing := presentations - len(self.membrane)) > 0:
+            self.membrane = np.vstack([self.membrane, np.tile(self.start, (missing, 1))])
+        return self.membrane[:presentations]
+
+    def restore(self, membrane: np.ndarray | None) -> None:
+        """Take carried states; of version 0.1 they are voltages alone."""
+        if membrane is not None and self.start is not None:
+            others = np.tile(self.start[membrane.shape[1] :], (len(membrane), 1))
+            membrane = np.hstack([membrane, others])
+        self.membrane = membrane
 
     def learn(self, change: np.ndarray) -> None:
         """Program a change of the weights, shape (inputs, neurons)."""
@@ -170,8 +182,7 @@ class Simulator(Described):
         sizes = [network.inputs, *(layer.neurons for layer in network.layers)]
         self.layers = tuple(
             SimulatedLayer(
-                make_crossbar(layer, (rows, columns), self.streams, number, connections(network, number, self.streams)),
-                np.zeros((0, layer.neurons)) if layer.membrane == "carried" else None,
+                make_crossbar(layer, (rows, columns), self.streams, number, connections(network, number, self.streams))
             )
             for number, (layer, rows, columns) in enumerate(zip(network.layers, sizes, sizes[1:], strict=False))
         )
@@ -190,6 +201,10 @@ class Simulator(Described):
         self._make_engine = partial(make_engine, engine, **options)
         self._use_engine()
         self._turn = _Turn()
+        for layer, population in zip(self.layers, self.populations, strict=True):
+            if population.carried:
+                layer.start = population.carried_start
+                layer.membrane = np.zeros((0, len(layer.start)))
         self._evaluation_generator: np.random.Generator | None = None
         self.mean_image: np.ndarray | None = None
         self.presentations = 0
@@ -510,13 +525,19 @@ class Simulator(Described):
         if isinstance(encoding, EventEncoding):
             return label_and_events(self.network, images, image, self.codes[labels.ravel()] > 0, self.workers)
         if isinstance(encoding, FrameEncoding):
-            return self._frame_input(images, image, labels.ravel(), encoding)
+            generator = self._evaluation_generator or self.streams["gaps"]
+            onsets = encoding.onsets(len(images), self.network.time_step, generator)
+            frames = images.reshape(-1, self.network.pixels)
+            return self._frame_input(frames, image, labels.ravel(), None if onsets is None else onsets[image])
         part = image_part(self.network, images, self.mean_image, self._encoding_generator)
+        if isinstance(encoding, LatencyEncoding) and encoding.volley_steps:
+            volleys = encoding.volleys(part).reshape(-1, part.shape[1])
+            return self._frame_input(volleys, image, labels.ravel())
         if isinstance(encoding, PulseEncoding):
             part, codes = (array.astype(self.dtype, copy=False) for array in (part, self.codes))
             return PulseInput(part, codes, image, labels.ravel(), encoding.steps, encoding.pulse_steps, self.workers)
-        intensities = part[image] + self.codes[labels.ravel()]
-        return encode_spikes(encoding, intensities, self._encoding_generator, self.workers)
+        label = self.codes[labels.ravel()]
+        return encode_spikes(encoding, part[image], self._encoding_generator, self.workers, label)
 
     @property
     def _encoding_generator(self) -> np.random.Generator:
@@ -524,22 +545,25 @@ class Simulator(Described):
         return self._evaluation_generator or self.streams["encoding"]
 
     def _frame_input(
-        self, images: np.ndarray, presentation: np.ndarray, label: np.ndarray, encoding: FrameEncoding
+        self, frames: np.ndarray, presentation: np.ndarray, label: np.ndarray, onsets: np.ndarray | None = None
     ) -> FrameInput:
-        """Return frames as an input; an image that is shown several times is kept once."""
-        frames = images.reshape(-1, self.network.pixels)
+        """Return frames, those of an image one after the other, as an input; what is shown again is kept once."""
+        encoding = self.network.encoding
+        steps = tuple(step for (step,) in encoding.event_steps)
         numbers: dict[bytes, int] = {}
         image = np.array([numbers.setdefault(frame.tobytes(), len(numbers)) for frame in frames], dtype=int)
         _, first = np.unique(image, return_index=True)
-        part = image_part(self.network, frames[first], self.mean_image, self._encoding_generator)
-        image = image.reshape(-1, encoding.frames)
+        part = frames[first]
+        if isinstance(encoding, FrameEncoding):  # volleys are what input units have already
+            part = image_part(self.network, part, self.mean_image, self._encoding_generator)
+        image = image.reshape(-1, len(steps))
         shown: np.ndarray = np.asarray(frames.any(axis=1)).reshape(image.shape)
-        if encoding.labels == "first":
-            shown[:, 1:] = False
+        if encoding.labels == "once":
+            shown &= np.cumsum(shown, axis=1) == 1
         no_label = np.zeros((1, self.network.inputs))
         part, codes = (array.astype(self.dtype, copy=False) for array in (part, np.vstack([self.codes, no_label])))
         label = np.where(shown[presentation], label[:, np.newaxis], len(self.codes))
-        return FrameInput(part, codes, image[presentation], label, encoding.steps, encoding.onset_steps, self.workers)
+        return FrameInput(part, codes, image[presentation], label, encoding.steps, steps, self.workers, onsets)
 
     def _checked(self, images: Any, labels: np.ndarray) -> tuple[Any, np.ndarray]:
         images, labels = checked_images(self.network, images), np.asarray(labels)

@@ -42,7 +42,7 @@ def layer_activity(trainer: Trainer, images: int = 200) -> list[dict[str, Any]]:
     simulator, split = trainer.simulator, trainer.held_out.first(images)
     network, count = simulator.network, len(split)
     with simulator.evaluation():
-        labels = split.labels if trainer.protocol.network.label.strength else np.zeros(count, dtype=int)
+        labels = split.labels if trainer.protocol.network.shows_labels else np.zeros(count, dtype=int)
         inputs, weights = simulator.inputs(split.intensities(slice(None)), labels), simulator.read_weights()
     if simulator.response is not None and (account := simulator.response.account(inputs, weights)) is not None:
         answers = {name: answer.array for name, answer in account.items()}

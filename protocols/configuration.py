@@ -388,7 +388,7 @@ class Protocol(Description):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.unsupervised != (self.network.label.strength == 0):
+        if self.unsupervised == self.network.shows_labels:
             raise ValueError(
                 f"learning.negatives is {NEGATIVES.name_of(self.learning.negatives)!r} and network.label.strength "
                 f"{self.network.label.strength}: hybrid negatives need a strength of 0, wrong labels one above 0"

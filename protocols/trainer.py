@@ -409,7 +409,7 @@ class Trainer(Described):
         check_arrays(self, arrays, found)
         for number, layer in enumerate(self.simulator.layers):
             layer.crossbar.restore({name: arrays[f"{name}_{number}"] for name in layer.crossbar.state()})
-            layer.membrane = arrays.get(f"membrane_{number}")
+            layer.restore(arrays.get(f"membrane_{number}"))
         self.simulator.codes[:] = arrays["codes"]
         self._start_layer(found.layer)
         self.epoch = found.epoch

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, PlainSerializer, PlainValidator, model_validator
+from brian2 import Quantity
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
 from scipy.sparse import csr_matrix
 
 from brianff.description.base import Description
 from brianff.description.fields import Count, Index, NotNegative, Positive, Share
+from brianff.description.quantities import Time
 from brianff.errors import missing
 from brianff.registry import Registry
 
@@ -26,6 +28,10 @@ __all__ = [
 
 
 Steps = Annotated[tuple[Index, ...], Field(max_length=100_000)]
+
+
+def _as_first_named(labels: Any) -> Any:
+    return "once" if labels == "first" else labels
 
 
 class InputEncoding(Description):
@@ -46,6 +52,9 @@ class InputEncoding(Description):
     noise : float
         Relative standard deviation of the amplitude of a line's pulses, drawn once for each image of a batch: the
         labels that it is shown with share it. In training and in evaluation alike.
+    labels : {"each", "once", "never"}
+        How often a label is shown: its units are coded as those of the image are, or spike once, at the beginning, or
+        not at all.
     """
 
     renamed: ClassVar[dict[str, str]] = {"kind": "name"}
@@ -57,6 +66,7 @@ class InputEncoding(Description):
     centred: Literal["two-lines", "bipolar"] | None = None
     norm: Positive | None = None
     noise: NotNegative = 0.0
+    labels: Annotated[Literal["each", "once", "never"], BeforeValidator(_as_first_named)] = "each"
 
     @model_validator(mode="after")
     def _signs_fit(self) -> Self:
@@ -138,8 +148,15 @@ class FrameEncoding(InputEncoding):
         Length of a presentation in time steps.
     onset_steps : tuple of int
         Steps at which the images come, in [0, steps); the last has the time until the end.
-    labels : {"each", "first"}
+    labels : {"each", "once", "never"}
         Whether the label is shown with each image, or with the first only.
+    gap : pair of quantities or None
+        Each presentation draws its own gaps between one image and the next, uniformly between these two; `onset_steps`
+        then says when the first image comes and how many there are, and `steps` must hold the longest presentation.
+        Shorter ones end in silence that is not measured.
+    window_steps : int or None
+        Goodness and plasticity see so many steps after each image, the last one too, and nothing in between. None:
+        until the next image, the last until the end; under drawn gaps, the least gap.
 
     Examples
     --------
@@ -150,14 +167,49 @@ class FrameEncoding(InputEncoding):
     name: ClassVar[str] = "frames"
     steps: Count = 80
     onset_steps: Steps = (0, 40)
-    labels: Literal["each", "first"] = "each"
+    gap: tuple[Time, Time] | None = None
+    window_steps: Count | None = None
 
     @model_validator(mode="after")
     def _onsets_inside(self) -> Self:
         onsets = self.onset_steps
         if not onsets or list(onsets) != sorted(set(onsets)) or onsets[0] < 0 or onsets[-1] >= self.steps:
             raise ValueError(f"onset_steps must be steps from 0 to {self.steps - 1} in rising order, each once")
+        if (self.gap or self.window_steps) and len(onsets) < 2:
+            raise ValueError("gap and window_steps belong to several images: give onset_steps at least two")
         return self
+
+    def check(self, time_step: Quantity) -> None:
+        """Raise a ValueError if the windows overlap, or the longest presentation does not fit into the steps."""
+        window, onsets = self.window(time_step), self.onset_steps
+        if window is None:
+            return
+        first, last = self._gap_steps(time_step) or (min(np.diff(onsets)), None)
+        if not 1 <= window <= first or (last is not None and last < first):
+            raise ValueError(f"windows of {window} steps under gaps from {first} steps: none may reach the next image")
+        end = (onsets[-1] if last is None else onsets[0] + last * (len(onsets) - 1)) + window
+        if end > self.steps:
+            raise ValueError(f"the longest presentation has {end} steps, and steps is {self.steps}")
+
+    def window(self, time_step: Quantity) -> int | None:
+        """Return the steps of each image's window; None: until the next image."""
+        gap = self._gap_steps(time_step)
+        return self.window_steps or (gap[0] if gap else None)
+
+    def _gap_steps(self, time_step: Quantity) -> tuple[int, int] | None:
+        return self.gap and (round(float(self.gap[0] / time_step)), round(float(self.gap[1] / time_step)))
+
+    def onsets(self, presentations: int, time_step: Quantity, generator: np.random.Generator) -> np.ndarray | None:
+        """Return the steps at which images come, drawn anew, (presentations, frames); None: they are `onset_steps`."""
+        if (gap := self._gap_steps(time_step)) is None:
+            return None
+        gaps = generator.integers(*gap, size=(presentations, self.frames - 1), endpoint=True)
+        return self.onset_steps[0] + np.cumsum(np.pad(gaps, ((0, 0), (1, 0))), axis=1)
+
+    @property
+    def repeatable(self):  # type: ignore[override]
+        """Whether no gaps are drawn."""
+        return self.gap is None
 
     @classmethod
     def every(cls, gap_steps: int, frames: int = 2, **values: Any) -> Self:
@@ -208,12 +260,45 @@ class RateEncoding(InputEncoding):
 
 
 class LatencyEncoding(InputEncoding):
-    """Latency coding: an input unit spikes once, the earlier the higher its intensity; zero intensity: no spike."""
+    """Latency coding: an input unit spikes once, the earlier the higher its intensity; zero intensity: no spike.
+
+    Parameters
+    ----------
+    steps : int
+        Length of a presentation in time steps.
+    labels : {"each", "once", "never"}
+        Under volleys "each" shows the label with each of them; otherwise label units have a latency as pixels have.
+    volley_steps : tuple of int
+        Spikes come at these steps only, the earliest for the upper part of the intensities, and so on in equal parts.
+        Each volley is then an event with a postsynaptic factor of its own, and plasticity is resolved in time. Empty:
+        spikes come at any step, from 0 for an intensity of 1 to the last for the faintest.
+    """
 
     name: ClassVar[str] = "latency"
+    volley_steps: Steps = ()
+
+    @model_validator(mode="after")
+    def _volleys_inside(self) -> Self:
+        volleys = self.volley_steps
+        if volleys and (self.centred == "bipolar" or self.noise):
+            raise ValueError("spikes of volleys have no sign and no amplitude: use centred 'two-lines' and noise 0")
+        if list(volleys) != sorted(set(volleys)) or not all(0 <= step < self.steps for step in volleys):
+            raise ValueError(f"volley_steps must be steps from 0 to {self.steps - 1} in rising order, each once")
+        return self
+
+    @property
+    def event_steps(self):
+        """One event for each volley."""
+        return tuple((step,) for step in self.volley_steps)
+
+    def volleys(self, intensities: np.ndarray) -> np.ndarray:
+        """Return 1 where a unit spikes with a volley, else 0, shape (images, volleys, units)."""
+        count = len(self.volley_steps)
+        volley = np.minimum(np.floor((1.0 - np.minimum(intensities, 1.0)) * count), count - 1)
+        return ((np.arange(count)[:, np.newaxis] == volley[:, np.newaxis]) & (intensities[:, np.newaxis] > 0)) * 1.0
 
     def spikes(self, intensities, generator):
-        """Step 0 for an intensity of 1 or more, the last step for the faintest, none for 0."""
+        """Return a spike of each unit of some intensity."""
         spike_step = np.rint((1.0 - np.minimum(intensities, 1.0)) * (self.steps - 1))
         return (np.arange(self.steps)[:, np.newaxis, np.newaxis] == spike_step) & (intensities > 0)
 
@@ -228,7 +313,8 @@ class EventEncoding(InputEncoding):
     rest_steps : int
         Steps of silence before each presentation.
     label_steps : tuple of int
-        Steps at which the units of the label's code spike, whatever its strength; with strength 0 they are silent.
+        Steps at which the units of the label's code spike, whatever its strength; with `labels` "once" at the first of
+        them only. With strength 0 they are silent.
     """
 
     name: ClassVar[str] = "events"

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, fi
 from brianff.describing import Described, layer_table
 from brianff.description.base import Description, FrozenDict
 from brianff.description.device import Device
-from brianff.description.encodings import Encoding, PulseEncoding
+from brianff.description.encodings import Encoding, FrameEncoding, PulseEncoding
 from brianff.description.fields import Count, NotNegative, Positive, Share, Table, Text, Whole, between
 from brianff.description.parts import Neuron, Synapse
 from brianff.description.quantities import Current, Time, as_text, parse_like
@@ -100,7 +100,8 @@ class Layer(Description):
     start : {"preset", "steady"}
         Where a presentation starts: at the neuron model's initial values, or in its steady state without input.
     membrane : {"reset", "carried"}
-        Whether a presentation starts from the initial membrane voltage or from that at the end of the one before it.
+        Whether a presentation starts from the initial state, or from the membrane voltage and the memristors' states
+        that the one before it and the network's `interval` left, as in real devices.
     winners : int or None
         Only so many neurons with the highest membrane voltage may spike in a step; None: all.
     """
@@ -182,6 +183,9 @@ class Network(Described, Description):
     layers : tuple of Layer
     time_step : quantity
         Simulation time step.
+    interval : quantity
+        Silence before each presentation, through which carried states relax; encodings with `rest_steps` may say it
+        in steps. It matters where a layer's membrane is carried over.
     method : {"semi_implicit", "exponential_euler", "euler", "rk2", "rk4", "heun"}
         Integration method. The first two need equations that are linear in their own variable; the others (explicit)
         are stable at small time steps only.
@@ -193,6 +197,7 @@ class Network(Described, Description):
     label: LabelCode = LabelCode()
     layers: Annotated[Sequence[Layer], Field(max_length=1000), AfterValidator(tuple)] = (Layer(),)
     time_step: Time = 1 * brian2.us
+    interval: Time = 0 * brian2.us
     method: Text = "semi_implicit"
 
     @field_validator("method")
@@ -210,6 +215,15 @@ class Network(Described, Description):
         if layers[0].synapse.analog:
             raise ValueError(f"synapse {layers[0].synapse.name!r} is for hidden layers; use 'alpha' in the first")
         return layers
+
+    @model_validator(mode="after")
+    def _frames_fit(self) -> Self:
+        if isinstance(self.encoding, FrameEncoding):
+            try:
+                self.encoding.check(self.time_step)
+            except ValueError as error:
+                raise ValueError(f"encoding: {error}") from None
+        return self
 
     @model_validator(mode="after")
     def _label_fits(self) -> Self:
@@ -235,9 +249,14 @@ class Network(Described, Description):
         return self.pixels * self.encoding.lines
 
     @property
+    def shows_labels(self) -> bool:
+        """Whether labels are shown at all."""
+        return self.label.strength > 0 and self.encoding.labels != "never"
+
+    @property
     def rest_steps(self) -> int:
-        """Steps of silence before each presentation."""
-        return getattr(self.encoding, "rest_steps", 0)
+        """Steps of silence before each presentation: the interval, or the rest of the encoding."""
+        return getattr(self.encoding, "rest_steps", 0) or round(float(self.interval / self.time_step))
 
     def _facts(self) -> dict[str, Any]:
         layers = " -> ".join(f"{layer.neurons} {layer.neuron.name}" for layer in self.layers)

@@ -18,7 +18,7 @@ from brian2.utils.logger import catch_logs
 from brian2.utils.stringtools import get_identifiers
 
 from brianff.acceleration.compiled import code_target, generating
-from brianff.description import Layer, Network
+from brianff.description import FrameEncoding, Layer, Network
 from brianff.engines.steady_state import steady_state
 from brianff.engines.synaptic_current import SynapticCurrent, in_plain_python, method_options
 from brianff.equations import NeuronModel, SynapseModel
@@ -152,6 +152,11 @@ class Population:
                 f"credit {self.credit!r} follows smooth equations, and spikes, limits or inputs make a "
                 f"{neuron.name!r} neuron jump: use learning.credit = 'held'"
             )
+        if self._window_steps is not None and self.goodness.readout == "final":
+            raise ConfigurationError(
+                f"goodness {self.goodness.name!r} reads the end of a presentation, and encoding.gap or window_steps "
+                "measure it in windows: use a goodness of averages or peaks"
+            )
         if self._gated and self.goodness.readout == "final":
             raise ConfigurationError(
                 f"goodness {self.goodness.name!r} reads the end of a presentation; credit 'within-event' has ended "
@@ -274,7 +279,7 @@ class Population:
             **FUNCTIONS,
             "current_scale": self.layer.current_scale,
             "tau_s": self.layer.synapse_time_constant,
-            "duration": self.network.encoding.steps * self.network.time_step,
+            "duration": self._measured_steps * self.network.time_step,
         }
 
     @cached_property
@@ -283,35 +288,72 @@ class Population:
         return SynapticCurrent(self.network, self.layer, self.parameters | self._constants)
 
     @property
+    def _measured_steps(self) -> int:
+        return self.network.encoding.steps if self._window_steps is None else self.events * self._window_steps
+
+    @property
     def events(self) -> int:
         """Number of input events in a presentation of which each has a time course and a factor of its own."""
         return max(len(self.network.encoding.event_steps), 1) if self.number == 0 else 1
 
+    def event_courses(self, onsets: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """Return what the events give to the neurons at each step, by name; arrays (events, timings, steps).
+
+        `onsets` (timings, events) are the steps at which they come; None: those of the encoding, a single timing.
+        """
+        encoding = self.network.encoding
+        responses, step = self.current.event_responses[:, np.newaxis], np.arange(encoding.steps)
+        if onsets is None:
+            onsets = np.array([[steps[0] for steps in encoding.event_steps]])
+        else:
+            since = step - onsets.T[..., np.newaxis]
+            responses = np.where(since >= 0, self.current.pulse_response[np.maximum(since, 0)], 0.0)
+        if not self._gated:
+            return {"time_course": responses}
+        ends = np.pad(onsets[:, 1:], ((0, 0), (0, 1)), constant_values=encoding.steps)
+        if self._window_steps is not None:
+            ends = onsets + self._window_steps
+        windows = (step >= onsets.T[..., np.newaxis]) & (step < ends.T[..., np.newaxis])
+        return {"time_course": responses, "window": windows.astype(float)}
+
     @property
-    def event_courses(self) -> dict[str, np.ndarray]:
-        """What the events give to the neurons at each step, by name; arrays (events, steps)."""
-        onsets = [steps[0] for steps in self.network.encoding.event_steps]
-        step, ends = np.arange(self.network.encoding.steps), [*onsets[1:], self.network.encoding.steps]
-        windows = [(step >= onset) & (step < end) for onset, end in zip(onsets, ends, strict=True)]
-        courses = {"time_course": self.current.event_responses}
-        return courses | ({"window": np.array(windows, float)} if self._gated else {})
+    def timings_differ(self) -> bool:
+        """Whether events come at other steps in each presentation."""
+        return self.number == 0 and getattr(self.network.encoding, "gap", None) is not None
+
+    @property
+    def _window_steps(self) -> int | None:
+        """Steps after each event that are measured; None: all."""
+        encoding = self.network.encoding
+        if self.events == 1 or not isinstance(encoding, FrameEncoding):
+            return None
+        return encoding.window(self.network.time_step)
 
     @property
     def _gated(self) -> bool:
-        """Whether the neurons are told in which event's window a step lies, the time until the next one."""
-        return self.events > 1 and (self.credit == "within-event" or self.goodness.readout == "peak")
+        """Whether the neurons are told in which event's window a step lies: the time until the next, or less."""
+        told = self.credit == "within-event" or self.goodness.readout == "peak" or self._window_steps is not None
+        return self.events > 1 and told
 
-    def equations(self, current: str, time_course: str, goodness_only: bool = False, events: int = 1) -> Equations:
+    def equations(
+        self,
+        current: str,
+        time_course: str,
+        goodness_only: bool = False,
+        events: int = 1,
+        window: str = "window = 1 : 1",
+    ) -> Equations:
         """Return the equations of the neurons under the equations of a synaptic current and of its time course.
 
         With `goodness_only` they leave out what only plasticity needs; it acts back on nothing else. With several
-        `events`, the equation of the time course is that of each of them.
+        `events`, the equations of the time course and of the window are those of each of them.
         """
+        measurement = CROSSINGS if self.counts_crossings else self.goodness.equations
         if self._gated and events > 1:
-            time_course += "\n" + time_course.replace("time_course", "window")
-        measurement = (CROSSINGS if self.counts_crossings else self.goodness.equations) + (
-            self.neuron.energy if self.energy else ""
-        )
+            time_course += f"\n{window}"
+            if self._window_steps is not None and "/duration" in measurement:  # it becomes the sum over the windows
+                measurement = measurement.replace("/duration", "*measured/duration") + "measured = window : 1\n"
+        measurement += self.neuron.energy if self.energy else ""
         equations = compose(self.neuron, current, measurement, time_course)
         if goodness_only:
             kept = [equation for name, equation in equations.items() if name not in ONLY_PLASTICITY]
@@ -427,9 +469,21 @@ class Population:
         return self.goodness.counts_spikes and seen and not any(self.neuron.needs_at_spikes.values())
 
     @property
+    def carried(self) -> tuple[str, ...]:
+        """States that go over from one presentation to the next: the membrane voltage and the memristors."""
+        if self.layer.membrane == "reset":
+            return ()
+        return tuple(name for name in ("v", "undriven_v", *self.neuron.memristors) if name in self.neuron.variables)
+
+    @property
     def carries(self) -> bool:
-        """Whether the membrane voltage is carried over from one presentation to the next."""
-        return self.layer.membrane == "carried"
+        """Whether any state is carried over."""
+        return bool(self.carried)
+
+    @property
+    def carried_start(self) -> np.ndarray:
+        """The carried states at the start, side by side, shape (states x neurons,)."""
+        return np.concatenate([np.broadcast_to(self.start(name), self.layer.neurons) for name in self.carried])
 
     @cached_property
     def rest_factor(self) -> float | None:
@@ -498,8 +552,9 @@ def check_batch(
         if matrix.shape != shape:
             raise DataError(f"weights have the shape {matrix.shape}; {rows} inputs of {shape[1]} neurons need {shape}")
         membrane = membranes[number] if number < len(membranes) else None
-        if membrane is not None and membrane.shape != (len(inputs), shape[1]):
-            raise DataError(f"membranes have the shape {membrane.shape}; they need {(len(inputs), shape[1])}")
+        needed = len(inputs), max(len(population.carried), 1) * shape[1]
+        if membrane is not None and membrane.shape != needed:
+            raise DataError(f"membranes have the shape {membrane.shape}; they need {needed}")
         rows = shape[1]
 
 

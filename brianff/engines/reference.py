@@ -110,9 +110,11 @@ class ReferenceEngine:
                 raise NumericalError(f"a time step could not be computed: {one_line(error)}") from error
             if self._standalone_directory is not None:
                 brian2.get_device().build(directory=self._standalone_directory, compile=True, run=True)
-            for membrane, result, group in zip(membranes, objects.results, objects.layers, strict=False):
+            for number, (membrane, result, group) in enumerate(
+                zip(membranes, objects.results, objects.layers, strict=False), first
+            ):
                 if membrane is not None:
-                    membrane[:] = _at_end(group, result, "v")
+                    membrane[:] = np.hstack([_at_end(group, result, name) for name in self.populations[number].carried])
             return [self._result(objects, number, inputs, first) for number in range(len(weights))]
 
     def build(
@@ -146,20 +148,23 @@ class ReferenceEngine:
             separable, events = pulses and not immediate, population.events if pulses else 1
             common = population.follows_common_current and not separable
             current, synapse = population.synapse.equations, population.synapse
+            window = "window = given_window(t) : 1 (constant over dt)"
             if separable:
                 course = "time_course = given_time_course(t) : 1 (constant over dt)"
-                equations = population.equations(current, course, events=events)
+                equations = population.equations(current, course, events=events, window=window)
             elif common:
                 equations = population.equations(current + synapse.common(current), COMMON_TIME_COURSE)
             else:
-                equations = population.equations(current, "time_course = 1 : 1", events=events)
+                equations = population.equations(current, "time_course = 1 : 1", events=events, window=window)
             # Hidden layers send events of amplitude 1, as the input group sends events with amplitudes of its own.
             group = population.group(matrix.shape[1], equations + EVENT_AMPLITUDE, True, f"layer_{number}", clock)
             group.amplitude = 1
-            if separable:
-                for name, courses in population.event_courses.items():
+            if pulses:
+                rest = ((0, 0), (self.network.rest_steps, 0))
+                for name, courses in population.event_courses(getattr(inputs, "onsets", None)).items():
                     for given, course in zip(event_names(f"given_{name}", events), courses, strict=True):
-                        values = np.tile(course, len(inputs))  # pulses have no rest
+                        shown = np.broadcast_to(course, (len(inputs), inputs.steps))
+                        values = np.pad(shown, rest).ravel()
                         group.namespace[given] = brian2.TimedArray(values, dt=self.network.time_step, name=given)
             if synapse.update:
                 update = synapse.update + synapse.common(synapse.update) * common
@@ -173,7 +178,7 @@ class ReferenceEngine:
                 objects.network.add(*self._start_after_rest(group, population, equations, clock))
             membrane = membranes[number - 1] if number <= len(membranes) else None
             if membrane is not None:
-                objects.network.add(_carry_over(group, membrane, presentation_clock))
+                objects.network.add(_carry_over(group, population.carried, membrane, presentation_clock))
             on_pre = [synapse.on_pre] + [synapse.on_pre_common] * common
             synapses = self._connect(source, group, population, matrix, on_pre, f"synapses_{number}", clock)
             # In the slot of the thresholds, layer after layer: immediate events, competition, threshold.
@@ -185,7 +190,8 @@ class ReferenceEngine:
             # Monitored just before the next presentation starts.
             result = brian2.StateMonitor(
                 group,
-                ["goodness", *(name for name in equations if name.startswith("postsynaptic")), "v"]
+                ["goodness", *(name for name in equations if name.startswith("postsynaptic"))]
+                + list(population.carried or ("v",))
                 + ["common_mean"] * common,
                 record=True,
                 clock=presentation_clock,
@@ -237,9 +243,7 @@ class ReferenceEngine:
         rest_ends = f"int(timestep(t, dt) % {period} == {rest})"
         assignments = [line.split(" = ") for line in presentation_start(population.neuron, equations).splitlines()]
         code = "\n".join(
-            f"{name} += {rest_ends}*({value} - {name})"
-            for name, value in assignments
-            if not (name == "v" and population.carries)
+            f"{name} += {rest_ends}*({value} - {name})" for name, value in assignments if name not in population.carried
         )
         awake = f"lastspike += {rest_ends}*({LONG_AGO}*second - lastspike)\n"
         awake += f"not_refractory = not_refractory or {rest_ends} > 0"
@@ -273,12 +277,15 @@ def _at_end(group, result, name: str) -> np.ndarray:
     return np.vstack([before_last, np.asarray(getattr(group, name))])
 
 
-def _carry_over(group, membrane: np.ndarray, presentation_clock):
-    """Start each presentation from a membrane voltage that is given for it."""
-    group.namespace["carried_voltage"] = brian2.TimedArray(
-        membrane * brian2.volt, dt=presentation_clock.dt, name=f"carried_voltage_{group.name}"
-    )
-    return group.run_regularly("v = carried_voltage(t, i)", clock=presentation_clock, when="start")
+def _carry_over(group, states: Sequence[str], membrane: np.ndarray, presentation_clock):
+    """Start each presentation from states that are given for it."""
+    for name, values in zip(states, np.split(membrane, len(states), axis=1), strict=True):
+        unit = brian2.get_unit(group.variables[name].dim)
+        group.namespace[f"carried_{name}"] = brian2.TimedArray(
+            values * unit, dt=presentation_clock.dt, name=f"carried_{name}_{group.name}"
+        )
+    code = "\n".join(f"{name} = carried_{name}(t, i)" for name in states)
+    return group.run_regularly(code, clock=presentation_clock, when="start")
 
 
 def _competition(group, winners: int, order: int, clock) -> brian2.NetworkOperation:

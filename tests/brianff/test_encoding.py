@@ -245,3 +245,36 @@ def test_a_second_line_does_what_the_sign_does_if_its_weights_are_turned(numpy_t
         simulator.layers[0].crossbar.adopt(lines)
         answers.append(simulator.present(IMAGES, np.array([0, 1])).goodness_terms)
     np.testing.assert_allclose(*answers, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "images"),
+    [
+        (RateEncoding(steps=12, maximum_probability=1.0), np.ones((2, 4))),
+        (LatencyEncoding(steps=12), np.full((2, 4), 0.5)),
+        (EventEncoding(steps=12, label_steps=(3, 8)), SpikeTrains.from_raster(np.ones((2, 12, 4), dtype=bool))),
+    ],
+)
+def test_labels_are_shown_each_time_once_or_never(encoding, images):
+    label_spikes = {"rate": range(12), "latency": [0], "events": [3, 8]}[encoding.name]
+    for labels, steps in (("each", label_spikes), ("once", label_spikes[:1]), ("never", [])):
+        network = Network(pixels=4, classes=3, encoding=encoding.replace(labels=labels), layers=[Layer(neurons=2)])
+        raster = Simulator(network, workers=1).inputs(images, np.array([2, 0])).raster
+        assert np.flatnonzero(raster[:, 0, 6]).tolist() == list(steps)
+        assert np.flatnonzero(raster[:, 1, 4]).tolist() == list(steps)
+        assert not raster[:, 0, 4:6].any()
+        assert raster[:, :, :4].any(axis=0).all()
+        assert network.shows_labels == (labels != "never")
+
+
+def test_volleys_are_equal_parts_of_the_intensities():
+    encoding = LatencyEncoding(steps=40, volley_steps=(0, 10, 20, 30))
+    volleys = encoding.volleys(np.array([[1.0, 0.76, 0.74, 0.5, 0.01, 0.0]]))
+    assert volleys.argmax(axis=1).tolist() == [[0, 0, 1, 2, 3, 0]]
+    assert volleys.sum(axis=1).tolist() == [[1, 1, 1, 1, 1, 0]]
+    network = Network(pixels=3, classes=2, encoding=encoding.replace(labels="once"), layers=[Layer(neurons=2)])
+    inputs = Simulator(network, workers=1).inputs(np.array([[0.6, 0.1, 0.0]]), np.array([1]))
+    events = inputs.events()
+    assert np.argwhere(events[:, 0]).tolist() == [[10, 0], [10, 4], [30, 1]]  # the label comes with the first spikes
+    with pytest.raises(ConfigurationError, match="volley_steps must be steps from 0 to 9"):
+        LatencyEncoding(steps=10, volley_steps=(0, 10))

@@ -8,7 +8,7 @@ bit of the results (vectorised loops round their remainders differently): it dep
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -40,8 +40,8 @@ class Plan:
         Whether the first of them is given a drive with a common time course, or spikes.
     spikes : bool
         Whether the spikes of all of them are wanted.
-    carried : tuple of int
-        Layers whose membrane voltages are carried over.
+    carried : mapping of int to int
+        Layers whose states are carried over, and how many numbers each presentation has of them.
     goodness_only : bool
         Whether to leave out what only plasticity needs.
     dtype : type
@@ -56,7 +56,7 @@ class Plan:
     layers: range
     pulses: bool
     spikes: bool
-    carried: tuple[int, ...] = ()
+    carried: Mapping[int, int] = field(default_factory=dict)
     goodness_only: bool = False
     dtype: type[np.floating] = np.float64
     events: int = 1
@@ -93,7 +93,7 @@ class Plan:
             if self.spikes:
                 arrays[f"raster {layer}"] = (self.steps, *shape), bool
             if layer in self.carried:
-                arrays[f"membrane {layer}"] = shape, self.dtype
+                arrays[f"membrane {layer}"] = (self.presentations, self.carried[layer]), self.dtype
         return arrays
 
 
@@ -125,7 +125,7 @@ class BlockRunner:
         block : int
         given : mapping of str to ndarray
             "image drive" (images, neurons), "label drive" (classes, neurons), "image" and "label" (presentations,) or
-            (presentations, events); or
+            (presentations, events), "onsets" (presentations, events) where they differ; or
             "event starts" and "event units", the spikes of each presentation at each step as rows of a sparse matrix
             (steps x presentations, inputs); "weights N" (inputs, neurons) of each layer that spikes enter; "membrane N"
             (presentations, neurons) of each layer that carries them over.
@@ -163,7 +163,7 @@ class BlockRunner:
                     for name, array in measured.items():
                         array[:] = group.read(name)
             if membrane is not None:
-                results[f"membrane {layer}"][rows] = group.read("v")
+                results[f"membrane {layer}"][rows] = group.carried()
             below = handed_on
 
     def _handed_on(self, plan: Plan, layer: int, rows: slice, group: LaneGroup, results: Arrays):
@@ -250,4 +250,5 @@ def _given_spikes(plan: Plan, given: Arrays, rows: slice) -> Iterator[Spikes]:
 
 def _drive(given: Arrays, rows: slice) -> Drive:
     """Return the drive of some presentations."""
-    return Drive(given["image drive"], given["label drive"], given["image"][rows], given["label"][rows])
+    onsets = given["onsets"][rows] if "onsets" in given else None
+    return Drive(given["image drive"], given["label drive"], given["image"][rows], given["label"][rows], onsets)

@@ -20,12 +20,15 @@ class Drive:
     of_labels : ndarray, shape (classes, neurons)
     image, label : ndarray of int64, shape (presentations,), or (presentations, events)
         Which rows of both add up to the drive of each presentation, or of each of its events.
+    onsets : ndarray of int, shape (presentations, events), or None
+        Steps at which the events come, where each presentation has its own.
     """
 
     of_images: np.ndarray
     of_labels: np.ndarray
     image: np.ndarray
     label: np.ndarray
+    onsets: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.image)

@@ -84,9 +84,9 @@ class LanesEngine:
         observe : callable, optional
             Called as ``observe(layer, presentations, step, read)`` after each step, where ``read(name)`` gives the
             variable `name` as an array (presentations, neurons). It may change the weights.
-        membranes : sequence of ndarray, shape (presentations, neurons), or None
-            Membrane voltages (volt) from which layers that carry them over start; they receive those at the end. The
-            first of them is that of the layer `first`.
+        membranes : sequence of ndarray, shape (presentations, states x neurons), or None
+            States (SI units) from which layers that carry them over start, `Population.carried` side by side; they
+            receive those at the end. The first of them is that of the layer `first`.
         goodness_only : bool
             Leave out what only plasticity needs: the sensitivity and the postsynaptic factor.
         first : int
@@ -121,7 +121,7 @@ class LanesEngine:
             range(first, first + len(weights)),
             pulses,
             spikes,
-            tuple(carried),
+            {layer: membrane.shape[1] for layer, membrane in carried.items()},
             goodness_only,
             self._dtype,
             self.populations[first].events if pulses else 1,
@@ -193,7 +193,8 @@ class LanesEngine:
         image_drive, label_drive = inputs.drives(matrix)
         drives = {"image drive": self._typed(image_drive), "label drive": self._typed(label_drive)}
         image, label = (numbers.astype(np.int64, copy=False) for numbers in (inputs.image, inputs.label))
-        return given | drives | {"image": image, "label": label}
+        drawn = {"onsets": onsets} if (onsets := getattr(inputs, "onsets", None)) is not None else {}
+        return given | drives | {"image": image, "label": label} | drawn
 
     def _typed(self, array: np.ndarray) -> np.ndarray:
         return array.astype(self._dtype, copy=False)

@@ -54,39 +54,49 @@ def fused_code(started: Iterable[str], drives: Iterable[str], courses: Iterable[
 class FusedPresentations:
     """What the code of `fused_code` does when it is called.
 
-    The `group` is lanes of so many `neurons`, with the shared variables, given for each step in `courses` (steps,
-    variables), and the variables of drives that `fused_code` was given. `starts` are the values that the variables
-    which `fused_code` was given start from.
+    The `group` is lanes of so many `neurons`, with the shared variables and the variables of drives that `fused_code`
+    was given. `starts` are the values that the variables which `fused_code` was given start from.
     """
 
     def __init__(
         self,
         group: brian2.NeuronGroup,
         starts: Mapping[str, np.ndarray | float],
-        courses: np.ndarray,
         neurons: int,
+        dtype: type[np.floating],
     ):
         self._namespace = group.state_updater.codeobj.namespace
-        self._courses = courses
+        nothing = np.zeros((1, 1), dtype)
         self._names = {name: runtime_device.get_array_name(group.variables[name]) for name in starts}
         # What the code uses when it is called for single steps: the group's own arrays, and no drive to begin with.
         self._own = {array: self._namespace[array] for array in self._names.values() if array in self._namespace}
-        self._own |= dict.fromkeys(("_image_drives", "_label_drives"), courses)
+        self._own |= dict.fromkeys(("_image_drives", "_label_drives"), nothing)
         self._own |= dict.fromkeys(("_images", "_labels"), np.empty(0, np.int64))
         rows = [np.broadcast_to(start, neurons) for start in starts.values()]
-        self._namespace |= self._own | {"_starts": np.array(rows, courses.dtype).reshape(-1, neurons)}
+        self._namespace |= self._own | {"_starts": np.array(rows, dtype).reshape(-1, neurons)}
 
-    def step(self, step: int) -> None:
-        """Let the next call make one step, with the state and the drive as they are."""
-        self._namespace["_courses"] = self._courses[step : step + 1]
+    def step(self, courses: np.ndarray, timing: np.ndarray) -> None:
+        """Let the next call make the steps of `courses`, see `present`, with the state and the drive as they are."""
+        self._namespace |= {"_courses": np.ascontiguousarray(courses), "_timing": timing}
 
-    def present(self, drive: Drive, results: Mapping[str, np.ndarray], call: Callable[[], None]) -> None:
+    def present(
+        self,
+        drive: Drive,
+        courses: np.ndarray,
+        timing: np.ndarray,
+        results: Mapping[str, np.ndarray],
+        call: Callable[[], None],
+    ) -> None:
         """Let `call`, which calls the code, make all steps from the start with a drive.
+
+        `courses` (timings, steps, variables) are the values of the shared variables, and `timing` (lanes,) says which
+        of them each lane has.
 
         The variables in `results` are written to the arrays (presentations, neurons) given, instead of the group's own.
         """
         self._namespace |= {"_image_drives": drive.of_images, "_label_drives": drive.of_labels}
-        self._namespace |= {"_images": drive.image, "_labels": drive.label, "_courses": self._courses}
+        self._namespace |= {"_images": drive.image, "_labels": drive.label}
+        self.step(courses, timing)
         self._namespace |= {self._names[name]: array.reshape(-1) for name, array in results.items()}
         try:
             call()

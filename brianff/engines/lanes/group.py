@@ -73,29 +73,34 @@ class LaneGroup:
             current, time_course = current + synapse.common(current), COMMON_TIME_COURSE
         self._event_count = population.events if pulses else 1
         self._drives = event_names("drive", self._event_count)
-        self._equations = population.equations(current, time_course, goodness_only, self._event_count)
+        arguments = goodness_only, self._event_count, "window : 1 (shared)"
+        self._equations = population.equations(current, time_course, *arguments)
         self._crossings = spiking and not CROSSINGS.refused(neuron.needs_at_spikes | {"winners": winners})
         spiking = spiking and not self._crossings
-        # What the pulses of the events give to the neurons: shared variables, by the names that the equations have.
-        self._courses: dict[str, np.ndarray] = {}
-        if pulses:
-            for name, courses in population.event_courses.items():
-                self._courses |= zip(
-                    event_names(name, self._event_count), courses.astype(population.dtype), strict=True
-                )
         needs = population.needs(self._equations, spiking) | {"a current of its own": not self._separable}
         fused = not FUSED.refused(needs)
+        if population.timings_differ and not fused:  # fused code goes through presentations one by one
+            texts = (text.replace(" (shared)", "") for text in (time_course, arguments[-1]))
+            self._equations = population.equations(current, next(texts), *arguments[:-1], next(texts))
+        # What the pulses of the events give to the neurons, by the names that the equations have, for each timing.
+        self._given: tuple[str, ...] = ()
+        self._courses = np.zeros((1, 0, 0))
+        if pulses:
+            names = [event_names(name, self._event_count) for name in population.event_courses()]
+            self._given = tuple(name for one in names for name in one if self._equations[name].expr is None)
+            self._set_timings(lanes)
         self._start = {name: population.start(name) for name in state_variables(self._equations)}
         self._matrix = csr_matrix((0, 0))
         self._kick: np.ndarray | None = None
         self._above: np.ndarray
         self._crossed: np.ndarray
         self._lanes = lanes
+        self._step_given = 0
         with generating(population.dtype, population.target):
             clock = brian2.Clock(population.network.time_step, name="lanes_clock")
             size, code_class = (
                 lanes * population.layer.neurons,
-                fused_code(self._start, self._drives, self._courses) if fused else None,
+                fused_code(self._start, self._drives, self._given) if fused else None,
             )
             self._group = population.group(size, self._equations, spiking, "lanes", clock, code_class)
             self._network = PreparedNetwork(self._group)
@@ -108,8 +113,7 @@ class LaneGroup:
         self._use = self._network.restrict(self._group)
         self._fused: FusedPresentations | None = None
         if fused:
-            courses = np.stack(list(self._courses.values()), axis=1)
-            self._fused = FusedPresentations(self._group, self._start, courses, population.layer.neurons)
+            self._fused = FusedPresentations(self._group, self._start, population.layer.neurons, population.dtype)
         if "not_refractory" in self._group.variables:
             self._start |= {"not_refractory": True, "lastspike": LONG_AGO}
         self._evaluators: dict[str, Callable] = {}
@@ -119,7 +123,7 @@ class LaneGroup:
         """Return a variable of the lanes in use, shape (lanes, neurons); no copy of state variables."""
         if name == "I" and self._separable:
             courses = zip(event_names("time_course", self._event_count), self._drives, strict=True)
-            current = sum(self._variable(course)[0] * self.read(drive) for course, drive in courses)
+            current = sum(self.read(course) * self.read(drive) for course, drive in courses)
             return float(self.population.layer.current_scale) * current
         if name == "postsynaptic" and self._integrates_common_current:
             mean = self._state("common_mean")
@@ -127,6 +131,9 @@ class LaneGroup:
         return self._state(name)
 
     def _state(self, name: str) -> np.ndarray:
+        if name in self._given:
+            course = self._courses[self._timing, self._step_given, self._given.index(name), np.newaxis]
+            return np.broadcast_to(course, (self._lanes, self.population.layer.neurons))
         if isinstance(self._group.variables[name], Subexpression):
             return self._evaluate(name)
         return self._variable(name).reshape(-1, self.population.layer.neurons)[: self._lanes]
@@ -148,22 +155,41 @@ class LaneGroup:
     def begin(self, lanes: int, membrane: np.ndarray | None = None) -> None:
         """Put the state to its start, for so many presentations.
 
-        With `membrane`, the voltages (lanes, neurons) that are carried over, they start from these after their rest.
+        With `membrane`, the states (lanes, states x neurons) that are carried over, they start from these after their
+        rest.
         """
         self._use_lanes(lanes)
         self._reset()
         if membrane is None:
             return
-        voltage = self.read("v")
-        voltage[:] = membrane
+        self._carry(membrane)
         if self.population.rest_factor is not None:
-            voltage *= self.population.rest_factor
-        else:
-            for _ in range(self.population.network.rest_steps):
-                self._step()
-            rested = voltage.copy()
+            self.read("v")[:] *= self.population.rest_factor
+        elif self.population.network.rest_steps:
+            self._rest(self.population.network.rest_steps)
+            rested = self.carried()
             self._reset()
-            voltage[:] = rested
+            self._carry(rested)
+
+    def carried(self) -> np.ndarray:
+        """Return what is carried over to the next presentation, shape (lanes, states x neurons)."""
+        return np.hstack([self.read(name) for name in self.population.carried])
+
+    def _carry(self, membrane: np.ndarray) -> None:
+        states = self.population.carried
+        for name, values in zip(states, np.split(membrane, len(states), axis=1), strict=True):
+            self.read(name)[:] = values
+
+    def _rest(self, steps: int) -> None:
+        """Advance by steps without input."""
+        silence, timing = np.zeros((1, steps, len(self._given)), self.population.dtype), np.zeros(self._lanes, np.int64)
+        if self._fused is not None:  # all steps in one call
+            self._fused.step(silence, timing)
+            self._step()
+            return
+        self._give(silence[:, 0], timing)
+        for _ in range(steps):
+            self._step()
 
     @property
     def runs_fused(self) -> bool:
@@ -182,7 +208,8 @@ class LaneGroup:
         assert self._fused is not None
         self._use_lanes(len(drive))
         direct = {name: array for name, array in results.items() if name in self._start}
-        self._fused.present(drive, direct, self._network.step)
+        self._set_timings(len(drive), drive.onsets)
+        self._fused.present(drive, self._courses, self._timing, direct, self._network.step)
         for name, array in results.items():
             if name not in self._start:
                 array[:] = self.read(name)
@@ -197,22 +224,59 @@ class LaneGroup:
             kicks = np.empty((self._event_count, self._lanes, self.population.layer.neurons), self.population.dtype)
             drive.write(list(kicks))
             kicks *= self.population.current.gain
+        self._set_timings(len(drive), drive.onsets)
         event_steps = self.population.network.encoding.event_steps
         for step in range(self.population.network.encoding.steps):
-            arriving = [] if kicks is None else [kicks[k] for k, steps in enumerate(event_steps) if step in steps]
+            arriving = []
+            if kicks is not None and drive.onsets is not None:
+                comes = np.equal(drive.onsets.T, step)
+                arriving = [comes[k][:, np.newaxis] * kicks[k] for k in np.flatnonzero(comes.any(axis=1))]
+            elif kicks is not None:
+                arriving = [kicks[k] for k, steps in enumerate(event_steps) if step in steps]
             if self._immediate:
                 self._kick = sum(arriving) if arriving else None
-            elif self._fused is not None:
-                self._fused.step(step)
-            else:
-                for name, course in self._courses.items():
-                    self._variable(name)[0] = course[step]
+            self._step_given = step
+            self._give(self._courses[:, step], self._timing)
             self._step()
             after_step(step)
             if arriving and not self._immediate:
                 target = self.read(self.population.synapse.target)
                 target += sum(arriving)
         self.population.check(self.read("v"))
+
+    def _set_timings(self, lanes: int, onsets: np.ndarray | None = None) -> None:
+        """Compute what events give that come at these steps, (lanes, events), or at those of the encoding."""
+        self._timing = np.zeros(lanes, np.int64)
+        timings = None
+        if onsets is not None:
+            timings, timing = np.unique(onsets, axis=0, return_inverse=True)
+            self._timing = timing.reshape(-1).astype(np.int64)
+        elif self._courses.size:  # the encoding's own are here already
+            return
+        of_events = self.population.event_courses(timings)
+        courses = {
+            name: course
+            for kind, each in of_events.items()
+            for name, course in zip(event_names(kind, self._event_count), each, strict=True)
+        }
+        shape = 1 if timings is None else len(timings), self.population.network.encoding.steps, len(self._given)
+        table = np.zeros(shape, self.population.dtype)
+        for number, name in enumerate(self._given):
+            table[:, :, number] = courses[name]
+        self._courses = table
+
+    def _give(self, courses: np.ndarray, timing: np.ndarray) -> None:
+        """Give the neurons of each lane, for the next step, the row of `courses` (timings, variables) that is its."""
+        if self._fused is not None:
+            self._fused.step(courses[:, np.newaxis], timing)
+            return
+        for number, name in enumerate(self._given):
+            variable = self._group.variables[name]
+            if variable.scalar:
+                variable.get_value()[0] = courses[0, number]
+            else:
+                values = variable.get_value().reshape(-1, self.population.layer.neurons)[: self._lanes]
+                values[:] = courses[timing, number, np.newaxis]
 
     def present_spikes(self, steps: Iterable[Spikes], weights: np.ndarray, after_step: AfterStep) -> None:
         """Present the spikes of each step through `weights` (inputs, neurons), which `after_step` may change."""

@@ -262,3 +262,91 @@ def test_parameters_of_the_solver_are_those_of_the_preset():
     preset = MIF.neuron.namespace("switching")
     assert (preset["R_on"], preset["R_off"], preset["C"]) == (1 * kohm, 100 * kohm, 100 * pF)
     assert (preset["v_on"], preset["v_off"], preset["k"], preset["E2"]) == (110 * mV, 5 * mV, 15 * mV, 50 * mV)
+
+
+DRAWN = FrameEncoding(steps=90, onset_steps=(2, 30), gap=(20 * us, 60 * us), window_steps=20)
+
+
+def drawn_network(layer=MIF, labels="each"):
+    return make_network(2, layer).replace(encoding=DRAWN.replace(labels=labels))
+
+
+@pytest.mark.parametrize("layer", [MIF, KICKED])
+@pytest.mark.parametrize("goodness", [Goodness(), SPIKES])
+def test_gaps_are_drawn_for_each_presentation(goodness, layer, numpy_target):
+    """Both engines agree, and each presentation is the one that would be shown alone with its gap."""
+    network, credit = drawn_network(layer), "memory" if layer is MIF else "held"
+    inputs, weights = make_input(network, np.random.default_rng(11), 8)
+    gaps = np.diff(inputs.onsets, axis=1).ravel()
+    assert len(set(gaps)) > 3
+    assert gaps.min() >= 20
+    assert gaps.max() <= 60
+    assert set(inputs.onsets[:, 0]) == {2}
+    (lanes,) = LanesEngine(network, goodness, lanes=3, credit=credit).present(inputs, [weights], spikes=True)
+    (reference,) = ReferenceEngine(network, goodness, credit=credit).present(inputs, [weights])
+    np.testing.assert_array_equal(lanes.raster, reference.raster)
+    np.testing.assert_allclose(lanes.goodness_terms, reference.goodness_terms, rtol=1e-10)
+    scale = np.abs(reference.postsynaptic).max()
+    np.testing.assert_allclose(lanes.postsynaptic, reference.postsynaptic, rtol=1e-9, atol=1e-11 * scale)
+    for number in (0, 5):
+        gap = int(gaps[number])
+        alone = FrameEncoding(steps=2 + gap + 20, onset_steps=(2, 2 + gap), window_steps=20)
+        shown = inputs.select([number])
+        shown = FrameInput(shown.image_part, shown.codes, shown.image, shown.label, alone.steps, alone.onset_steps)
+        engine = LanesEngine(network.replace(encoding=alone), goodness, credit=credit)
+        (result,) = engine.present(shown, [weights])
+        np.testing.assert_allclose(result.goodness_terms[0], lanes.goodness_terms[number], rtol=1e-10)
+        np.testing.assert_allclose(result.postsynaptic[:, 0], lanes.postsynaptic[:, number], rtol=1e-9, atol=1e-12)
+
+
+def test_windows_of_equal_length_are_what_is_measured(numpy_target):
+    """The mean square over two windows of 20 steps, from the recorded voltage."""
+    network = drawn_network()
+    inputs, weights = make_input(network, np.random.default_rng(12), 3)
+    voltage = np.empty((90, 3, 7))
+
+    def observe(layer, presentations, step, read):
+        voltage[step, presentations] = 1e3 * read("v")
+
+    (result,) = LanesEngine(network, Goodness()).present(inputs, [weights], observe=observe)
+    for number, onsets in enumerate(inputs.onsets):
+        # semi-implicit steps measure the voltage at their end; the goodness follows it
+        inside = np.concatenate([voltage[onset : onset + 20, number] for onset in onsets])
+        np.testing.assert_allclose(result.goodness_terms[number], (inside**2).mean(axis=0), rtol=1e-12)
+
+
+def test_gaps_come_from_a_named_stream_and_are_shared_by_the_labels_of_an_image():
+    network = drawn_network()
+    images, labels = np.random.default_rng(13).random((6, 12)), np.tile([0, 1, 2], (6, 1))
+    drawn = [Simulator(network, seed=seed, workers=1) for seed in (1, 1, 2)]
+    first, again, other = (simulator.inputs(images, labels).onsets for simulator in drawn)
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert (first.reshape(6, 3, 2) == first.reshape(6, 3, 2)[:, :1]).all()
+    assert (drawn[0].inputs(images, labels).onsets != first).any()
+    evaluated = []
+    for _ in range(2):
+        with drawn[0].evaluation():
+            evaluated.append(drawn[0].inputs(images, labels).onsets)
+    np.testing.assert_array_equal(*evaluated)
+
+
+@pytest.mark.slow
+def test_drawn_gaps_are_the_same_fused_and_step_by_step():
+    network = drawn_network()
+    inputs, weights = make_input(network, np.random.default_rng(14), 9)
+    engine = LanesEngine(network, SPIKES, lanes=4, credit="memory")
+    (fused,), (stepped,) = (engine.present(inputs, [weights], spikes=spikes) for spikes in (False, True))
+    (reference,) = ReferenceEngine(network, SPIKES, credit="memory").present(inputs, [weights])
+    for result in (fused, stepped):
+        np.testing.assert_allclose(result.goodness_terms, reference.goodness_terms, rtol=1e-10)
+        np.testing.assert_allclose(result.postsynaptic, reference.postsynaptic, rtol=1e-8, atol=1e-12)
+
+
+def test_drawn_gaps_must_fit():
+    with pytest.raises(ConfigurationError, match="the longest presentation has 80 steps, and steps is 79"):
+        make_network(2, encoding=FrameEncoding(steps=79, gap=(20 * us, 60 * us)))
+    with pytest.raises(ConfigurationError, match="windows of 30 steps under gaps from 20 steps"):
+        make_network(2, encoding=DRAWN.replace(window_steps=30))
+    with pytest.raises(ConfigurationError, match="measure it in windows"):
+        Simulator(drawn_network(), FINAL)

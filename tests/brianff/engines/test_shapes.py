@@ -62,7 +62,7 @@ def test_what_does_not_fit_is_refused(engine, inputs, weights, message, numpy_ta
 @pytest.mark.parametrize("engine", ["lanes", "reference"])
 def test_membranes_and_kinds_of_input_that_do_not_fit_are_refused(engine, numpy_target):
     carried = NETWORK.replace(layers=[NETWORK.layers[0].replace(membrane="carried")])
-    with pytest.raises(DataError, match=r"membranes have the shape \(6, 9\); they need \(7, 9\)"):
+    with pytest.raises(DataError, match=r"membranes have the shape \(6, 9\); they need \(7, 27\)"):
         ENGINES[engine](carried, Goodness()).present(SPIKES, WEIGHTS[:1], membranes=[np.zeros((6, 9))])
     rates = NETWORK.replace(encoding=RateEncoding(steps=STEPS))
     with pytest.raises(DataError, match="other than"):

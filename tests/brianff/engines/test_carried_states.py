@@ -103,7 +103,7 @@ def test_a_simulator_carries_memristors_and_evaluates_from_the_start(numpy_targe
     simulator.layers[0].crossbar.weights[:] = 0.4
     first = simulator.present(images, labels).goodness
     second = simulator.present(images, labels).goodness
-    assert (second < 0.9 * first).all()  # memristor 1 is on, and responses are smaller
+    assert (second < first - 0.1).all()  # memristor 1 is on, and responses are smaller
     with simulator.evaluation():
         np.testing.assert_allclose(simulator.present(images, labels).goodness, first, rtol=1e-12)
     voltages = simulator.layers[0].membrane[:, :7]

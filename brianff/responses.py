@@ -42,6 +42,9 @@ class Responses(Described):
         Spikes, where they were asked for.
     goodness_below : ndarray, shape (presentations,), or None
         Weighted goodness of the frozen layers below, where the layer collaborates with them.
+    peaks, latencies : ndarray, shape (events, presentations, neurons), or None
+        The highest activity in each event's window, and the time in seconds from the event to the first spike in it,
+        nan without a spike; where they were asked for.
     """
 
     inputs: Input
@@ -51,6 +54,8 @@ class Responses(Described):
     pulse_response: np.ndarray
     raster: np.ndarray | None = None
     goodness_below: np.ndarray | None = None
+    peaks: np.ndarray | None = None
+    latencies: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for name in ("goodness_terms", "postsynaptic"):
@@ -139,6 +144,8 @@ class Responses(Described):
             self.pulse_response,
             raster=None if self.raster is None else self.raster[:, presentations],
             goodness_below=None if self.goodness_below is None else self.goodness_below[presentations],
+            peaks=None if self.peaks is None else self.peaks[:, presentations],
+            latencies=None if self.latencies is None else self.latencies[:, presentations],
         )
 
 

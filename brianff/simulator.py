@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import RLock, get_ident
@@ -274,6 +274,7 @@ class Simulator(Described):
         layer: int = -1,
         spikes: bool = False,
         observe: Observer | None = None,
+        events: bool = False,
     ) -> Responses:
         """Present images with labels and return the responses of one layer.
 
@@ -291,18 +292,43 @@ class Simulator(Described):
         observe : callable, optional
             Called as ``observe(inputs, layer, presentations, step, read)`` after each step of the lanes engine, where
             ``read(name)`` gives a variable as an array (presentations, neurons). It may change the weights.
+        events : bool
+            Measure the response to each frame or volley too: `peaks` and `latencies`, on the lanes engine.
 
         Raises
         ------
         DataError
             If shapes do not fit the network, intensities are not finite, or a label is not a class.
         ConfigurationError
-            If there is no such layer.
+            If there is no such layer, or there are no events to respond to.
         NumericalError
             If the integration diverged.
         """
         number = self._number(layer)
-        return self.present_layers(images, labels, number + 1, spikes, observe)[number]
+        if not events:
+            return self.present_layers(images, labels, number + 1, spikes, observe)[number]
+        return self._present_events(self.inputs(images, labels), number, observe)
+
+    def _present_events(self, inputs: PulseInput | SpikeInput, number: int, observe: Observer | None) -> Responses:
+        """Present, and watch the activity of a layer in the window of each event."""
+        if not isinstance(inputs, FrameInput):
+            raise ConfigurationError(f"{self.network.encoding.name!r} encoding has no events: use frames or volleys")
+        onsets = inputs.onset_steps
+        windows = self.populations[0].windows(onsets)
+        peaks = np.full((*onsets.T.shape, self.network.layers[number].neurons), -np.inf)
+
+        def watch(inputs, layer, presentations, step, read):
+            if observe is not None:
+                observe(inputs, layer, presentations, step, read)
+            if layer == number:
+                seen = np.where(windows[:, presentations, step, np.newaxis], read("activity"), -np.inf)
+                np.maximum(peaks[:, presentations], seen, out=peaks[:, presentations])
+
+        responses = self.present_inputs(inputs, number + 1, spikes=True, observe=watch)[number]
+        spikes = windows.transpose(2, 0, 1)[..., np.newaxis] & np.asarray(responses.raster)[:, np.newaxis]
+        steps = spikes.argmax(axis=0) - onsets.T[..., np.newaxis]
+        latencies = np.where(spikes.any(axis=0), steps * float(self.network.time_step), np.nan)
+        return replace(responses, peaks=peaks, latencies=latencies)
 
     def present_layers(
         self,

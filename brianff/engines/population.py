@@ -308,13 +308,15 @@ class Population:
         else:
             since = step - onsets.T[..., np.newaxis]
             responses = np.where(since >= 0, self.current.pulse_response[np.maximum(since, 0)], 0.0)
-        if not self._gated:
-            return {"time_course": responses}
-        ends = np.pad(onsets[:, 1:], ((0, 0), (0, 1)), constant_values=encoding.steps)
+        return {"time_course": responses} | ({"window": self.windows(onsets).astype(float)} if self._gated else {})
+
+    def windows(self, onsets: np.ndarray) -> np.ndarray:
+        """Return whether a step belongs to each event, bool (events, timings, steps), of onsets (timings, events)."""
+        step = np.arange(self.network.encoding.steps)
+        ends = np.pad(onsets[:, 1:], ((0, 0), (0, 1)), constant_values=len(step))
         if self._window_steps is not None:
             ends = onsets + self._window_steps
-        windows = (step >= onsets.T[..., np.newaxis]) & (step < ends.T[..., np.newaxis])
-        return {"time_course": responses, "window": windows.astype(float)}
+        return (step >= onsets.T[..., np.newaxis]) & (step < ends.T[..., np.newaxis])
 
     @property
     def timings_differ(self) -> bool:

@@ -12,6 +12,7 @@ from brianff import (
     FrameEncoding,
     Goodness,
     LabelCode,
+    LatencyEncoding,
     Layer,
     Network,
     PulseEncoding,
@@ -350,3 +351,40 @@ def test_drawn_gaps_must_fit():
         make_network(2, encoding=DRAWN.replace(window_steps=30))
     with pytest.raises(ConfigurationError, match="measure it in windows"):
         Simulator(drawn_network(), FINAL)
+
+
+def test_responses_of_each_event_match_a_stiff_solver(numpy_target):
+    """Peak and first crossing of 110 mV after each of two pulses, with the gap that was drawn."""
+    layer = MIF.replace(neurons=1)
+    encoding = FrameEncoding(steps=2400, onset_steps=(40, 400), gap=(38 * us, 42 * us), window_steps=700)
+    network = Network(
+        pixels=1, classes=2, encoding=encoding, label=LabelCode(strength=0), layers=[layer], time_step=0.05 * us
+    )
+    simulator = Simulator(network, seed=5, workers=1)
+    simulator.layers[0].crossbar.weights[:] = [[1.0], [0.0], [0.0]]
+    responses = simulator.present(np.ones((1, 2)), np.zeros(1, int), events=True)
+    (onsets,) = responses.inputs.onset_steps
+    gap = (onsets[1] - onsets[0]) * 0.05e-6
+    expected = mif_peaks(np.ones(2), gap, (18.3144e-3, 0.0075232, 8.5863e-5))
+    np.testing.assert_allclose(responses.peaks[:, 0, 0], expected, rtol=0.01)
+    # 48 uA t / tau_s exp(-t / tau_s) charges 100 pF to 110 mV in about 1.1 us, before the memristors leak much.
+    assert 0.5e-6 < responses.latencies[0, 0, 0] < 2e-6
+    assert np.isnan(responses.latencies[1, 0, 0]) == (expected[1] < 110)
+    assert responses.select([0]).peaks.shape == responses.postsynaptic.shape == (2, 1, 1)
+    with pytest.raises(ConfigurationError, match="'pulses' encoding has no events"):
+        Simulator(network.replace(encoding=PulseEncoding()), workers=1).present(np.ones((1, 1)), [0], events=True)
+
+
+def test_a_second_layer_learns_from_drawn_gaps_and_volleys(numpy_target):
+    for encoding in (DRAWN, LatencyEncoding(steps=60, volley_steps=(0, 20, 40))):
+        network = make_network(2, MIF).replace(encoding=encoding, layers=[MIF, MIF.replace(neurons=4)])
+        images = np.random.default_rng(15).random((3, 6 * encoding.frames))
+        simulator = Simulator(network, SPIKES, workers=1, credit="memory")
+        for layer in simulator.layers:
+            layer.crossbar.weights[:] = np.abs(layer.crossbar.weights) * 20
+        responses = simulator.present(images, np.zeros(3, int), events=True)
+        events = len(encoding.event_steps)
+        assert responses.peaks.shape == (events, 3, 4)
+        assert (responses.peaks > 110).any()
+        assert responses.presynaptic.shape == (3, 7)
+        assert responses.presynaptic.any()

@@ -183,9 +183,9 @@ class Network(Described, Description):
     layers : tuple of Layer
     time_step : quantity
         Simulation time step.
-    interval : quantity
-        Silence before each presentation, through which carried states relax; encodings with `rest_steps` may say it
-        in steps. It matters where a layer's membrane is carried over.
+    interval : quantity or None
+        Silence before each presentation, through which carried states relax; None: the
+        encoding's `rest_steps`, if it has any. It matters where a layer's membrane is carried over.
     method : {"semi_implicit", "exponential_euler", "euler", "rk2", "rk4", "heun"}
         Integration method. The first two need equations that are linear in their own variable; the others (explicit)
         are stable at small time steps only.
@@ -197,7 +197,7 @@ class Network(Described, Description):
     label: LabelCode = LabelCode()
     layers: Annotated[Sequence[Layer], Field(max_length=1000), AfterValidator(tuple)] = (Layer(),)
     time_step: Time = 1 * brian2.us
-    interval: Time = 0 * brian2.us
+    interval: Time | None = None
     method: Text = "semi_implicit"
 
     @field_validator("method")
@@ -256,7 +256,9 @@ class Network(Described, Description):
     @property
     def rest_steps(self) -> int:
         """Steps of silence before each presentation: the interval, or the rest of the encoding."""
-        return getattr(self.encoding, "rest_steps", 0) or round(float(self.interval / self.time_step))
+        if self.interval is not None:
+            return round(float(self.interval / self.time_step))
+        return getattr(self.encoding, "rest_steps", 0)
 
     def _facts(self) -> dict[str, Any]:
         layers = " -> ".join(f"{layer.neurons} {layer.neuron.name}" for layer in self.layers)

@@ -96,7 +96,7 @@ def test_a_carried_memristor_answers_as_within_one_presentation(numpy_target):
 
 
 def test_a_simulator_carries_memristors_and_evaluates_from_the_start(numpy_target):
-    simulator = Simulator(make_network(PulseEncoding(steps=25), interval=0 * us), SPIKES, seed=4, workers=1)
+    simulator = Simulator(make_network(PulseEncoding(steps=25), interval=None), SPIKES, seed=4, workers=1)
     images, labels = np.random.default_rng(5).random((3, 6)), np.zeros(3, int)
     steady = simulator.layers[0].start.reshape(3, 7)
     np.testing.assert_allclose(steady[:, 0], [18.3144e-3, 0.0075232, 8.5863e-5], rtol=1e-5)

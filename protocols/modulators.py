@@ -175,17 +175,22 @@ class Pair(Modulator):
         return np.logaddexp.reduce(violation, axis=1, initial=0.0)
 
 
+@dataclass(frozen=True)
 class Symmetric(Modulator):
     """P = (G+ + eps) / (G+ + G- + 2 eps): the goodness G+ of the first half of the neurons, G- of the second.
 
-    The modulator has one scalar for each half; `sharpness` and `threshold` have no place in it. eps = 0.01 as in
-    arXiv 2406.16479.
+    The modulator has one scalar for each half; `sharpness` and `threshold` have no place in it.
+
+    Parameters
+    ----------
+    epsilon : float
+        eps, 0.01 as in arXiv 2406.16479; in TOML ``modulator = {name = "symmetric", epsilon = 0.02}``.
     """
 
     name = "symmetric"
     formula = "P = (G+ + eps) / (G+ + G- + 2 eps), L = -log P of the truth; G+, G- of the first, second half"
     source = "arXiv 2406.16479"
-    epsilon = 0.01
+    epsilon: float = 0.01
 
     def groups(self, neurons):
         return (np.arange(neurons) >= neurons // 2).astype(int)

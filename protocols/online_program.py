@@ -254,7 +254,7 @@ def _objects(protocol: Protocol, batches: int) -> brian2.Network:
         "bound": population.layer.weight_bound or np.inf,
         "sharpness": learning.sharpness,
         "threshold": learning.threshold,
-        "epsilon": Symmetric.epsilon,
+        "epsilon": getattr(learning.made_modulator, "epsilon", 0.0),
         "rest_factor": population.rest_factor,
         "lanes": lanes,
         "units": network.inputs,

@@ -1,11 +1,15 @@
 """Protocols from TOML: named, by path, with settings, and with errors that help."""
 
+import numpy as np
 import pytest
 import tomli_w
 
 from brianff.errors import ConfigurationError
 from brianff.protocols.configuration import Protocol, load_protocol, named_protocols
+from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.modulators import Sigmoid
+from brianff.responses import Responses
+from brianff.simulator import Simulator
 
 
 def without_none(value):
@@ -73,6 +77,31 @@ def test_settings_change_single_values():
 def test_wrong_settings_are_named(setting, message):
     with pytest.raises(ConfigurationError, match=message):
         load_protocol("msnn-digits", [setting])
+
+
+def test_what_would_train_to_nothing_is_refused():
+    """The mean square over one step sees the activity before its events: zero, whatever is shown."""
+    settings = ["learning.epochs=1", "data.training_images=20", "evaluation.epoch_images=10"]
+    described = load_protocol("neohebbian-analog-symmetric", settings)
+    with pytest.raises(ConfigurationError, match="of presentations of one step it is zero"):
+        load_protocol("neohebbian-analog-symmetric", [*settings, "learning.goodness=mean-square"])
+    for goodness, silent in (("mean-square", True), ("final-squared-norm", False)):
+        simulator = Simulator(described.network, GOODNESS[goodness])
+        responses = simulator.present(np.full((1, 784), 0.5), np.array([0]))
+        assert (responses.goodness == 0).all() == silent
+
+
+def test_the_epsilon_of_the_symmetric_probability_is_a_parameter(tmp_path):
+    """Without activity P = 1/2; with G+ = 1 and G- = 0, P = (1 + eps) / (1 + 2 eps)."""
+    named = load_protocol("neohebbian-online-symmetric").learning.made_modulator
+    assert named.epsilon == 0.01
+    path = tmp_path / "own.toml"
+    path.write_text('[learning]\nmodulator = {name = "symmetric", epsilon = 0.02}\npolarity = "random"\n')
+    protocol = load_protocol(path)
+    terms = np.array([[1.0, 0.0], [0.0, 0.0]])
+    responses = Responses(None, terms, np.empty(0), GOODNESS["squared-norm"], np.empty(0))
+    assert protocol.learning.made_modulator.probability(responses) == pytest.approx([1.02 / 1.04, 0.5])
+    assert Protocol(**protocol.model_dump(mode="json")).learning.made_modulator.epsilon == 0.02
 
 
 def test_missing_and_broken_files(tmp_path):

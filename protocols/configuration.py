@@ -393,11 +393,6 @@ class Protocol(Description):
                 f"learning.negatives is {NEGATIVES.name_of(self.learning.negatives)!r} and network.label.strength "
                 f"{self.network.label.strength}: hybrid negatives need a strength of 0, wrong labels one above 0"
             )
-        if self.network.encoding.steps == 1 and self.learning.goodness.readout == "average":
-            raise ValueError(
-                f"learning.goodness {self.learning.goodness.name!r} averages the activity before the events of each step: "
-                "of presentations of one step it is zero, and nothing is learned; take 'final-squared-norm', or more steps"
-            )
         if self.evaluation.decision == "probability" and self.learning.made_modulator.paired:
             raise ValueError(
                 "evaluation.decision is 'probability', but the pair form gives none to one presentation: use 'log-odds'"

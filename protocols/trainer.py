@@ -102,6 +102,7 @@ class Trainer(Described):
         self.training, held_out = _split(protocol, dataset)
         self.held_out = self.task.split(held_out, protocol.network.encoding.frames)
         self.simulator = self.new_simulator()
+        _check_goodness(self.simulator)
         self.modulator, self.negatives = learning.made_modulator, learning.made_negatives
         self.sampler, self.rule = learning.made_sampler, learning.made_plasticity
         self._start_layer(0)
@@ -443,6 +444,16 @@ def _check_fit(protocol: Protocol, dataset: Dataset) -> None:
         first = split.intensities(slice(1))
         checked_images(network, first if network.encoding.frames == 1 else np.tile(first, network.encoding.frames))
     negatives.check(dataset)
+
+
+def _check_goodness(simulator: Simulator) -> None:
+    """Refuse a goodness that is zero whatever is shown: nothing would be learned, without a word."""
+    goodness = simulator.goodness
+    if simulator.engine != "response" and simulator.network.encoding.steps == 1 and goodness.readout == "average":
+        raise ConfigurationError(
+            f"goodness {goodness.name!r} averages the activity before the events of each step, which is zero in "
+            "presentations of one step: take 'final-squared-norm', more steps, or engine.name = 'response'"
+        )
 
 
 def _split(protocol: Protocol, dataset: Dataset) -> tuple[Split, Split]:

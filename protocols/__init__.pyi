@@ -23,6 +23,7 @@ from .goodness import Negentropy as Negentropy
 from .inference import accuracy as accuracy
 from .inference import predict as predict
 from .modulators import MODULATORS as MODULATORS
+from .modulators import Grouped as Grouped
 from .modulators import Modulator as Modulator
 from .modulators import Pair as Pair
 from .modulators import Sigmoid as Sigmoid

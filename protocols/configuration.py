@@ -37,7 +37,7 @@ from brianff.imports import IMPORTED
 from brianff.protocols.augmentation import AUGMENTATIONS, augmented, shift_images
 from brianff.protocols.callbacks import CALLBACKS
 from brianff.protocols.goodness import GOODNESS
-from brianff.protocols.modulators import MODULATORS, Modulator, Pair
+from brianff.protocols.modulators import MODULATORS, Grouped, Modulator, Pair
 from brianff.protocols.negatives import NEGATIVES, Hardest, Negatives
 from brianff.protocols.optimisers import OPTIMISERS, Adam, Optimiser
 from brianff.protocols.plasticity import PLASTICITY, ModulatedHebbian
@@ -141,6 +141,8 @@ class Learning(Description):
         What the layer is good at: see `brianff.protocols.goodness`.
     modulator : Modulator or str
         "pair", "sigmoid", "symmetric": the probability that a presentation is positive; it fixes the modulator.
+    groups : int
+        Blocks of neurons with a modulator of their own; see `brianff.protocols.Grouped`.
     sharpness : float
         Factor of the goodness in the probability.
     threshold : float
@@ -167,8 +169,8 @@ class Learning(Description):
         Plasticity inside the presentation; it takes the place of the optimiser and needs polarity = "random".
     negatives : Negatives or str
         "wrong-label": one random wrong label; "hardest": of several candidates, the one that the network takes most for
-        positive; "all-candidates": all of them, in the pair form only; "hybrid": without labels (network.label.strength
-        = 0), mixtures of two images.
+        positive; "all-candidates": all of them, in the pair form only; "hybrid", "self-contrastive": without labels
+        (network.label.strength = 0), mixtures and means of two images.
     candidates : int
         Number of random wrong labels with negatives = "hardest" or "all-candidates".
     optimiser : Optimiser or str
@@ -192,6 +194,7 @@ class Learning(Description):
     }
     goodness: Annotated[Any, *part(GOODNESS)] = GOODNESS["mean-square"]
     modulator: Annotated[Any, *part(MODULATORS)] = Pair
+    groups: Count = 1
     sharpness: Positive = 0.1
     threshold: Finite = 1.0
     plasticity: Annotated[Any, *part(PLASTICITY)] = ModulatedHebbian
@@ -241,7 +244,8 @@ class Learning(Description):
     @property
     def made_modulator(self) -> Modulator:
         """The modulator itself."""
-        return self._made(MODULATORS, self.modulator)
+        form = self._made(MODULATORS, self.modulator)
+        return form if self.groups == 1 else Grouped(form, self.groups)
 
     @property
     def made_negatives(self) -> Negatives:
@@ -391,14 +395,19 @@ class Protocol(Description):
         if self.unsupervised == self.network.shows_labels:
             raise ValueError(
                 f"learning.negatives is {NEGATIVES.name_of(self.learning.negatives)!r} and network.label.strength "
-                f"{self.network.label.strength}: hybrid negatives need a strength of 0, wrong labels one above 0"
+                f"{self.network.label.strength}: negatives without labels need a strength of 0, others one above 0"
             )
+        smallest = min(layer.neurons for layer in self.network.layers)
+        if self.learning.groups > smallest:
+            raise ValueError(f"learning.groups is {self.learning.groups}; a layer has {smallest} neurons")
         if self.evaluation.decision == "probability" and self.learning.made_modulator.paired:
             raise ValueError(
                 "evaluation.decision is 'probability', but the pair form gives none to one presentation: use 'log-odds'"
             )
         if self.unsupervised and self.network.encoding.frames > 1:
-            raise ValueError("hybrid negatives mix single images: give network.encoding one frame, or use wrong labels")
+            raise ValueError(
+                "negatives without labels mix single images: give network.encoding one frame, or use wrong labels"
+            )
         for layer in self.evaluation.layers or ():
             if not 0 <= layer < len(self.network.layers):
                 raise ValueError(f"evaluation.layers names layer {layer}; there are {len(self.network.layers)}")

@@ -31,6 +31,8 @@ def digital_support(protocol: Protocol, simulator: Simulator) -> list[str]:
         needs.append("scaling each image to the same norm")
     if support := learning.made_optimiser.digital_support:
         needs.append(support)
+    if learning.groups > 1:
+        needs.append(f"a modulator for each of {learning.groups} blocks of neurons")
     if learning.batch > 1:
         needs.append(f"the sum of the change over {learning.batch} images for each weight")
     if learning.schedule is not constant:

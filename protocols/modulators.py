@@ -15,7 +15,7 @@ from brianff.errors import ConfigurationError, missing
 from brianff.registry import Registry
 from brianff.responses import Responses
 
-__all__ = ["MODULATORS", "Modulator", "Pair", "Sigmoid", "Symmetric"]
+__all__ = ["MODULATORS", "Grouped", "Modulator", "Pair", "Sigmoid", "Symmetric"]
 
 
 @dataclass(frozen=True)
@@ -231,6 +231,70 @@ class Symmetric(Modulator):
         total = own + other
         in_own_half = (self.groups(responses.goodness_terms.shape[1]) == 0) == plus
         return np.where(in_own_half, (other / own / total)[:, np.newaxis], (-1.0 / total)[:, np.newaxis])
+
+
+class Grouped(Modulator):
+    """Blocks of neurons, side by side in a layer, each with a goodness, a loss and a modulator of its own.
+
+    The layer's loss is the sum of the blocks', and so is what inference compares. `learning.groups` makes one of the
+    protocol's modulator.
+
+    Parameters
+    ----------
+    form : Modulator
+        That of each block.
+    number : int
+        Number of blocks: all of the same size, up to one neuron.
+    """
+
+    name = "grouped"
+    formula = "L = sum over blocks of neurons of the form's L"
+
+    def __init__(self, form: Modulator, number: int):
+        super().__init__(form.sharpness, form.threshold)
+        if number < 1:
+            raise ConfigurationError(f"{number} blocks of neurons: there must be at least one")
+        self.__dict__.update(form=form, number=number)  # the dataclass is frozen
+
+    form: Modulator
+    number: int
+
+    @property
+    def paired(self) -> bool:  # type: ignore[override]
+        """Whether the form compares an image's own positive and negatives."""
+        return self.form.paired
+
+    def groups(self, neurons):
+        if self.number > neurons:
+            raise ConfigurationError(f"{self.number} blocks of {neurons} neurons: there are too few")
+        return np.arange(neurons) * self.number // neurons
+
+    def broadcast(self, positive, negative):
+        blocks = zip(self._blocks(positive), self._blocks(negative), strict=True)
+        each = [(*self.form.broadcast(*both), both[0].goodness_terms.shape[1]) for both in blocks]
+        return tuple(np.hstack([np.broadcast_to(one[way], (len(one[way]), one[2])) for one in each]) for way in (0, 1))
+
+    def share(self, responses):
+        each = [(self.form.share(block), block.goodness_terms.shape) for block in self._blocks(responses)]
+        return np.hstack([np.broadcast_to(*one) for one in each])
+
+    def loss(self, positive, negative):
+        blocks = zip(self._blocks(positive), self._blocks(negative), strict=True)
+        return np.sum([self.form.loss(*both) for both in blocks], axis=0)
+
+    def log_odds(self, responses):
+        return np.sum([self.form.log_odds(block) for block in self._blocks(responses)], axis=0)
+
+    def score(self, responses):
+        return np.sum([self.form.score(block) for block in self._blocks(responses)], axis=0)
+
+    def _blocks(self, responses: Responses) -> list[Responses]:
+        """Return the responses of each block."""
+        terms = responses.goodness_terms
+        starts = np.searchsorted(self.groups(terms.shape[1]), np.arange(1, self.number))
+        factor = np.empty((len(terms), 0))
+        given = responses.measure, responses.pulse_response
+        return [Responses(responses.inputs, block, factor, *given) for block in np.split(terms, starts, axis=1)]
 
 
 MODULATORS = Registry("modulator", Modulator, {"pair": Pair, "sigmoid": Sigmoid, "symmetric": Symmetric})

@@ -18,6 +18,7 @@ __all__ = [
     "Hardest",
     "Hybrid",
     "Negatives",
+    "SelfContrastive",
     "WrongLabel",
     "hardest",
     "hybrid_images",
@@ -124,10 +125,29 @@ class Hybrid(Negatives):
         return hybrid_images(images, dataset.image_shape, generator), np.zeros((len(images), 1), dtype=int)
 
 
+class SelfContrastive(Negatives):
+    """Without labels: the mean of the image and another one of the batch.
+
+    An image drives a neuron by its own drive, which is the mean of the image with itself, and a negative by the mean of
+    two images' drives: positive and negative pairs of self-contrastive learning (arXiv 2409.11593), at half the drive.
+    """
+
+    labelled: ClassVar[bool] = False
+
+    def draw(self, images, labels, dataset, generator):
+        return (images + _another(images, generator)) / 2, np.zeros((len(images), 1), dtype=int)
+
+
 NEGATIVES = Registry(
     "negatives",
     Negatives,
-    {"wrong-label": WrongLabel, "hardest": Hardest, "all-candidates": AllCandidates, "hybrid": Hybrid},
+    {
+        "wrong-label": WrongLabel,
+        "hardest": Hardest,
+        "all-candidates": AllCandidates,
+        "hybrid": Hybrid,
+        "self-contrastive": SelfContrastive,
+    },
 )
 """Negatives by name."""
 
@@ -204,11 +224,14 @@ def hybrid_images(
     -------
     ndarray, shape (images, pixels)
     """
-    count = len(images)
-    field = generator.integers(0, 2, (count, *image_shape)).astype(float)
+    field = generator.integers(0, 2, (len(images), *image_shape)).astype(float)
     for axis in (1, 2) * blurs:
         ahead, behind = np.roll(field, 1, axis), np.roll(field, -1, axis)  # round the edges, so that none is special
         field = (ahead + 2 * field + behind) / 4
     mask = (field > 0.5).reshape(images.shape)
-    other = np.roll(images, generator.integers(1, count), axis=0) if count > 1 else images
-    return np.where(mask, images, other)
+    return np.where(mask, images, _another(images, generator))
+
+
+def _another(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Return another image of the batch for each; a single image has none and comes back."""
+    return np.roll(images, generator.integers(1, len(images)), axis=0) if len(images) > 1 else images

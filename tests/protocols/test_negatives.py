@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brianff.errors import ConfigurationError
-from brianff.protocols.negatives import hardest, hybrid_images, wrong_labels
+from brianff.protocols.configuration import load_protocol
+from brianff.protocols.negatives import SelfContrastive, hardest, hybrid_images, wrong_labels
+from brianff.protocols.trainer import Trainer
 
 
 @given(st.data(), st.integers(2, 20), st.integers(0, 2**32 - 1))
@@ -71,6 +73,36 @@ def test_more_blurring_gives_larger_patches():
         return np.abs(np.diff(mixed.reshape(-1, 28, 28), axis=1)).mean()
 
     assert borders(1) > borders(4) > borders(16)
+
+
+def test_self_contrast_is_the_mean_of_two_images():
+    images = np.eye(7)
+    other, labels = SelfContrastive().draw(images, np.arange(7), None, np.random.default_rng(1))
+    np.testing.assert_array_equal(np.diag(other), np.full(7, 0.5))
+    np.testing.assert_array_equal(other.sum(axis=1), np.ones(7))
+    assert (np.count_nonzero(other, axis=1) == 2).all()  # itself, and another one
+    np.testing.assert_array_equal(labels, np.zeros((7, 1)))
+    np.testing.assert_array_equal(SelfContrastive().draw(images[:1], None, None, None)[0], images[:1])
+
+
+@pytest.mark.usefixtures("numpy_target")
+def test_neurons_learn_without_labels_to_tell_an_image_from_the_mean_of_two():
+    settings = [
+        "network.label.strength=0",
+        "learning.negatives=self-contrastive",
+        "learning.goodness=rectified-mean-square",
+        "network.layers.0.neurons=30",
+        "learning.epochs=3",
+        "data.training_images=300",
+        "evaluation.readout_images=300",
+        "engine.workers=1",
+    ]
+    trainer = Trainer(load_protocol("msnn-digits", settings))
+    summary = trainer.fit(progress=False)
+    history = trainer.history.pivot(index="epoch", columns="quantity", values="value")
+    assert history.training_loss.is_monotonic_decreasing
+    assert history.right_order.iloc[-1] > 0.9
+    assert summary["readout_accuracy"] > 0.5
 
 
 def test_a_single_image_has_nothing_to_be_mixed_with():

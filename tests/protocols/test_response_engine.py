@@ -29,7 +29,9 @@ def accepted():
         protocol = load_protocol(name)
         network, layer = protocol.network, protocol.network.layers[0]
         if not ResponseEngine.refused(network):
-            alike = layer.replace(neurons=1, device=None, weight_bound=None, initial_weight_deviation=1)
+            alike = layer.replace(
+                neurons=1, device=None, weight_bound=None, initial_weight_deviation=1, receptive_field=None
+            )
             found.setdefault(repr((alike, network.encoding, network.time_step, protocol.learning.goodness)), name)
     return sorted(found.values())
 
@@ -38,7 +40,8 @@ def accepted():
 @pytest.mark.parametrize("name", accepted())
 def test_a_named_protocol_answers_as_the_reference_at_the_steps_of_the_table(name):
     protocol = load_protocol(name)
-    layer = protocol.network.layers[0].replace(neurons=NEURONS, device=None, initial_weight_deviation=0.3)
+    changes = {"device": None, "initial_weight_deviation": 0.3, "receptive_field": None}
+    layer = protocol.network.layers[0].replace(neurons=NEURONS, **changes)
     network = protocol.network.replace(layers=[layer], pixels=30)
     step, encoding = network.time_step / PARTS, network.encoding
     fine = network.replace(

@@ -154,7 +154,7 @@ def encode_spikes(
             f"of {encoding.steps} steps to {inputs} input units need {shape}"
         )
     if not sparse:
-        spikes = spikes.astype(bool, copy=once)
+        spikes = np.asarray(spikes).astype(bool, copy=once)
         if once:
             spikes[0] |= label > 0
         return SpikeInput(spikes, threads)

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from brianff.arrays import answer
+from brianff.description.fields import Whole, argument
 from brianff.errors import ConfigurationError, missing
 from brianff.expressions import check, derivative, evaluate
 from brianff.registry import Registry
@@ -88,6 +90,9 @@ class LargestTerms(Pooling):
     """The sum of the `count` largest terms; of all, if there are fewer neurons."""
 
     count: int = 1
+
+    def __post_init__(self) -> None:
+        argument("count of the largest terms", self.count, Whole(1))
 
     @property
     def formula(self) -> str:  # type: ignore[override]
@@ -214,6 +219,11 @@ class Goodness:
     unit: ClassVar[str] = ""  # that of the density, the activity being a number in the neuron's own unit
 
     def __post_init__(self):
+        for field, kind in {"name": str, "density": str, "slope": str, "counts_spikes": bool}.items():
+            if not isinstance(getattr(self, field), kind):
+                raise ConfigurationError(
+                    f"{field} of goodness {self.name!r} is {getattr(self, field)!r}; it must be a {kind.__name__}"
+                )
         if self.readout not in ("average", "final", "peak"):
             raise ConfigurationError(
                 f"goodness {self.name!r}: no readout {self.readout!r}; known: average, final, peak"
@@ -226,11 +236,17 @@ class Goodness:
 
     def total(self, terms: np.ndarray) -> np.ndarray:
         """Return the goodness (presentations,) of goodness terms (presentations, neurons)."""
-        return self.pooled.total(terms)
+        return answer(f"the total of pooling {self._pooling_name}", self.pooled.total(terms), (len(terms),))
 
     def share(self, terms: np.ndarray) -> np.ndarray:
         """Return the derivative of the goodness with respect to each term, broadcastable to the terms' shape."""
-        return self.pooled.share(terms)
+        rows, columns = terms.shape
+        shapes = (1, 1), (rows, 1), (1, columns), (rows, columns)
+        return answer(f"the share of pooling {self._pooling_name}", self.pooled.share(terms), *shapes)
+
+    @property
+    def _pooling_name(self) -> str:
+        return type(self.pooled).__name__
 
     @cached_property
     def pooled(self) -> Pooling:
@@ -244,7 +260,7 @@ class Goodness:
         whole = {"average": f"time average of {term}", "final": f"{term} at the end"}
         term = whole.get(self.readout, f"{term} with z the peak above the spike threshold")
         term = "number of spikes" if self.counts_spikes else term
-        return f"{self.pooled.formula or type(self.pooled).__name__}, g = {term}"
+        return f"{self.pooled.formula or self._pooling_name}, g = {term}"
 
     @property
     def equations(self) -> str:

@@ -12,7 +12,9 @@ from brian2 import nA, second
 from brian2.units.fundamentalunits import have_same_dimensions
 from brian2.utils.stringtools import get_identifiers
 
+from brianff.arrays import checked
 from brianff.description import Layer, Network, PulseEncoding
+from brianff.description.fields import shown
 from brianff.description.parts import NEURONS
 from brianff.engines import LanesEngine
 from brianff.equations import NeuronModel
@@ -127,13 +129,17 @@ def check_gradient(
     goodness = Goodness() if goodness is None else goodness
     if not isinstance(goodness, Goodness):
         raise ConfigurationError(f"goodness is {goodness!r}; give a Goodness, of a known name GOODNESS[name]")
-    grid = np.sort(np.ravel(np.linspace(-2, 2, 40) if drives is None else np.asarray(drives, float)))
+    if modulator is not None and (isinstance(modulator, type) or not hasattr(modulator, "loss")):
+        raise ConfigurationError(f"modulator is {shown(modulator)}; give an object such as Pair(0.1, 1.0)")
+    usual = drives is None
+    wanted = np.linspace(-2, 2, 40) if usual else drives
+    grid = np.sort(checked("drives", wanted, (None,), error=ConfigurationError).astype(float))
     if len(grid) < 2:
         raise ConfigurationError(f"drives are {drives!r}; give at least two")
     network = _network(part, len(grid))
     neuron = network.layers[0].neuron
     engine = LanesEngine(network, goodness)
-    if drives is None and not isinstance(part, (Layer, Network)):
+    if usual and not isinstance(part, (Layer, Network)):
         grid = grid * _threshold_drive(network)
     staircase = bool(neuron.reset) or goodness.counts_spikes
     step = np.gradient(grid) / 2 if staircase else np.full(len(grid), 1e-6 * np.sqrt(np.mean(grid**2)))

@@ -355,6 +355,8 @@ def checked_units(inputs: PulseInput | SpikeInput) -> int:
 
     Compiled code and sparse products do not look: they would read memory beyond an array that is too small.
     """
+    if not isinstance(inputs, PulseInput | SpikeInput):
+        raise DataError(f"an input is a {type(inputs).__name__}; it must be what Simulator.inputs returns")
     if isinstance(inputs, PulseInput):
         shapes = [array.shape for array in (inputs.image_part, inputs.codes, inputs.image, inputs.label)]
         numbers = [("images", inputs.image, shapes[0][0]), ("labels", inputs.label, shapes[1][0])]

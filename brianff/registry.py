@@ -34,10 +34,19 @@ class Registry(Mapping[str, Any]):
         Those that are known from the start: objects, or classes that are made when they are used.
     classes : bool
         Whether a class may stand for a part.
+    called_with : tuple of str
+        Arguments with which a part that is a function is called.
     """
 
-    def __init__(self, kind: str, base: type | None, parts: Mapping[str, Any] | None = None, classes: bool = True):
-        self.kind, self.base, self.classes = kind, base, classes
+    def __init__(
+        self,
+        kind: str,
+        base: type | None,
+        parts: Mapping[str, Any] | None = None,
+        classes: bool = True,
+        called_with: tuple[str, ...] = (),
+    ):
+        self.kind, self.base, self.classes, self.called_with = kind, base, classes, called_with
         self._parts = dict(parts or {})
         self.built_in = dict(self._parts)
 
@@ -122,13 +131,28 @@ class Registry(Mapping[str, Any]):
             given = f"the class {part.__name__}" if part is of_kind else f"{reprlib.repr(part)} ({of_kind.__name__})"
             article = "an" if self.kind[0] in "aeiou" else "a"
             raise ConfigurationError(f"{article} {self.kind} is {wanted}, or a name: {', '.join(self)}; not {given}")
+        if self.called_with and inspect.isfunction(part):
+            try:
+                inspect.signature(part).bind(*self.called_with)
+            except TypeError as error:
+                arguments = ", ".join(self.called_with)
+                message = f"{self.kind} {part.__name__!r} cannot be called with ({arguments}): {error}"
+                raise ConfigurationError(message) from None
         return part
 
     def make(self, part: Any, **offered: Any) -> Any:
         """Return the part; one that is a class is made of those of the offered values that its constructor names."""
         if not inspect.isclass(part):
             return part
-        return part(**{name: offered[name] for name in inspect.signature(part).parameters if name in offered})
+        signature = inspect.signature(part)
+        taken = {name: offered[name] for name in signature.parameters if name in offered}
+        try:
+            signature.bind(**taken)
+        except TypeError as error:
+            raise ConfigurationError(
+                f"{self.kind} {part.__name__} cannot be made, {error}: give the object itself, {part.__name__}(...)"
+            ) from None
+        return part(**taken)
 
     def name_of(self, part: Any) -> str:
         """Return the name of a part: that in the registry, else its own."""

@@ -14,9 +14,11 @@ import brian2
 import numpy as np
 
 from brianff.acceleration.memory import DEFAULT_MEMORY, peak_memory
+from brianff.arrays import answer
 from brianff.crossbar.crossbar import Crossbar, connections, make_crossbar
 from brianff.describing import Described, layer_table
 from brianff.description import EventEncoding, FrameEncoding, LatencyEncoding, Network, PulseEncoding
+from brianff.description.fields import shown
 from brianff.encoding import checked_images, code_matrix, encode_spikes, image_part, label_and_events
 from brianff.engines import ENGINES, LanesEngine, ResponseEngine, make_engine
 from brianff.engines.lanes.engine import memory_bytes
@@ -72,7 +74,7 @@ class SimulatedLayer:
 
     def learn(self, change: np.ndarray) -> None:
         """Program a change of the weights, shape (inputs, neurons)."""
-        self.crossbar.program(change)
+        self.crossbar.program(answer("the rule or the optimiser", change, self.crossbar.weights.shape))
 
 
 class _Turn:
@@ -165,18 +167,18 @@ class Simulator(Described):
         table_step: brian2.Quantity | None = None,
         tolerance: float = TOLERANCE,
     ):
+        if not isinstance(network, Network):
+            raise ConfigurationError(f"network is {shown(network)}; it must be a Network")
         if credit not in CREDITS:
             raise ConfigurationError(f"no credit {credit!r}; known: {', '.join(CREDITS)}")
         if engine not in ("auto", *ENGINES):
             raise ConfigurationError(f"no engine {engine!r}; known: auto, {', '.join(ENGINES)}")
-        if precision not in PRECISIONS:
+        if precision not in tuple(PRECISIONS):
             raise ConfigurationError(f"no precision {precision!r}; known: {', '.join(PRECISIONS)}")
         if engine == "reference" and precision != "double":
             raise ConfigurationError("the reference engine computes in double precision: use precision = 'double'")
         self.network = network
-        self.goodness = Goodness() if goodness is None else goodness
-        if not isinstance(self.goodness, Goodness):
-            raise ConfigurationError(f"goodness is {goodness!r}; it must be a Goodness, such as GOODNESS[name]")
+        self.goodness = _goodness(Goodness() if goodness is None else goodness)
         self.streams = RandomStreams(whole_number("seed", seed, 0))
         self.codes = code_matrix(network, self.streams["label code"])
         sizes = [network.inputs, *(layer.neurons for layer in network.layers)]
@@ -304,6 +306,8 @@ class Simulator(Described):
         NumericalError
             If the integration diverged.
         """
+        if observe is not None and not callable(observe):
+            raise ConfigurationError(f"observe is {shown(observe)}; it must be a function")
         number = self._number(layer)
         if not events:
             return self.present_layers(images, labels, number + 1, spikes, observe)[number]
@@ -482,9 +486,10 @@ class Simulator(Described):
 
         It shares the layers with this one and so follows what they learn; in its own `evaluation()` it leaves no trace.
         """
+        goodness = self.goodness if goodness is None else _goodness(goodness)
         other = object.__new__(Simulator)
         vars(other).update(vars(self))
-        other.goodness, other.network = goodness or self.goodness, network or self.network
+        other.goodness, other.network = goodness, network or self.network
         other.codes, other._evaluation_generator = self.codes.copy(), None
         other.streams = RandomStreams(self.streams.seed)
         other._use_engine()
@@ -600,3 +605,9 @@ class Simulator(Described):
         ):
             raise DataError(f"labels must be whole numbers from 0 to {self.network.classes - 1}")
         return images, labels
+
+
+def _goodness(value: Any) -> Goodness:
+    if not isinstance(value, Goodness):
+        raise ConfigurationError(f"goodness is {shown(value)}; it must be a Goodness, such as GOODNESS[name]")
+    return value

@@ -8,11 +8,11 @@ from typing import Any
 
 import brian2
 import numpy as np
-from brian2 import Equations, second, volt
+from brian2 import Equations, volt
 from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER
 from brian2.units.fundamentalunits import Quantity, get_dimensions, have_same_dimensions
 
-from brianff.equations.parameters import Parameter, Preset
+from brianff.equations.parameters import Preset, as_expression
 
 __all__ = ["NeuronModel", "one_line", "parsed"]
 
@@ -22,6 +22,15 @@ _DEFINED = (
     ("activity", 1, "from which goodness is measured"),
     ("sensitivity", 1, "the derivative of the activity with respect to the drive"),
 )
+
+_KINDS = (
+    ("name", str, "text"),
+    ("presets", Mapping, "a mapping of names to Presets, or to quantities"),
+    ("initial", Mapping, "a mapping of variables to values"),
+    *((name, str, "text") for name in ("threshold", "reset", "update", "activity_unit", "spike_activity")),
+    ("largest_voltage", Quantity, "a quantity, such as 10*volt"),
+)
+"""Fields that are not what they seem if they are of another type."""
 
 
 def one_line(error: BaseException) -> str:
@@ -54,9 +63,9 @@ class NeuronModel:
         drive. They may not name the time `t`.
     presets : mapping of str to Preset, or of str to quantity
         Parameter presets; the first is the default. Parameters by name are one preset, "own".
-    initial : mapping of str to str
-        State at the start of a presentation: variable to the parameter that gives it, or to an expression of
-        parameters and units. All others start at 0.
+    initial : mapping of str to str or quantity
+        State at the start of a presentation: variable to its value, to the parameter that gives it, or to an expression
+        of parameters and units. All others start at 0.
     threshold : str
         Condition of a spike; empty: the neuron never spikes.
     spike_activity : str
@@ -115,11 +124,18 @@ class NeuronModel:
     def __post_init__(self):
         object.__setattr__(self, "equations", f"\n{self.equations}\n")  # they are put beside others
         object.__setattr__(self, "threshold", self.threshold or "False")
-        if not self.presets or not all(isinstance(preset, Preset) for preset in self.presets.values()):
-            own = {name: Parameter(value, "") for name, value in self.presets.items()}
-            object.__setattr__(self, "presets", {"own": Preset("own", "", own)})
-        if isinstance(self.refractory, Quantity):
-            object.__setattr__(self, "refractory", f"{float(self.refractory / second)!r}*second")
+        if isinstance(presets := self.presets, Preset):
+            object.__setattr__(self, "presets", {presets.name: presets})
+        elif isinstance(presets, Mapping) and not (
+            presets and all(isinstance(one, Preset) for one in presets.values())
+        ):
+            object.__setattr__(self, "presets", {"own": Preset("own", "", presets)})
+        object.__setattr__(self, "refractory", as_expression(self.refractory))
+        if isinstance(self.initial, Mapping):
+            object.__setattr__(self, "initial", {name: as_expression(one) for name, one in self.initial.items()})
+        for name in ("memristors", "traces"):
+            if isinstance(one := getattr(self, name), str):
+                object.__setattr__(self, name, (one,))
 
     @cached_property
     def variables(self) -> Equations:
@@ -128,6 +144,9 @@ class NeuronModel:
 
     def check(self) -> None:
         """Raise a ValueError if equations, parameters or initial values are not what they must be."""
+        for name, kind, words in _KINDS:
+            if not isinstance(value := getattr(self, name), kind):
+                raise ValueError(f"{name} of neuron {self.name!r} is {value!r}; it must be {words}")
         variables = self.variables
         for name, unit, meaning in _DEFINED:
             if name not in variables:
@@ -150,6 +169,8 @@ class NeuronModel:
                 "flag out, or make it a parameter"
             )
         for name, expression in self.initial.items():
+            if not isinstance(expression, str):
+                raise ValueError(f"initial {name} of neuron {self.name!r} is {expression!r}; give a quantity or text")
             if name not in states:
                 raise ValueError(f"initial of neuron {self.name!r} names {name!r}; it may name {', '.join(states)}")
             try:

@@ -1,11 +1,15 @@
 """Cited parameter presets: every number with its unit and where it comes from."""
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, Self
 
-__all__ = ["ANY", "NOT_NEGATIVE", "POSITIVE", "SHARE", "Parameter", "Preset", "Range"]
+from brian2 import Quantity, get_unit
+
+__all__ = ["ANY", "NOT_NEGATIVE", "POSITIVE", "SHARE", "Parameter", "Preset", "Range", "as_expression"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,19 @@ ANY = Range("be finite")
 NOT_NEGATIVE = Range("be finite and not negative", least=0.0)
 POSITIVE = Range("be positive and finite", least=sys.float_info.min)
 SHARE = Range("lie between 0 and 1", least=0.0, most=1.0)
+
+
+def as_expression(value: Any) -> Any:
+    """Return a quantity, a number, or text such as "3 us" as an expression; other text, and what is none, as it is."""
+    if isinstance(value, Quantity):
+        unit = "" if value.dim.is_dimensionless else f"*({get_unit(value.dim)!r})"
+        return f"{float(value)!r}{unit}"
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return repr(float(value))
+    return _AMOUNT.sub(r"\1*\2", value) if isinstance(value, str) else value
+
+
+_AMOUNT = re.compile(r"^\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*([A-Za-z]\w*)\s*$")
 
 
 @dataclass(frozen=True)
@@ -57,12 +74,18 @@ class Preset:
     name : str
     source : str
         Publication or code that the values come from.
-    parameters : mapping of str to Parameter
+    parameters : mapping of str to Parameter, or to its value
     """
 
     name: str
     source: str
     parameters: Mapping[str, Parameter]
+
+    def __post_init__(self):
+        known = {
+            name: one if isinstance(one, Parameter) else Parameter(one, "") for name, one in self.parameters.items()
+        }
+        object.__setattr__(self, "parameters", known)
 
     def namespace(self) -> dict[str, Any]:
         """Return the values by name, as a Brian2 namespace."""

@@ -34,6 +34,7 @@ from brian2.parsing.sympytools import str_to_sympy
 from brian2.utils.stringtools import get_identifiers
 
 from brianff.equations.neuron import parsed
+from brianff.equations.parameters import as_expression
 
 __all__ = ["FORMS", "SYNAPSES", "SynapseModel"]
 
@@ -52,7 +53,7 @@ class SynapseModel:
         Statements carried out at the start of each step, for models that are maps; empty for differential equations.
     target : str
         Variable that a presynaptic event moves: one of the equations, or the neuron's `v` if `immediate`.
-    gain : str
+    gain : str or quantity
         By how much for a weight and an amplitude of 1.
     immediate : bool
         Events act after the integration and before the threshold of their own step, instead of after it.
@@ -112,6 +113,7 @@ class SynapseModel:
 
     def __post_init__(self):
         object.__setattr__(self, "equations", f"\n{self.equations}\n")  # they are put beside others
+        object.__setattr__(self, "gain", as_expression(self.gain))
 
     @property
     def on_pre(self) -> str:

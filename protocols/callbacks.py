@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brianff.description.fields import Whole, argument, between
 from brianff.errors import ConfigurationError
 from brianff.registry import Registry
 
@@ -75,6 +76,9 @@ class EarlyStop(Callback):
     patience: int = 5
     least_gain: float = 0.0
 
+    def __post_init__(self) -> None:
+        argument("patience", self.patience, Whole(1))
+
     def on_epoch(self, trainer):
         history = trainer.history
         values = history[(history.layer == trainer.layer) & (history.quantity == self.quantity)].value.to_numpy()
@@ -99,6 +103,10 @@ class HeldOutAccuracy(Callback):
     """
 
     images: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.images is not None:
+            argument("images", self.images, Whole(1))
 
     def on_epoch(self, trainer):
         from brianff.protocols.inference import label_scores
@@ -131,8 +139,7 @@ class WeightAverage(Callback):
     decay: float = 0.99
 
     def __post_init__(self) -> None:
-        if not 0 <= self.decay < 1:
-            raise ConfigurationError(f"decay is {self.decay}; it must lie in [0, 1)")
+        argument("decay", self.decay, between(0, 1, below=True))
         self.average: np.ndarray | None = None
 
     def on_start(self, trainer):
@@ -190,6 +197,9 @@ class RecordSpikes(Callback):
     directory: str | Path | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.images, Sequence) or isinstance(self.images, str):
+            argument("images", self.images, Whole(0))
+        argument("every", self.every, Whole(1))
         self._kept: list[Recording] = []
 
     def on_epoch(self, trainer):
@@ -237,9 +247,19 @@ CALLBACKS = Registry(
 """Callbacks by name."""
 
 
+def chosen(value: Any) -> tuple[Callback, ...]:
+    """Return callbacks: one or several objects, classes, names, or tables of a name and parameters."""
+    several = value if isinstance(value, list | tuple) else (value,)
+    return tuple(CALLBACKS.make(CALLBACKS.find(one)) for one in several)
+
+
 def states(callbacks: Sequence[Callback]) -> dict[str, np.ndarray]:
     """Return the states of callbacks as arrays of one checkpoint."""
-    found = {f"callback_{n}.{name}": array for n, one in enumerate(callbacks) for name, array in one.state().items()}
+    kept = [(number, one, one.state()) for number, one in enumerate(callbacks)]
+    for _, one, state in kept:
+        if not isinstance(state, dict):
+            raise ConfigurationError(f"the state of {type(one).__name__} is {state!r}; it must be arrays by name")
+    found = {f"callback_{number}.{name}": array for number, _, state in kept for name, array in state.items()}
     for name, array in found.items():
         if np.asarray(array).dtype == object:
             raise ConfigurationError(f"{name} of a callback's state holds objects; checkpoints hold arrays of numbers")

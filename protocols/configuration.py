@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from brianff.acceleration.memory import DEFAULT_KEPT_SPIKES, DEFAULT_MEMORY
 from brianff.data import DatasetReference
@@ -356,7 +356,7 @@ class Protocol(Description):
     learning : Learning
     evaluation : Evaluation
     engine : Engine
-    callbacks : tuple of Callback or str
+    callbacks : Callback or str, or several
         What happens beside training.
     imports : dict of str to str
         Modules of a user's own parts, which `--import` brought in, and the SHA-256 of their files; those of this
@@ -371,7 +371,10 @@ class Protocol(Description):
     learning: Learning = Learning()
     evaluation: Evaluation = Evaluation()
     engine: Engine = Engine()
-    callbacks: tuple[Annotated[Any, *part(CALLBACKS), AfterValidator(CALLBACKS.make)], ...] = ()
+    callbacks: Annotated[
+        tuple[Annotated[Any, *part(CALLBACKS), AfterValidator(CALLBACKS.make)], ...],
+        BeforeValidator(lambda value: value if isinstance(value, list | tuple) else (value,)),
+    ] = ()
     imports: dict[Text, Text] = Field(default_factory=IMPORTED.copy)
 
     def without_devices(self) -> Self:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from brianff.arrays import answer
 from brianff.protocols.modulators import Modulator
 from brianff.responses import Responses
 
@@ -61,7 +62,9 @@ class Pairs(Contrast):
     def figures(self, modulator):
         right, wrong = (modulator.score(responses) for responses in (self.positive, self.negative))
         return {
-            "training_loss": modulator.loss(self.positive, self.negative).sum(),
+            "training_loss": answer(
+                f"the loss of {type(modulator).__name__}", modulator.loss(self.positive, self.negative), (len(self),)
+            ).sum(),
             "goodness_positive": self.positive.goodness.sum(),
             "goodness_negative": self.negative.goodness.mean() * len(self),
             "right_order": (right > wrong.reshape(len(right), -1).max(axis=1)).sum(),

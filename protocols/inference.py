@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brianff.arrays import answer, checked
 from brianff.data.split import Split
+from brianff.description.fields import Whole, argument, shown
+from brianff.equations.parameters import Range
+from brianff.errors import ConfigurationError
 from brianff.responses import Responses
 from brianff.simulator import Simulator
 
@@ -55,8 +59,14 @@ def label_scores(
     """
 
     def total(responses: list[Responses], score: Score) -> np.ndarray:
-        chosen = responses if layers is None else [responses[layer] for layer in layers]
-        return np.sum([score(response) for response in chosen], axis=0)
+        chosen = responses if layers is None else [responses[layer] for layer in numbers]
+        return np.sum([answer(who, score(response), (len(response),)) for response in chosen], axis=0)
+
+    who, known = "the score", Range("be numbers of layers", 0, len(simulator.layers) - 1)
+    if layers is not None:
+        numbers = checked("layers", layers, (None,), kind="whole", range=known, error=ConfigurationError)
+        if not len(numbers):
+            raise ConfigurationError("layers are none; name one at least, or leave them out for all")
 
     if simulator.carries:
         shown = (np.full(len(images), label) for label in range(simulator.network.classes))
@@ -119,6 +129,11 @@ def outcome(
     report: Callable[[int], None] = lambda images: None,
 ) -> Outcome:
     """Return what inference makes of a split; accuracy and ties are nan if it is empty. See `accuracy`."""
+    if not isinstance(split, Split):
+        raise ConfigurationError(f"split is {shown(split)}; it must be a Split, such as dataset.test")
+    if not callable(score):
+        raise ConfigurationError(f"score is {shown(score)}; it must be a function of responses")
+    argument("batch", batch, Whole(1))
     decided, tied = np.zeros(len(split), dtype=int), 0
     with simulator.evaluation():
         for start in range(0, len(split), batch):

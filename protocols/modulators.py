@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import expit, logit
 
+from brianff.arrays import answer
 from brianff.errors import ConfigurationError, missing
 from brianff.registry import Registry
 from brianff.responses import Responses
@@ -55,11 +56,20 @@ class Modulator:
     def __call__(self, positive: Responses, negative: Responses) -> tuple[np.ndarray, np.ndarray]:
         """Return -dL/dg of each goodness term for both passes, broadcastable to (presentations, neurons)."""
         up, down = self._broadcast(positive, negative)
-        return up * self.share(positive), down * self.share(negative)
+        return up * self._share(positive), down * self._share(negative)
+
+    def _share(self, responses: Responses) -> np.ndarray:
+        rows, columns = responses.held("goodness_terms").shape
+        shapes = (1, 1), (rows, 1), (1, columns), (rows, columns)
+        return answer(f"the share of {type(self).__name__}", self.share(responses), *shapes)
 
     def _broadcast(self, *both: Responses) -> tuple[np.ndarray, np.ndarray]:
         """Return what is broadcast, after a look at its shapes: others would spread over the neurons unseen."""
         given = self.broadcast(*both)
+        if not isinstance(given, tuple | list) or any(np.asarray(one).dtype.kind not in "buif" for one in given):
+            raise ConfigurationError(
+                f"the broadcast of {type(self).__name__} is {given!r}; it must be two arrays of numbers"
+            )
         shapes = [np.shape(one) for one in given]
         fitting = [(len(one), 1) for one in both], [one.held("goodness_terms").shape for one in both]
         if len(shapes) != 2 or any(shape not in fits for shape, *fits in zip(shapes, *fitting, strict=True)):
@@ -89,7 +99,7 @@ class Modulator:
         With `clip`, presentations whose probability is outside [clip, 1 - clip] have a modulator of zero.
         """
         up, down = self._broadcast(responses, responses)
-        modulator = np.where(positive[:, np.newaxis], up, down) * self.share(responses)
+        modulator = np.where(positive[:, np.newaxis], up, down) * self._share(responses)
         if clip is not None:
             modulator = modulator * (np.abs(self.log_odds(responses)) < -logit(clip))[:, np.newaxis]
         return modulator

@@ -7,6 +7,8 @@ from functools import cache
 import numpy as np
 
 from brianff.acceleration.elementwise import Statements
+from brianff.description.fields import Real, argument
+from brianff.equations.parameters import NOT_NEGATIVE
 from brianff.errors import missing
 from brianff.protocols.schedules import cosine
 from brianff.registry import Registry
@@ -33,7 +35,7 @@ class Optimiser:
     threads = 1
 
     def __init__(self, learning_rate: float):
-        self.learning_rate = learning_rate
+        self.learning_rate = argument("learning_rate", learning_rate, Real(NOT_NEGATIVE))
         self.state: dict[str, np.ndarray] = {}
 
     def start(self, shape: tuple[int, ...], dtype: np.dtype) -> dict[str, np.ndarray] | None:

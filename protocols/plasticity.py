@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from brianff.acceleration.contraction import contract
+from brianff.description.fields import shown
 from brianff.errors import ConfigurationError
 from brianff.protocols.contrast import Contrast, Pairs
 from brianff.protocols.modulators import Modulator
@@ -112,8 +113,15 @@ def modulated_hebbian(
     Raises
     ------
     ConfigurationError
-        If the responses hold goodness only.
+        If the responses hold goodness only, or something else is given.
     """
+    for name, value, kind in (
+        ("positive", positive, Responses),
+        ("negative", negative, Responses),
+        ("modulator", modulator, Modulator),
+    ):
+        if not isinstance(value, kind):
+            raise ConfigurationError(f"{name} is {shown(value)}; it must be an object of {kind.__name__}")
     return ModulatedHebbian(postsynaptic).change(Pairs(positive, negative), modulator)
 
 
@@ -147,5 +155,7 @@ class _Rules(Registry):
         return part if callable(getattr(part, "change", None)) else super().checked(part)
 
 
-PLASTICITY = _Rules("plasticity", None, {"modulated-hebbian": ModulatedHebbian})
+PLASTICITY = _Rules(
+    "plasticity", None, {"modulated-hebbian": ModulatedHebbian}, called_with=("positive", "negative", "modulator")
+)
 """Plasticity rules by name."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brianff.data.spikes import SpikeTrains
+from brianff.description.fields import Measured, argument
 from brianff.goodness import Goodness
 from brianff.registry import Registry
 from brianff.simulator import Simulator
@@ -96,8 +97,9 @@ def readout_accuracies(trainer: Trainer, report: Callable[[int], None] = lambda 
         "pixel_readout_accuracy": [part.counts if isinstance(part, SpikeTrains) else part for part in images],
     }
     report(len(trainer.held_out))
+    who = f"the accuracy that readout {READOUTS.name_of(protocol.readout)!r} gave"
     return {
-        name: protocol.readout(training, fitted.labels, held_out, trainer.held_out.labels)
+        name: argument(who, protocol.readout(training, fitted.labels, held_out, trainer.held_out.labels), Measured())
         for name, (training, held_out) in features.items()
     }
 
@@ -151,6 +153,9 @@ class GoodnessReadout:
 
 
 READOUTS = Registry(
-    "readout", None, {"goodness": GoodnessReadout, "linear": linear_readout, "majority": majority_readout}
+    "readout",
+    None,
+    {"goodness": GoodnessReadout, "linear": linear_readout, "majority": majority_readout},
+    called_with=("training", "training_labels", "latents", "labels"),
 )
 """Readouts by name."""

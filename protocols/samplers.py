@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from brianff.arrays import answer
 from brianff.data.split import Batch
+from brianff.equations.parameters import Range
 from brianff.errors import ConfigurationError, missing
-from brianff.inputs import PulseInput, SparseSpikes, SpikeInput
+from brianff.inputs import PulseInput, SparseSpikes, SpikeInput, checked_units
 from brianff.protocols.contrast import Contrast, Mixed, Pairs
 from brianff.registry import Registry
 from brianff.responses import Responses
@@ -38,6 +40,14 @@ class Shown:
     indices: np.ndarray
     labels: np.ndarray
 
+    def __post_init__(self) -> None:
+        checked_units(self.inputs)
+        for name in ("positive", "indices", "labels"):
+            if np.shape(given := getattr(self, name)) != (len(self.inputs),):
+                raise ConfigurationError(
+                    f"a sampler shows {len(self.inputs)} presentations; its {name} have the shape {np.shape(given)}"
+                )
+
     def joined(self, parts: Sequence[Shown]) -> Shown:
         """Return several batches of spikes as one."""
         inputs = SparseSpikes.joined([part.inputs for part in parts])  # type: ignore[misc]
@@ -54,7 +64,7 @@ class Sampler:
         Whether each image comes with its own negatives.
     """
 
-    paired: ClassVar[bool]
+    paired: ClassVar[bool] = True
 
     def shown(self, trainer: Trainer, batch: Batch) -> Shown:
         """Return what a batch of the training images shows."""
@@ -77,13 +87,27 @@ def _distorted(trainer: Trainer, batch: Batch) -> np.ndarray:
 def _drawn(trainer: Trainer, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
     """Return the negatives of images; a ConfigurationError if they are none."""
     negatives, name = trainer.negatives, type(trainer.negatives).__name__
-    other, wrong = negatives.draw(images, labels, trainer.dataset, trainer.simulator.streams["negatives"])
+    drawn = negatives.draw(images, labels, trainer.dataset, trainer.simulator.streams["negatives"])
+    if not isinstance(drawn, tuple) or len(drawn) != 2:
+        raise ConfigurationError(f"{name} gave {type(drawn).__name__}; draw gives images, or None, and labels")
+    other, wrong = drawn
     wrong, shape = np.asarray(wrong), (len(images), negatives.count)
     if wrong.shape != shape:
         raise ConfigurationError(f"{name} gave labels of the shape {wrong.shape}; (images, count) is {shape}")
     if other is None and negatives.labelled and (wrong == labels[:, np.newaxis]).any():
         raise ConfigurationError(f"{name} gave an image its own label as a negative")
     return other, wrong
+
+
+def _choice(trainer: Trainer, responses: Responses, images: int) -> np.ndarray | None:
+    """Return which of its negatives is learned for each of so many images; None: all."""
+    negatives, modulator = trainer.negatives, trainer.modulator
+    scores = answer(f"the score of {type(modulator).__name__}", modulator.score(responses), (images * negatives.count,))
+    chosen = negatives.choose(scores.reshape(images, negatives.count))
+    if chosen is None:
+        return None
+    one = Range("be the number of a negative of its image", 0, negatives.count - 1)
+    return answer(f"choose of {type(negatives).__name__}", chosen, (images,), kind="whole", range=one)
 
 
 class BothPolarities(Sampler):
@@ -112,7 +136,7 @@ class BothPolarities(Sampler):
         images = int(np.count_nonzero(shown.positive))
         positive, negative = responses.select(slice(None, images)), responses.select(slice(images, None))
         if (count := trainer.negatives.count) > 1:
-            chosen = trainer.negatives.choose(trainer.modulator.score(negative).reshape(images, count))
+            chosen = _choice(trainer, negative, images)
             negative = negative if chosen is None else negative.select(np.arange(images) * count + chosen)
         return Pairs(positive, negative)
 
@@ -147,8 +171,7 @@ class RandomPolarity(Sampler):
         simulator = trainer.simulator
         with simulator.evaluation():
             responses = simulator.present_layers(images, candidates, trainer.layer + 1, goodness_only=True)
-        scores = trainer.modulator.score(responses[trainer.layer]).reshape(candidates.shape)
-        chosen = trainer.negatives.choose(scores)
+        chosen = _choice(trainer, responses[trainer.layer], len(candidates))
         return np.zeros(len(candidates), dtype=int) if chosen is None else chosen
 
 

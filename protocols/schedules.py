@@ -17,5 +17,5 @@ def cosine(progress: float) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
 
 
-SCHEDULES = Registry("schedule", None, {"constant": constant, "cosine": cosine})
+SCHEDULES = Registry("schedule", None, {"constant": constant, "cosine": cosine}, called_with=("progress",))
 """Schedules by name."""

@@ -15,11 +15,14 @@ import numpy as np
 
 from brianff.acceleration.matrix_products import one_blas_thread
 from brianff.acceleration.threads import Ahead
+from brianff.arrays import answer
 from brianff.data import SpikeTrains, load_dataset
 from brianff.data.split import Dataset, Split
 from brianff.describing import Described
+from brianff.description.fields import Measured, argument
 from brianff.encoding import checked_images
 from brianff.engines.lanes.workers import processors
+from brianff.equations.parameters import ANY
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.matching import choose
 from brianff.protocols import callbacks as hooks
@@ -30,6 +33,7 @@ from brianff.protocols.eligibility import InsidePresentations
 from brianff.protocols.frozen import KEPT_SPIKES, FrozenLayers, needs_of_frozen_layers
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.inference import Outcome, Score, outcome, total_goodness
+from brianff.protocols.optimisers import Plain
 from brianff.protocols.plasticity import rule_change
 from brianff.protocols.samplers import Shown
 from brianff.protocols.schedules import SCHEDULES
@@ -89,9 +93,10 @@ class Trainer(Described):
         if not isinstance(protocol, Protocol):
             raise ConfigurationError(f"a trainer needs a Protocol, such as that of load_protocol; not {protocol!r}")
         # Parts that hold a state are this trainer's own, but for the callbacks that were handed to it.
-        self.callbacks = (*deepcopy(protocol.callbacks), *callbacks)
-        if callbacks:
-            protocol = protocol.replace(callbacks=(*protocol.callbacks, *callbacks))
+        own = hooks.chosen(callbacks)
+        self.callbacks = (*deepcopy(protocol.callbacks), *own)
+        if own:
+            protocol = protocol.replace(callbacks=(*protocol.callbacks, *own))
         if dataset is not None:  # the run's configuration names it
             protocol = protocol.replace(data=protocol.data.replace(dataset=dataset))
         self.task = protocol.data.made_task
@@ -176,7 +181,7 @@ class Trainer(Described):
 
     def note(self, quantity: str, value: float) -> None:
         """Add a quantity of the epoch to the history."""
-        self._history.append((self.epoch, self.layer, quantity, float(value)))
+        self._history.append((self.epoch, self.layer, str(quantity), argument(f"note {quantity!r}", value, Measured())))
 
     def build(self) -> None:
         """Compile what training needs beside the simulator."""
@@ -244,8 +249,14 @@ class Trainer(Described):
                 if self.simulator.workers > 1:  # not before: presentations keep all threads busy
                     batches.begin()
                 contrast = self.sampler.contrast(self, shown, responses)
+                if not isinstance(contrast, Contrast):
+                    name = type(self.sampler).__name__
+                    raise ConfigurationError(f"{name} gave {type(contrast).__name__}; contrast gives Pairs or Mixed")
                 change = rule_change(self.rule, contrast, self.modulator)
-                self.simulator.layers[self.layer].learn(self.optimiser(change, self.schedule_factor(done)))
+                step = self.optimiser(change, self.schedule_factor(done))
+                if not isinstance(self.optimiser, Plain):  # those of brianff are known to fit
+                    step = answer(type(self.optimiser).__name__, step, change.shape, range=ANY)
+                self.simulator.layers[self.layer].learn(step)
             done += len(contrast)
             for quantity, total in contrast.figures(self.modulator).items():
                 sums[quantity] = sums.get(quantity, 0.0) + total
@@ -310,8 +321,16 @@ class Trainer(Described):
         streams, frames = self.simulator.streams, self.protocol.network.encoding.frames
         drawn = self.training.batches(size, streams["batches"])
         batches = (self.task.batch(batch, self.training, frames, streams["task"]) for batch in drawn)
-        shown = (self.sampler.shown(self, batch) for batch in batches)
+        shown = (self._checked(self.sampler.shown(self, batch)) for batch in batches)
         return ((one, None) for one in shown) if inside is None else inside.joined(shown)
+
+    def _checked(self, shown: Any) -> Shown:
+        if not isinstance(shown, Shown) or not len(shown.positive):
+            what = "nothing to present" if isinstance(shown, Shown) else type(shown).__name__
+            raise ConfigurationError(
+                f"{type(self.sampler).__name__} gave {what}; shown gives a Shown of some presentations"
+            )
+        return shown
 
     def _present(self, shown: Shown) -> Responses:
         """Return the active layer's responses to what a batch shows."""

@@ -120,6 +120,7 @@ SOURCES = {
 FORMATS = {"folder": Dataset.from_folder, "npz": Dataset.from_npz, "hdf5": Dataset.from_hdf5, "csv": Dataset.from_csv}
 """Readers of files by the name that a table in TOML gives them."""
 
+_REFERENCE = 'a data set is a name, a path, a table such as {name = "folder", path = "..."}, or a Dataset'
 _SUFFIXES = {".npz": "npz", ".h5": "hdf5", ".hdf5": "hdf5", ".csv": "csv"}
 
 
@@ -145,6 +146,8 @@ def load_dataset(dataset: str | Path | Mapping[str, Any] | Dataset, data_dir: st
     """
     if isinstance(dataset, Dataset):
         return dataset
+    if not isinstance(dataset, str | Path) and not (isinstance(dataset, Mapping) and "name" in dataset):
+        raise ConfigurationError(f"{_REFERENCE}; not {dataset!r}")
     if not isinstance(dataset, Mapping):
         text, path = str(dataset), Path(dataset)
         kind = _SUFFIXES.get(path.suffix.lower(), "folder")
@@ -206,7 +209,7 @@ def _reference(value: Any) -> Any:
         return as_text({str(key): str(item) if isinstance(item, Path) else item for key, item in value.items()})
     if isinstance(value, str | Path | Dataset):
         return str(value) if isinstance(value, Path) else value
-    raise ValueError('a data set is a name, a path, a table such as {name = "folder", path = "..."}, or a Dataset')
+    raise ValueError(_REFERENCE)
 
 
 DatasetReference = Annotated[Any, PlainValidator(_reference), PlainSerializer(lambda one: getattr(one, "name", one))]

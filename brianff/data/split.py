@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class Split:
         if isinstance(images, np.ndarray):
             kind = images.dtype
             white = (255 if kind == np.uint8 else 1.0 if kind.kind in "bf" else None) if white is None else white
-            if white is None or not 0 < white < np.inf:
+            if not isinstance(white, Real) or not 0 < white < np.inf:
                 raise DataError(f"images of {kind} need white, the pixel value that stands for 1: it is {white}")
             if images.size and (kind, white) != (np.uint8, 255):
                 low, high = images.min(), images.max()
@@ -89,7 +90,7 @@ class Split:
 
     def batches(self, size: int, generator: np.random.Generator) -> Iterator[Batch]:
         """Yield all images in random order, in batches of `size`; the last may be smaller."""
-        if size < 1:
+        if not isinstance(size, int | np.integer) or size < 1:
             raise DataError(f"a batch of {size} images: it must hold at least one")
         order = generator.permutation(len(self))
         for start in range(0, len(order), size):
@@ -333,7 +334,7 @@ def _images(images: Any, *dimensions: int) -> Any:
 
 
 def _count(count: int) -> int:
-    if count < 0:
+    if not isinstance(count, int | np.integer) or count < 0:
         raise DataError(f"{count} images: a number of images is 0 or more")
     return count
 

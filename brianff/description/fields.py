@@ -25,6 +25,7 @@ from pydantic_core import core_schema
 
 from brianff.acceleration.memory import parse_bytes
 from brianff.equations.parameters import NOT_NEGATIVE, POSITIVE, SHARE, Range
+from brianff.errors import ConfigurationError
 
 __all__ = [
     "Count",
@@ -40,7 +41,7 @@ __all__ = [
     "Seed",
     "Share",
 ]
-__all__ += ["Table", "Text", "Whole", "between", "shown"]
+__all__ += ["Table", "Text", "Whole", "argument", "between", "shown"]
 
 LARGEST = 2**31 - 1
 """Of a count: no axis of an array that a computer holds is longer, and indices of 32 bits reach it."""
@@ -143,6 +144,14 @@ class Table(Declared):
         if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
             raise ValueError("must be a table of names and values")
         return dict(value)
+
+
+def argument(name: str, value: Any, declared: Declared) -> Any:
+    """Return an argument that is what was declared; a ConfigurationError if it is not."""
+    try:
+        return declared(value)
+    except ValueError as error:
+        raise ConfigurationError(f"{name} is {shown(value)}; it {error}") from None
 
 
 Count = Annotated[int, Whole(1)]

@@ -79,7 +79,7 @@ def _named(pulses: Any) -> Iterator[None]:
         yield
     except ConfigurationError:
         raise
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         name = repr(str(pulses)) if isinstance(pulses, str | Path) else "the table of measurements"
         raise ConfigurationError(f"{name}: {str(error).splitlines()[0]}") from None
 

@@ -144,5 +144,5 @@ def test_recordings_are_streamed_to_a_directory_and_a_second_layer_shows_both(nu
 
 
 def test_a_decay_of_one_is_refused():
-    with pytest.raises(ConfigurationError, match=r"decay is 1; it must lie in \[0, 1\)"):
+    with pytest.raises(ConfigurationError, match=r"decay is 1; it must lie between 0 and 1, 1 excluded"):
         WeightAverage(1)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brianff.arrays import checked
 from brianff.errors import ConfigurationError, DataError, MissingDependencyError
 from brianff.responses import Recording
 
@@ -193,7 +194,7 @@ def _chosen(neurons: Any, top: int, sizes: Sequence[int]) -> dict[int, np.ndarra
     for number, places in sorted(neurons.items()):
         if not 0 <= number <= top:
             raise ConfigurationError(f"traces of layer {number!r} were asked for; layers 0 to {top} are recorded")
-        chosen[number] = places = np.asarray(places, dtype=int)
+        chosen[number] = places = checked("neurons", places, (None,), kind="whole", error=ConfigurationError)
         if places.size and not 0 <= places.min() <= places.max() < sizes[number]:
             raise ConfigurationError(f"neurons must lie between 0 and {sizes[number] - 1}, the size of layer {number}")
     return chosen

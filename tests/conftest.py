@@ -1,10 +1,15 @@
 """Fixtures for all tests: seeded randomness, and the image data where they are."""
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, which some of them send to themselves.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -40,13 +40,13 @@ def value(**change):
     [
         (without("layer"), "layer: is missing"),
         (without("streams"), "streams: is missing"),
-        (without("weights_0"), r"lacks 'weights_0', float64 of the shape \(74, 8\)"),
+        (without("weights_0"), r"lacks 'weights_0', float64 of the shape \(104, 8\)"),
         (without("codes"), "lacks 'codes'"),
-        (without("step_rule.first"), r"lacks 'step_rule\.first', float64 of the shape \(74, 8\)"),
+        (without("step_rule.first"), r"lacks 'step_rule\.first', float64 of the shape \(104, 8\)"),
         (without("step_rule.count"), r"lacks 'step_rule\.count', int64 of the shape \(\)"),
-        (array("weights_0", lambda w: np.array(0.5)), r"weights_0 is .* shape \(\); .* shape \(74, 8\)"),
+        (array("weights_0", lambda w: np.array(0.5)), r"weights_0 is .* shape \(\); .* shape \(104, 8\)"),
         (array("weights_0", lambda w: w[:1]), r"weights_0 is .* shape \(1, 8\)"),
-        (array("weights_0", lambda w: w.T), r"weights_0 is .* shape \(8, 74\)"),
+        (array("weights_0", lambda w: w.T), r"weights_0 is .* shape \(8, 104\)"),
         (array("weights_0", lambda w: w.astype(int)), "weights_0 is .*int64"),
         (array("weights_0", lambda w: w.astype(np.float32)), "weights_0 is .*float32"),
         (array("weights_0", lambda w: w * np.nan), "weights_0 reaches from nan to nan; it must be finite"),
@@ -105,7 +105,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-ARRAYS = [0.5, [], [[1.0]], np.ones((74, 8)), np.full((74, 8), np.inf), np.ones((74, 8), bool), "x", 1j]
+ARRAYS = [0.5, [], [[1.0]], np.ones((104, 8)), np.full((104, 8), np.inf), np.ones((104, 8), bool), "x", 1j]
 
 
 @settings(max_examples=200, deadline=None)

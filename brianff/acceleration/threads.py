@@ -33,13 +33,27 @@ def share(work: Callable[[Part], None], parts: Iterable[Part], threads: int) -> 
                 pass
 
     helpers = [_Call(take) for _ in range(threads - 1)]
+    raised: BaseException | None = None
     try:
         for helper in helpers:
             _tasks("share", threads - 1, os.getpid()).put(helper)
         take()
-    finally:  # and nobody is still at work
-        for helper in helpers:
-            helper.end()
+    except BaseException as error:
+        raised = error
+    while True:  # and nobody is still at work, even if Ctrl-C comes here; no call between the two blocks lets it in
+        try:
+            for _ in waiting:
+                pass
+            for helper in helpers:
+                helper.end()
+            break
+        except BaseException as error:
+            raised = error
+    if raised is not None:
+        try:
+            raise raised
+        finally:
+            raised = None  # else it would keep this frame, and its arrays, alive
     for helper in helpers:
         helper.check()
 
@@ -72,8 +86,18 @@ class Ahead(Iterator[Part]):
 
     def close(self) -> None:
         """Wait until no item is being made; none is begun any more."""
-        if self._upcoming is not None:
-            self._upcoming.end()
+        raised: BaseException | None = None
+        while self._upcoming is not None:
+            try:
+                self._upcoming.end()
+                self._upcoming = None
+            except BaseException as error:  # Ctrl-C
+                raised = error
+        if raised is not None:
+            try:
+                raise raised
+            finally:
+                raised = None
 
 
 _END = object()
@@ -113,18 +137,10 @@ class _Call:
         return self._result
 
     def end(self) -> None:
-        """Let the call not begin any more; if it has begun, wait until it is over, and raise Ctrl-C afterwards."""
-        raised: BaseException | None = None
-        while True:
-            try:
-                self._cancelled = True
-                while self._begun and not self._over:
-                    self._wait()
-                break
-            except BaseException as error:
-                raised = error
-        if raised is not None:
-            raise raised
+        """Let the call not begin any more; if it has begun, wait until it is over."""
+        self._cancelled = True
+        while self._begun and not self._over:
+            self._wait()
 
     def _wait(self) -> None:
         with suppress(Empty):

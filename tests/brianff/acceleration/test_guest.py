@@ -220,13 +220,18 @@ def test_ctrl_c_at_any_moment_leaves_the_next_answer_right(engine, numpy_target)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2, 3])
-@pytest.mark.parametrize("encoding", [PulseEncoding(steps=15), RateEncoding(steps=15)])
-@pytest.mark.parametrize("engine", ["lanes", "auto"])
-def test_ctrl_c_with_workers(engine, workers, encoding):
-    simulator = Simulator(NETWORK.replace(encoding=encoding), engine=engine, seed=1, lanes=8, workers=workers)
+@pytest.mark.parametrize(
+    ("engine", "encoding", "times"),
+    [
+        ("auto", PulseEncoding(steps=15), 200),
+        ("lanes", PulseEncoding(steps=15), 10),  # threads
+        ("lanes", RateEncoding(steps=15), 10),  # processes
+    ],
+)
+def test_ctrl_c_with_workers(engine, encoding, times):
+    simulator = Simulator(NETWORK.replace(encoding=encoding), engine=engine, seed=1, lanes=8, workers=3)
     simulator.wait_for_workers()
-    interrupted(simulator, 25)
+    interrupted(simulator, times)
 
 
 def test_preferences_inside_are_not_the_users(preferences):

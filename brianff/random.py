@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from brianff.acceleration.floating_point import error_handling_kept
+
 __all__ = ["RandomStreams"]
 
 
@@ -32,8 +34,9 @@ class RandomStreams:
 
     def __getitem__(self, name: str) -> np.random.Generator:
         if name not in self._generators:
-            sequence = np.random.SeedSequence(self.seed, spawn_key=(zlib.crc32(name.encode()),))
-            self._generators[name] = np.random.Generator(np.random.PCG64(sequence))
+            with error_handling_kept():
+                sequence = np.random.SeedSequence(self.seed, spawn_key=(zlib.crc32(name.encode()),))
+                self._generators[name] = np.random.Generator(np.random.PCG64(sequence))
         return self._generators[name]
 
     def state(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import brian2
 import numpy as np
 
+from brianff.acceleration.floating_point import error_handling_kept
 from brianff.acceleration.memory import DEFAULT_MEMORY, peak_memory
 from brianff.arrays import answer
 from brianff.crossbar.crossbar import Crossbar, connections, make_crossbar
@@ -360,7 +361,7 @@ class Simulator(Described):
         """Present what `inputs` returned to the first `count` layers; see `present_layers`."""
         if count is not None:
             self._number(whole_number("count", count, 1) - 1)
-        with self._turn.lock:
+        with self._turn.lock, error_handling_kept():
             self._turn.check()
             weights = self.read_weights(count)
             results = self._engine.present(
@@ -393,7 +394,7 @@ class Simulator(Described):
             At least 1.
         """
         layer = self._number(whole_number("layer", layer, 1))
-        with self._turn.lock:
+        with self._turn.lock, error_handling_kept():
             self._turn.check()
             weights = self.layers[layer].crossbar.read(self._read_noise)
             membranes = [self.layers[layer].carried(len(spikes))]

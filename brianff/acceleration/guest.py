@@ -5,6 +5,7 @@
   reference engine, while it runs. Other threads see them meanwhile: Brian2 has one set for each process.
 - Brian2's code-generation targets: "brianff" is added when brianff is imported.
 - Threads of BLAS: held to one while products are computed, and put back: `matrix_products.one_blas_thread`.
+- numpy's handling of floating point errors: changed by `numpy.errstate`, put back: `floating_point`.
 - Helper threads: made when they are first needed, one set for each process: `threads`.
 - Worker processes, and the memory shared with them: belong to a simulator, and end with it or with this process:
   `engines.lanes.workers`.

@@ -29,7 +29,11 @@ def demo(out: Out = Path("runs"), ideal: Ideal = False) -> None:
     """Train on scikit-learn's 8x8 digits: which digit, and which of two came first. No download."""
     from brianff.protocols.configuration import load_protocol
 
-    protocols = load_protocol("msnn-digits"), load_protocol("msnn-order-digits", ["learning.epochs=12"])
+    # The first time, tables of responses take longer to make than this training by steps.
+    protocols = (
+        load_protocol("msnn-digits", ["engine.name=lanes"]),
+        load_protocol("msnn-order-digits", ["learning.epochs=12"]),
+    )
     digits, order = (protocol.without_devices() if ideal else protocol for protocol in protocols)
     _train(digits, out, None)
     _against_frozen(*_train(order, out, None))

@@ -23,9 +23,12 @@ __all__ = ["Device"]
 
 
 def _law(value: Any) -> DeviceLaw | None:
+    if value is None:
+        return None
+    found = LAWS.find(value)
     try:
-        return None if value is None else LAWS.make(LAWS.find(value))
-    except TypeError:
+        return LAWS.make(found)
+    except ConfigurationError:
         raise ValueError(f"law {value!r} is more than its name: a table of pulses is read by `file`") from None
 
 

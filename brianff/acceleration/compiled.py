@@ -176,14 +176,17 @@ def library(source: Path) -> ctypes.CDLL | None:
     path = compiler()
     if path is None:
         return None
-    command = [path, *BASE_FLAGS, *wide_flags(), "-fPIC", "-shared", str(source), "-o"]
+    options = [*BASE_FLAGS, *wide_flags(), "-fPIC", "-c"]
 
     def make(place: Path) -> Path:
-        subprocess.run([*command, str(place / "made.so")], capture_output=True, check=True)
-        return place / "made.so"
+        compiled, made = str(place / "made.o"), place / "made.so"
+        subprocess.run([path, *options, str(source), "-o", compiled], capture_output=True, check=True)
+        # Linked with -ffast-math, it would let the whole process take numbers too small to be normal for zero.
+        subprocess.run([path, "-shared", compiled, "-o", str(made)], capture_output=True, check=True)
+        return made
 
     try:
-        return ctypes.CDLL(str(kept(f"{_name(source.stem, source.read_bytes(), command[:-2])}.so", make)))
+        return ctypes.CDLL(str(kept(f"{_name(source.stem, source.read_bytes(), path, options)}.so", make)))
     except BrianffError:
         return None
 

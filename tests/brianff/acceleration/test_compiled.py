@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -144,3 +145,15 @@ print(simulator.present(np.ones((2, 4)), np.arange(2)).goodness.tobytes().hex())
     assert len(answers) == 1
     assert time.monotonic() - start < 500
     assert {path.suffix for path in cache.iterdir()} == {".so", ".sha256"}
+
+
+def test_the_library_leaves_small_numbers_as_they_are():
+    """Loaded with its own start-up code of fast arithmetic, it would make them zero in all of the process."""
+    code = """
+        from pathlib import Path
+        from brianff.acceleration import compiled, lookup
+        loaded = compiled.library(Path(lookup.__file__).with_suffix(".cpp"))
+        print(loaded is not None, float("5e-324") * 1.0 > 0)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]

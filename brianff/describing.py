@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
 
     from brianff.description.network import Network
 
-__all__ = ["Described", "layer_table"]
+__all__ = ["Described", "facts_table", "layer_table"]
 
 
 class Described:
@@ -19,9 +20,7 @@ class Described:
         raise NotImplementedError
 
     def _table(self) -> pandas.DataFrame:
-        import pandas
-
-        return pandas.DataFrame({type(self).__name__: {name: str(value) for name, value in self._facts().items()}})
+        return facts_table(self, self._facts())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._facts().items())})"
@@ -30,6 +29,13 @@ class Described:
 
     def _repr_html_(self) -> str:
         return self._table().to_html()
+
+
+def facts_table(described: object, facts: Mapping[str, Any]) -> pandas.DataFrame:
+    """Return a table of one column, the name of an object's class, with its facts by name."""
+    import pandas
+
+    return pandas.DataFrame({type(described).__name__: {name: str(value) for name, value in facts.items()}})
 
 
 def layer_table(network: Network) -> pandas.DataFrame:

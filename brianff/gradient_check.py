@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,6 +79,9 @@ class GradientCheck:
                 wrong = "" if error <= TOLERANCE else "not "
                 lines.append(f"  {name}: {wrong}the derivative, relative error {error:.2g}")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(repr(self))}</pre>{self.table.to_html(max_rows=10)}"
 
 
 def check_gradient(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from numbers import Real
 from typing import Any
 
@@ -136,6 +137,14 @@ class NeuronModel:
         for name in ("memristors", "traces"):
             if isinstance(one := getattr(self, name), str):
                 object.__setattr__(self, name, (one,))
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.name!r}, presets={', '.join(self.presets)!r}, threshold={self.threshold!r})"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<b>{escape(repr(self))}</b><pre>{escape(self.equations)}</pre>"
 
     @cached_property
     def variables(self) -> Equations:

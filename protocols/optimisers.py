@@ -38,6 +38,9 @@ class Optimiser:
         self.learning_rate = argument("learning_rate", learning_rate, Real(NOT_NEGATIVE))
         self.state: dict[str, np.ndarray] = {}
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(learning_rate={self.learning_rate:g})"
+
     def start(self, shape: tuple[int, ...], dtype: np.dtype) -> dict[str, np.ndarray] | None:
         """Return what `state` holds before the first change of a shape and type; None: that is not declared."""
         return None

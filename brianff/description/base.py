@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
 
+from brianff.describing import facts_table
 from brianff.description.fields import shown
 from brianff.errors import ConfigurationError
 
@@ -85,6 +86,14 @@ class Description(BaseModel):
 
     def __str__(self) -> str:
         return repr(self)
+
+    def _repr_html_(self) -> str:
+        """Show all fields, parts by their names."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        named = {
+            name: getattr(value, "name", value) for name, value in values.items() if not isinstance(value, BaseModel)
+        }
+        return facts_table(self, values | named).to_html()
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, validated again."""

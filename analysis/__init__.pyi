@@ -1,6 +1,7 @@
 from . import equivalence as equivalence
 from . import figures as figures
 from . import latents as latents
+from . import spikes as spikes
 from .energy import ledger as ledger
 from .equivalence import Comparison as Comparison
 from .equivalence import compare as compare

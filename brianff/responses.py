@@ -217,6 +217,28 @@ class Recording(Described):
             raise ConfigurationError(f"no traces of layer {layer} were recorded; of layers {sorted(found)} there are")
         return replace(found[layer], others=tuple(one for number, one in found.items() if number != layer))
 
+    def select(self, presentations: Any) -> Recording:
+        """Return the recording of some presentations only: an index array, a mask or a slice.
+
+        They are numbered anew; traces of files are read. Those of the positive ones, for instance, are
+        ``recording.select(recording.presentations["polarity"] == "positive")``.
+        """
+        if self.presentations is None:
+            raise ConfigurationError("the recording knows nothing of its presentations: record it anew")
+        chosen = presentations if isinstance(presentations, slice) else np.asarray(presentations)
+        rows = np.arange(len(self.presentations))[chosen]
+        place = np.full(len(self.presentations), -1)
+        place[rows] = np.arange(len(rows))
+        spikes = self.spikes.assign(presentation=place[self.spikes["presentation"]])
+        spikes = spikes[spikes["presentation"] >= 0].sort_values(["layer", "presentation", "time"], kind="stable")
+        return replace(
+            self,
+            spikes=spikes.reset_index(drop=True),
+            traces={name: np.asarray(values)[rows] for name, values in self.traces.items()},
+            presentations=self.presentations.iloc[rows].reset_index(drop=True).rename_axis("presentation"),
+            others=tuple(one.select(presentations) for one in self.others),
+        )
+
     def spike_counts(self, layer: int | None = None) -> np.ndarray:
         """Return the spikes of each neuron of a layer, shape (presentations, neurons); default: the layer of traces."""
         layer = self.layer if layer is None else layer

@@ -3,6 +3,7 @@ from .augmentation import Warp as Warp
 from .callbacks import Callback as Callback
 from .callbacks import EarlyStop as EarlyStop
 from .callbacks import HeldOutAccuracy as HeldOutAccuracy
+from .callbacks import RecordGoodness as RecordGoodness
 from .callbacks import RecordSpikes as RecordSpikes
 from .callbacks import WeightAverage as WeightAverage
 from .configuration import Data as Data
@@ -39,6 +40,7 @@ from .optimisers import cosine as cosine
 from .plasticity import ModulatedHebbian as ModulatedHebbian
 from .plasticity import modulated_hebbian as modulated_hebbian
 from .recording import held_out_contrast as held_out_contrast
+from .recording import held_out_goodness as held_out_goodness
 from .recording import record_held_out as record_held_out
 from .samplers import Sampler as Sampler
 from .studies.study import Study as Study

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from brianff.protocols.trainer import Trainer
     from brianff.responses import Recording
 
-__all__ = ["CALLBACKS", "Callback", "EarlyStop", "HeldOutAccuracy", "RecordSpikes", "WeightAverage"]
+__all__ = ["CALLBACKS", "Callback", "EarlyStop", "HeldOutAccuracy", "RecordGoodness", "RecordSpikes", "WeightAverage"]
 
 
 class Callback:
@@ -234,12 +234,47 @@ class RecordSpikes(Callback):
         return pandas.concat(tables, ignore_index=True) if tables else pandas.DataFrame()
 
 
+@dataclass
+class RecordGoodness(Callback):
+    """Measures the goodness of held-out images with right and with wrong labels after each epoch.
+
+    A run that resumes begins with an empty table.
+
+    Parameters
+    ----------
+    images : int or sequence of int
+        So many of the first held-out images, or their indices.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        As `brianff.protocols.held_out_goodness` returns it; `brianff.analysis.discrimination` makes ROCs of it.
+    """
+
+    images: int | Sequence[int] = 200
+
+    def __post_init__(self) -> None:
+        self._tables: list[pandas.DataFrame] = []
+
+    def on_epoch(self, trainer):
+        from brianff.protocols.recording import held_out_goodness
+
+        self._tables.append(held_out_goodness(trainer, self.images))
+
+    @property
+    def table(self) -> pandas.DataFrame:
+        import pandas
+
+        return pandas.concat(self._tables, ignore_index=True) if self._tables else pandas.DataFrame()
+
+
 CALLBACKS = Registry(
     "callback",
     Callback,
     {
         "early-stop": EarlyStop,
         "held-out-accuracy": HeldOutAccuracy,
+        "record-goodness": RecordGoodness,
         "record-spikes": RecordSpikes,
         "weight-average": WeightAverage,
     },

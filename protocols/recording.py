@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from brianff.protocols.trainer import Trainer
     from brianff.responses import Recording
 
-__all__ = ["held_out_contrast", "record_held_out"]
+__all__ = ["held_out_contrast", "held_out_goodness", "record_held_out"]
 
 
 def held_out_contrast(
@@ -104,3 +104,34 @@ def record_held_out(
     shown, labels, table = held_out_contrast(trainer, images, negatives)
     options: dict[str, Any] = {"variables": variables, "every": every, "presentations": table, "file": file}
     return trainer.simulator.record(shown, labels, neurons, layer, **options)
+
+
+def held_out_goodness(trainer: Trainer, images: int | Sequence[int] = 200) -> pandas.DataFrame:
+    """Return the goodness of each layer for held-out images with their own labels and with wrong ones.
+
+    Training is not disturbed; layers above the one that learned last are left out.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    images : int or sequence of int
+        As in `held_out_contrast`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns image, true_label, polarity, epoch, trained_layer, label (shown), layer, goodness.
+    """
+    import pandas
+
+    shown, labels, table = held_out_contrast(trainer, images)
+    top = int(table["trained_layer"].max()) if len(table) else -1
+    table, parts, batch = table.assign(label=labels), [], trainer.protocol.evaluation.batch
+    with trainer.simulator.evaluation():
+        for start in range(0, len(table), batch):
+            rows = slice(start, start + batch)
+            responses = trainer.simulator.present_layers(shown[rows], labels[rows], top + 1)
+            parts += [
+                table[rows].assign(layer=layer, goodness=answer.goodness) for layer, answer in enumerate(responses)
+            ]
+    return pandas.concat(parts, ignore_index=True) if parts else table.assign(layer=[], goodness=[])

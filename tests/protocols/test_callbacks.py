@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from brianff.errors import ConfigurationError
-from brianff.protocols.callbacks import Callback, EarlyStop, RecordSpikes, WeightAverage
+from brianff.protocols.callbacks import Callback, EarlyStop, RecordGoodness, RecordSpikes, WeightAverage
 from brianff.protocols.configuration import load_protocol
 from brianff.protocols.recording import record_held_out
 from brianff.protocols.trainer import Trainer
@@ -124,7 +124,8 @@ def test_recordings_are_streamed_to_a_directory_and_a_second_layer_shows_both(nu
         "msnn-mnist-two-layers", ["data.dataset=digits", "data.shift=0", "network.pixels=64", *SMALL, *layers]
     )
     record = RecordSpikes([4, 2], negatives=True, neurons={0: [1], 1: [3]}, every=2, directory=tmp_path / "spikes")
-    trainer = Trainer(protocol, callbacks=[record])
+    goodness = RecordGoodness(images=4)
+    trainer = Trainer(protocol, callbacks=[record, goodness])
     trainer.fit(progress=False)
     first, second = record.recordings
     assert [first.layer, second.layer, len(second.sizes)] == [0, 1, 2]
@@ -139,6 +140,12 @@ def test_recordings_are_streamed_to_a_directory_and_a_second_layer_shows_both(nu
     now = record_held_out(trainer, [4, 2], neurons={0: [1], 1: [3]})
     np.testing.assert_array_equal(now.traces["v"], second.traces["v"][:])
     assert record.spikes.equals(pd.concat([first.spikes, second.spikes], ignore_index=True))
+    assert goodness.table.groupby(["trained_layer", "epoch", "layer"]).size().tolist() == [8] * 6
+    last = goodness.table.query("trained_layer == 1 and epoch == 2 and layer == 1 and polarity == 'positive'")
+    held_out = trainer.held_out.first(4)
+    with trainer.simulator.evaluation():
+        expected = trainer.simulator.present(held_out.intensities(slice(None)), held_out.labels).goodness
+    np.testing.assert_allclose(last["goodness"], expected)
     with pytest.raises(ConfigurationError, match="held-out images, counted from 0; 9999 is none of them"):
         record_held_out(trainer, [9999])
 

@@ -41,6 +41,18 @@ def test_steps_noise_and_spread_of_a_train_are_found_again():
     assert 0.1e-6 < fit.residual < 1e-6
 
 
+def test_devices_that_stop_at_the_ends_of_their_range_leave_steps_and_noise_as_they_are():
+    """Equal steps of .03 from end to end and beyond: half of the readings are of devices that stand at an end."""
+    table = trains(pulses=50, up=lambda y: 0.03 + 0 * y, down=lambda y: 0.03 + 0 * y)
+    equal = {"slope_up": 0.0, "slope_down": 0.0}
+    fit = fit_device(table, law="linear-step", parameters=ENDS | equal)
+    for name, value in {"step_up": 0.03, "step_down": 0.03, "device_spread": 0.1, "read_noise": 0.01}.items():
+        low, high = fit.intervals[name]
+        assert low < value < high
+    p = fit.device.physics  # of equal steps, both noises are the same
+    assert np.hypot(0.03 * p["cycle_spread"], p["cycle_noise"]) == pytest.approx(0.009, rel=0.06)
+
+
 def test_names_gaps_and_outliers_of_a_table_are_tolerated_with_a_word(tmp_path):
     table = trains(devices=3)
     wild = table.copy()

@@ -196,7 +196,7 @@ class Model:
         return covered_sum, np.bincount(group, covered * by_moved, count), moved @ by_moved, log_det
 
     def _variances(self, values: Mapping[str, float], steps: Steps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return variances (squared shares of the range) of what steps cover, and of the reads before and after them."""
+        """Return variances (shares of the range, squared) of what steps cover, and of reads before and after them."""
         cycle = (values["cycle_spread"] * steps.usual) ** 2 / np.maximum(steps.pulses, 1e-9)
         G_on = values["G_on"]
         before, after = (

@@ -50,6 +50,8 @@ optimiser = Kind("protocols.optimisers:OPTIMISERS")
 schedule = Kind("protocols.schedules:SCHEDULES")
 callback = Kind("protocols.callbacks:CALLBACKS")
 readout = Kind("protocols.readout:READOUTS")
+distribution = Kind("protocols.distributions:DISTRIBUTIONS")
+design = Kind("protocols.distributions:DESIGNS")
 
 KINDS = {name: value for name, value in globals().items() if isinstance(value, Kind)}
 """Every kind by name; the entry points of installed packages are in the group ``brianff.<name>``."""

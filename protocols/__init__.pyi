@@ -44,6 +44,7 @@ from .recording import held_out_goodness as held_out_goodness
 from .recording import record_held_out as record_held_out
 from .samplers import Sampler as Sampler
 from .studies.study import Study as Study
+from .sweep import Sweep as Sweep
 from .sweep import run_sweep as run_sweep
 from .trainer import Trainer as Trainer
 from .training import open_trainer as open_trainer

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
+from types import NoneType
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -432,39 +433,64 @@ def named_protocols() -> dict[str, Path]:
     return {path.stem: path for path in sorted(Path(__file__).with_name("named").glob("*.toml"))}
 
 
-def load_protocol(name: str | Path, settings: Iterable[str] = ()) -> Protocol:
+def load_protocol(name: str | Path | Protocol, settings: Iterable[str] | Mapping[str, Any] = ()) -> Protocol:
     """Read a protocol and apply settings to it.
 
     Parameters
     ----------
-    name : str or Path
-        A named protocol or the path of a TOML file.
-    settings : iterable of str
-        Texts such as ``"learning.epochs=3"`` or ``"network.layers.0.neurons=256"``: TOML values by dotted key.
+    name : str, Path or Protocol
+        A named protocol, the path of a TOML file, or a protocol itself.
+    settings : iterable of str, or mapping of str to object
+        Texts such as ``"learning.epochs=3"`` or ``"network.layers.0.neurons=256"``: TOML values by dotted key. Or the
+        values themselves, objects too, by dotted key.
 
     Raises
     ------
     ConfigurationError
         If the protocol, a key or a value is unknown; the message names it and what is allowed.
     """
+    return changed(written(name), settings if isinstance(settings, Mapping) else dict(map(_parsed, settings)))
+
+
+def changed(values: Mapping[str, Any], settings: Mapping[str, Any]) -> Protocol:
+    """Return the protocol of what is `written`, with other values by dotted key."""
+    values = dict(values)
+    for key, value in settings.items():
+        _set(values, key, value)
+    return Protocol(**values)
+
+
+def written(name: str | Path | Protocol) -> dict[str, Any]:
+    """Return what is written in a protocol, before defaults; of a Protocol, with its objects."""
+    if isinstance(name, Protocol):
+        return _table(name)
     known = named_protocols()
     path = known.get(str(name), Path(name))
     if not os.path.isfile(path):  # pathlib's raises where a name is too long
         raise ConfigurationError(
             f"no protocol {shown(str(name))}; known: {', '.join(known)}, or the path of a TOML file"
         )
-    values = read_toml(path)
-    for setting in settings:
-        _apply(values, setting)
-    return Protocol(**values)
+    return read_toml(path)
 
 
-def _apply(values: dict[str, Any], setting: str) -> None:
+def _table(value: Any) -> Any:
+    """Return a value in which others can be set: a table or list of its own."""
+    if isinstance(value, Description):
+        name = getattr(type(value), "name", None)  # of a part, such as an encoding
+        fields = {field: getattr(value, field) for field in value.model_fields_set}
+        return {"name": name, **fields} if isinstance(name, str) else fields
+    if isinstance(value, list | tuple):
+        return list(value)
+    return dict(value or {}) if isinstance(value, dict | NoneType) else value
+
+
+def _parsed(setting: str) -> tuple[str, Any]:
+    """Return key and value of a setting in text."""
     key, separator, text = setting.partition("=")
     key = key.strip()
     if not separator:
         raise ConfigurationError(f"setting {shown(setting)} is not of the form key=value")
-    value = text.strip()  # unquoted text, such as 32 uA
+    value: Any = text.strip()  # unquoted text, such as 32 uA
     try:
         read = parse_toml(f"value = {text}")
         value = read["value"] if len(read) == 1 else value
@@ -472,17 +498,22 @@ def _apply(values: dict[str, Any], setting: str) -> None:
         pass
     except ValueError as error:
         raise ConfigurationError(f"setting {key}: {error}") from None
+    return key, value
+
+
+def _set(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set a value by its dotted key."""
     *path, last = key.split(".")
     target: Any = values
     try:
         for part in path:
-            target = target[_position(part)] if isinstance(target, list) else target.setdefault(part, {})
-        if isinstance(target, list):
-            target[_position(last)] = value
-        else:
-            target[last] = value
+            at: Any = _position(part) if isinstance(target, list) else part
+            inner = _table(target.get(at, {}) if isinstance(target, dict) else target[at])
+            target[at] = inner
+            target = inner
+        target[_position(last) if isinstance(target, list) else last] = value
     except (ValueError, IndexError, TypeError, AttributeError):
-        raise ConfigurationError(f"setting {shown(setting)}: there is no key {shown(key)}") from None
+        raise ConfigurationError(f"setting {shown(key)} = {shown(value)}: there is no key {shown(key)}") from None
 
 
 def _position(text: str) -> int:

@@ -24,7 +24,7 @@ from brianff.storage.locks import writing
 from brianff.storage.provenance import provenance
 from brianff.storage.run_directory import RunDirectory, without_none
 
-__all__ = ["evaluate", "fit", "measure", "open_trainer", "prepare", "resume", "train"]
+__all__ = ["check_same", "evaluate", "fit", "measure", "open_trainer", "prepare", "resume", "train"]
 
 
 def prepare(protocol: Protocol, data_dir: Path | None = None, dataset: Dataset | None = None) -> Trainer:
@@ -61,7 +61,7 @@ def fit(trainer: Trainer, directory: str | Path | RunDirectory | None = None, pr
 def _fit_in(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str, float]) -> dict[str, Any]:
     """Begin, resume or look up a run."""
     if run.started:
-        _check_same(trainer.protocol.model_dump(mode="json"), run.read_config(), run.path)
+        check_same(trainer.protocol.model_dump(mode="json"), run.read_config(), run.path)
         if run.finished:
             _restore(trainer, run)
             return run.read_summary()
@@ -132,7 +132,7 @@ def measure(trainer: Trainer, progress: bool = True) -> dict[str, Any]:
 
 def _restore(trainer: Trainer, run: RunDirectory) -> dict[str, float]:
     arrays, values = load_checkpoint(run.checkpoint_path)
-    _check_same(trainer.protocol.model_dump(mode="json"), values.get("protocol"), run.checkpoint_path)
+    check_same(trainer.protocol.model_dump(mode="json"), values.get("protocol"), run.checkpoint_path)
     recorded, parts = values.get("parts", {}), fingerprints(trainer.protocol)
     if changed := sorted(key for key in recorded if recorded[key] != parts.get(key)):
         raise CheckpointError(
@@ -146,7 +146,7 @@ def _restore(trainer: Trainer, run: RunDirectory) -> dict[str, float]:
     return values["seconds"]
 
 
-def _check_same(config: dict[str, Any], described: Any, where: Path) -> None:
+def check_same(config: dict[str, Any], described: Any, where: Path) -> None:
     """Raise a CheckpointError if a description is not that of a protocol; settings that came later have their defaults.
 
     Descriptions are compared as they are written: parts of a user's script have names only.

@@ -141,6 +141,15 @@ class OwnCallback(Callback):
 
 def readout(training, training_labels, latents, labels):
     return 0.125
+
+
+class distribution:
+    def ppf(self, share):
+        return share / 2
+
+
+def design(points, dimensions, generator):
+    return np.full((points, dimensions), 0.5)
 '''
 NAMES = {
     kind: {"plasticity": "own-plasticity", "dataset": "own-images"}.get(kind, f"own-{kind}")
@@ -224,7 +233,7 @@ def test_one_of_every_kind_trains_resumes_evaluates_and_draws(package):
     before = (run / "summary.json").read_text()
     config = (run / "config.toml").read_text()
     for kind, name in NAMES.items():
-        if kind not in ("pooling", "law", "readout"):  # parts of the goodness and the device; below
+        if kind not in ("pooling", "law", "readout", "distribution", "design"):  # parts of goodness and device; below
             assert name in config, kind
     assert "own_quantity" in (run / "history.csv").read_text()
     accuracy = command("evaluate", run, *imported, cwd=package)
@@ -240,7 +249,10 @@ def test_one_of_every_kind_trains_resumes_evaluates_and_draws(package):
     script = textwrap.dedent(
         """
         import own_parts
-        from brianff.protocols import Callback, Trainer, load_protocol
+        from brianff.protocols import Callback, Sweep, Trainer, load_protocol
+        values = {"learning.learning_rate": {"distribution": "own-distribution"}}
+        sweep = Sweep(protocol="own.toml", values=values, samples=2, design="own-design")
+        assert sweep.points == ({"learning.learning_rate": 0.25, "seed": 1},)
         trainer = Trainer(load_protocol("own.toml", ["evaluation.readout=own-readout"]))
         run_epoch = trainer.run_epoch
         def once(report):

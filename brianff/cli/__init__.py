@@ -25,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(runs.app)
+app.add_typer(studies.app)
 app.add_typer(lists.app)
 app.add_typer(lists.data_app, name="data")
 app.add_typer(lists.devices_app, name="devices")

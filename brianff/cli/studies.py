@@ -1,4 +1,4 @@
-"""Commands that make many runs: reproduce and study."""
+"""Commands that make many runs: sweep, study and reproduce."""
 
 from __future__ import annotations
 
@@ -19,12 +19,41 @@ from brianff.cli.common import (
     stoppable,
     whole_numbers,
 )
+from brianff.errors import BrianffError
 
 if TYPE_CHECKING:
     from brianff.protocols.studies.study import Study
 
+app = typer.Typer()
 study_app = typer.Typer(help="Run a study: many small runs, one table and one figure.", rich_markup_mode=None)
 reproduce_app = typer.Typer(help="Make the runs behind a table of results, and the table.", rich_markup_mode=None)
+
+
+@app.command()
+def sweep(
+    file: Annotated[Path, typer.Argument(metavar="SWEEP.toml", help="Protocol, seeds, and the values of its keys.")],
+    data_dir: DataDirectory = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Directory of the sweep (default: runs/sweep-NAME, NAME of the file).")
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run points again that failed.")] = False,
+    imports: Imports = None,
+) -> None:
+    """Train a protocol at each combination of values and seeds; what is there already is not trained again."""
+    from brianff.protocols.sweep import Sweep
+
+    chosen, directory = Sweep.from_file(file), out or Path("runs", f"sweep-{file.stem}")
+    with stoppable():
+        table = chosen.run(directory, data_dir, retry_failed=retry_failed)
+    study = chosen.study(directory)
+    errors = table["error"].dropna()
+    if len(errors) < len(table):
+        _show("sweep", study)
+    if len(errors):
+        raise BrianffError(
+            f"{len(errors)} of {len(table)} points failed, the first with: {errors.iloc[0]}. All errors are in "
+            f"{study.path('sweep')}; --retry-failed runs them again"
+        )
 
 
 @study_app.command()

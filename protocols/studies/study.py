@@ -8,8 +8,11 @@ sets are looked for in `data_dir` first.
 from __future__ import annotations
 
 import builtins
+import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,22 +20,32 @@ from typing import TYPE_CHECKING, Any
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.progress import Progress
 from brianff.storage.checkpoint import write_atomically
+from brianff.storage.files import read_json, read_table
 from brianff.storage.locks import writing
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Map", "Point", "Study", "measure_points"]
+__all__ = ["Map", "Point", "Study", "identity", "measure_points"]
 
 Point = Mapping[str, Any]
 """What identifies a measurement, e.g. {"neuron": "mif", "dataset": "mnist"}."""
 
-Map = Callable[[Callable[[Point], Any], Iterable[Point]], Iterable[Any]]
-"""Calls a function with each point and gives the results, in any order: `map`, or that of a pool of processes."""
+Map = Callable[[Callable[[Point], tuple[Point, Any]], Iterable[Point]], Iterable[tuple[Point, Any]]]
+"""Calls a function with each point and gives what it returns, in any order: `map`, or that of a pool of processes.
+
+The function returns the point and what was measured there. Of a point whose process was lost, give it and an exception.
+"""
+
+Failed = Callable[[Exception, Point], Any]
+"""Gives what stands for the measurement of a point that raised an error."""
 
 
 def measure_points(
-    points: Iterable[Point], measure: Callable[..., Any], map: Map = builtins.map
+    points: Iterable[Point],
+    measure: Callable[..., Any],
+    map: Map = builtins.map,
+    failed: Failed | None = None,
 ) -> Iterator[tuple[Point, Any]]:
     """Yield each point with what is measured there: one after the other, unless `map` schedules otherwise.
 
@@ -43,17 +56,29 @@ def measure_points(
         Called with a point's values by keyword.
     map : callable
         The place for processes or machines side by side.
+    failed : callable, optional
+        Gives what stands for the measurement of a point that raised an error; None: the error stops all.
     """
-    return iter(map(partial(_measured, measure), points))
+    for point, result in map(partial(_measured, measure, failed), points):
+        if isinstance(result, Exception):
+            if failed is None:
+                raise result
+            result = failed(result, point)
+        yield point, result
 
 
-def _measured(measure: Callable[..., Any], point: Point) -> tuple[Point, Any]:
-    result = measure(**point)
-    return point, list(result) if isinstance(result, Iterator) else result  # what a generator does is done here
+def _measured(measure: Callable[..., Any], failed: Failed | None, point: Point) -> tuple[Point, Any]:
+    try:
+        result = measure(**point)
+        return point, list(result) if isinstance(result, Iterator) else result  # what a generator does is done here
+    except Exception as error:
+        if failed is None:
+            raise
+        return point, failed(error, point)
 
 
 class Study:
-    """A directory of tidy tables, one row per measurement.
+    """A directory of tidy tables, one row per measurement: <name>.csv, and <name>.parquet where pyarrow is installed.
 
     Parameters
     ----------
@@ -61,26 +86,45 @@ class Study:
         Made if missing. A study that was stopped here resumes, if its settings are the same.
     settings : mapping
         Everything that the results depend on, as far as JSON can hold it.
+    changing : sequence of str
+        Names of settings that may differ from those of before: whoever made the study compares them with `before`.
+
+    Attributes
+    ----------
+    before : dict
+        The settings that were there; empty in a new directory.
 
     Raises
     ------
     ConfigurationError
-        If the directory cannot be made, or holds a study with other settings.
+        If the directory cannot be made, or holds a study with other or damaged settings.
     """
 
-    def __init__(self, directory: str | Path, settings: Mapping[str, Any]):
+    def __init__(self, directory: str | Path, settings: Mapping[str, Any], changing: Sequence[str] = ()):
         self.directory = Path(directory)
-        content = json.dumps(settings, indent=2, sort_keys=True).encode()
+        self._settings = json.dumps(settings, indent=2, sort_keys=True)
         path = self.directory / "settings.json"
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            other = path.exists() and path.read_bytes() != content
+            self.before: dict[str, Any] = read_json(path, ConfigurationError) if path.exists() else {}
         except OSError as error:
             message = f"cannot use {directory} for a study: {error.strerror}; name another with --out"
             raise ConfigurationError(message) from None
-        if other:
-            raise ConfigurationError(f"{path} tells of a study with other settings; name another directory with --out")
-        write_atomically(path, content)
+        if not isinstance(self.before, dict):
+            raise ConfigurationError(f"{path} is damaged: it holds no table of values")
+        if path.exists():
+            then, now = (
+                {name: value for name, value in one.items() if name not in changing}
+                for one in (self.before, json.loads(self._settings))
+            )
+            if then != now:
+                message = f"{path} tells of a study with other settings; name another directory with --out"
+                raise ConfigurationError(message)
+        else:
+            self._write_settings()
+
+    def _write_settings(self) -> None:
+        write_atomically(self.directory / "settings.json", self._settings.encode())
 
     def path(self, name: str) -> Path:
         """Return the file of a table."""
@@ -94,15 +138,23 @@ class Study:
         CheckpointError
             If its file cannot be read.
         """
+        return self._read(name)
+
+    def rows(self, name: str) -> list[dict[str, str]]:
+        """Return the rows of a table as they are in its file, text by column; errors as of `table`."""
+        text = self._read(name, dtype=str).fillna("")
+        return [dict(zip(text.columns, row, strict=True)) for row in text.itertuples(index=False, name=None)]
+
+    def _read(self, name: str, **options: Any) -> pandas.DataFrame:
         import pandas
 
         path = self.path(name)
         if not path.exists():
             return pandas.DataFrame()
-        try:
-            return pandas.read_csv(path, keep_default_na=False, na_values=[""])  # a text such as "NA" stays one
-        except (OSError, ValueError) as error:  # those of pandas and of decoding are ValueErrors
-            raise CheckpointError(_damaged(path, str(error).splitlines()[0])) from None
+        try:  # a text such as "NA" stays one
+            return read_table(path, CheckpointError, keep_default_na=False, na_values=[""], low_memory=False, **options)
+        except CheckpointError as error:
+            raise CheckpointError(_damaged(path, str(error))) from None
 
     def fill(
         self,
@@ -111,6 +163,8 @@ class Study:
         measure: Callable[..., Iterable[Mapping[str, Any]]],
         progress: bool = True,
         map: Map = builtins.map,
+        failed: Failed | None = None,
+        again: Callable[[Mapping[str, str]], bool] = lambda row: False,
     ) -> pandas.DataFrame:
         """Measure the points that a table still lacks and return the whole table.
 
@@ -125,7 +179,11 @@ class Study:
         progress : bool
             Show a progress bar.
         map : callable
-            Measures the points, see `measure_points`; rows stand in the order in which it gives them.
+            Measures the points, see `measure_points`. In the end rows stand in the order of the points.
+        failed : callable
+            Gives the rows of a point that raised an error, see `measure_points`.
+        again : callable
+            Tells of a row that is there, text by column, whether it is dropped and its point measured again.
 
         Raises
         ------
@@ -135,17 +193,19 @@ class Study:
             If another process fills a table of this study.
         """
         with writing(self.directory):
-            return self._fill(name, points, measure, progress, map)
+            if json.loads(self._settings) != self.before:
+                self._write_settings()
+            self._fill(name, points, measure, progress, map, failed, again)
+        return self.table(name)
 
-    def _fill(self, name, points, measure, progress, map) -> pandas.DataFrame:
-        import pandas
-
-        table = self.table(name)
+    def _fill(self, name, points, measure, progress, map, failed, again) -> None:
         keys = list(points[0]) if points else []
-        if not table.empty and not set(keys) <= set(table.columns):
+        table = self.rows(name)
+        if table and not set(keys) <= set(table[0]):
             raise CheckpointError(_damaged(self.path(name), f"it has no columns {', '.join(keys)}"))
-        done = set() if table.empty else {_identity(row) for row in table[keys].to_numpy(dtype=object)}
-        missing = [point for point in points if _identity(point.values()) not in done]
+        table = [row for row in table if not again(row)]
+        done = {identity(row[key] for key in keys) for row in table}
+        missing = [point for point in points if identity(point.values()) not in done]
         with Progress(len(points), None, enabled=progress, unit="points", initial=len(points) - len(missing)) as bar:
 
             def announced() -> Iterator[Point]:
@@ -153,30 +213,46 @@ class Study:
                     bar.stage(f"{name}: {', '.join(str(value) for value in point.values())}")
                     yield point
 
-            for point, rows in measure_points(announced(), measure, map):
-                new = pandas.DataFrame([{**point, **row} for row in rows])
-                table = new if table.empty else pandas.concat([table, new], ignore_index=True)
+            for point, rows in measure_points(announced(), measure, map, failed):
+                table += [{key: _cell(value) for key, value in {**point, **row}.items()} for row in rows]
                 self._write(name, table)
                 bar.advance()
-        return table
+        order = {identity(point.values()): number for number, point in enumerate(points)}
+        ordered = sorted(table, key=lambda row: order.get(identity(row[key] for key in keys), -1))
+        if ordered != table:
+            self._write(name, ordered)
 
     def write(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write a table that is derived from others, in the place of the one that is there."""
-        import pandas
+        self._write(name, [{key: _cell(value) for key, value in row.items()} for row in rows])
 
-        self._write(name, pandas.DataFrame(list(rows)))
+    def _write(self, name: str, table: Sequence[Mapping[str, str]]) -> None:
+        columns = list(dict.fromkeys(key for row in table for key in row))
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table)
+        write_atomically(self.path(name), text.getvalue().encode())
+        with suppress(ImportError):
+            import pyarrow  # noqa: F401
 
-    def _write(self, name: str, table: pandas.DataFrame) -> None:
-        write_atomically(self.path(name), table.to_csv(index=False).encode())
+            parquet = io.BytesIO()
+            self.table(name).to_parquet(parquet, index=False)
+            write_atomically(self.path(name).with_suffix(".parquet"), parquet.getvalue())
 
 
 def _damaged(path: Path, reason: str) -> str:
     return f"{path} is not the table of a study: {reason}; move it away, and its points are measured again"
 
 
-def _identity(values: Iterable[Any]) -> tuple[str, ...]:
+def _cell(value: Any) -> str:
+    """Return a value as it is written: whatever else is in its column, and read back as the same."""
+    return "" if value is None or value != value else str(value)
+
+
+def identity(values: Iterable[Any]) -> tuple[str, ...]:
     """Return values as they compare after being written and read: numbers by value, all else as text."""
-    return tuple(_text("" if value is None or value != value else str(value)) for value in values)
+    return tuple(_text(_cell(value)) for value in values)
 
 
 def _text(value: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brianff.analysis.style import BLUE, GREY, require
+from brianff.analysis.style import BLUE, GREY, new_figure, require
 
 if TYPE_CHECKING:
     import pandas
@@ -60,9 +60,7 @@ def differences(table: pandas.DataFrame, axes: Axes | None = None) -> Axes:
     require(not missing and len(table) > 0, f"the table is empty or lacks columns: {', '.join(sorted(missing))}")
     rows = summarise(table).drop(index=_REFERENCE)
     if axes is None:
-        from matplotlib.figure import Figure
-
-        axes = Figure(figsize=(6.5, 0.6 + 0.32 * len(rows)), layout="constrained").subplots()
+        axes = new_figure((6.5, 0.6 + 0.32 * len(rows))).subplots()
     place = np.arange(len(rows))[::-1]
     accuracy = 100 * table.pivot_table("accuracy", "seed", "control", sort=False)
     for y, control in zip(place, rows.index, strict=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brianff.analysis.style import COLOURS, GREY, new_axes, require
+from brianff.analysis.style import COLOURS, GREY, new_axes, new_figure, require
 from brianff.crossbar.device_array import DOWN, UP, DeviceArray
 from brianff.description.device import Device
 from brianff.description.parts import DEVICES
@@ -27,10 +27,8 @@ def device_sheet() -> np.ndarray:
     -------
     ndarray of Axes
     """
-    from matplotlib.figure import Figure
-
     pulsed = [device for name in DEVICES if (device := Device(preset=name)).responses]
-    axes = Figure(figsize=(9.0, 5.2), layout="constrained").subplots(2, -(-(len(pulsed) + 1) // 2)).ravel()
+    axes = new_figure((9.0, 5.2)).subplots(2, -(-(len(pulsed) + 1) // 2)).ravel()
     for ax, device in zip(axes, pulsed, strict=False):
         potentiation_depression(device, ax=ax)
     hysteresis(ax=axes[len(pulsed)])
@@ -102,10 +100,8 @@ def measured_and_simulated(fit: DeviceFit, seed: int = 1, axes: np.ndarray | Non
     -------
     ndarray of Axes
     """
-    from matplotlib.figure import Figure
-
     if axes is None:
-        axes = Figure(figsize=(7.0, 2.8), layout="constrained").subplots(1, 2, sharey=True)
+        axes = new_figure((7.0, 2.8)).subplots(1, 2, sharey=True)
     for ax, (way, sign) in zip(axes, (("up", 1), ("down", -1)), strict=True):
         rows = fit.trains[fit.trains["direction"] == way]
         # A shorter train is simulated to the length of the longest.

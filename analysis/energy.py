@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brianff.analysis.style import BLUE, GREY, ORANGE, new_axes, require, save_figure
+from brianff.analysis.style import BLUE, GREY, ORANGE, new_axes, off_screen, require, save_figure
 from brianff.crossbar.crossbar import DeviceCrossbar
 from brianff.description import Device, Network
 from brianff.energy import LayerEnergy, measure, programming_energy
@@ -199,7 +199,7 @@ def _finite(entries: Any) -> Any:
 
 
 def energy_bars(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
-    """Plot the parts of the energy of one inference on a logarithmic axis.
+    """Plot the parts of the energy of one inference as points on a logarithmic axis, which has no zero for bars.
 
     Parameters
     ----------
@@ -222,12 +222,15 @@ def energy_bars(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
     ax = new_axes(ax, (5.0, 2.4))
     bars = {name: bar for name, bar in bars.items() if bar[0]}  # neurons without power have none to show
     values = [value for value, _ in bars.values()]
-    ax.barh(list(bars), values, color=[colour for _, colour in bars.values()])
+    places = np.arange(len(values))
+    ax.hlines(places, 0, 1, transform=ax.get_yaxis_transform(), color="0.9", lw=0.8, zorder=0)
+    ax.scatter(values, places, 40, [colour for _, colour in bars.values()])
+    ax.set_yticks(places, list(bars))
     of_the_run = "; programming: of the whole run" if programming else ""
     ax.set(xscale="log", xlabel=f"energy of one inference{of_the_run} (J)")
     ax.invert_yaxis()
     for place, value in enumerate(values):
-        ax.annotate(f" {_joule(value).replace('u', 'µ')}", (value, place), va="center", fontsize=8)
+        ax.annotate(_joule(value).replace("u", "µ"), (value, place), (6, 3), textcoords="offset points", fontsize=8)
     ax.margins(x=0.25)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
@@ -261,6 +264,7 @@ def energy_by_rate(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
     return ax
 
 
+@off_screen()
 def write_ledger(trainer: Trainer, directory: str | Path) -> dict[str, Any]:
     """Measure the energies of a trained network, write energy.json and its figures, and return the ledger.
 

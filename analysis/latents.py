@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brianff.analysis.style import require, save_figure
+from brianff.analysis.style import LABEL_COLOURS, new_axes, new_figure, off_screen, require, save_figure
 from brianff.protocols.latents import dead_units, hoyer_sparsity, latents, separability, without_rest
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
+    "confusion_matrix",
     "dead_units",
     "draw_latents",
+    "embedding",
     "hoyer_sparsity",
     "latent_embedding",
     "latent_raster",
@@ -25,76 +28,156 @@ __all__ = [
     "without_rest",
 ]
 
+CAUTION = "shown with their own labels: what the label's input units give away separates classes, too"
+"""What must stand below latents of images that are shown with their labels; beside them belong those with none."""
 
+
+@off_screen()
 def draw_latents(latents: Sequence[np.ndarray], labels: np.ndarray, titles: Sequence[str], directory: Path) -> None:
-    """Write latent-raster.png and latent-embedding.png; nothing for an odd number, which fills no two rows."""
-    if len(latents) % 2 == 0:
-        save_figure(latent_raster(latents, titles), Path(directory, "latent-raster.png"))
-        save_figure(latent_embedding(latents, labels, titles), Path(directory, "latent-embedding.png"))
+    """Write latent-raster.png and latent-embedding.png of images that are shown with their own labels."""
+    save_figure(latent_raster(latents, titles), Path(directory, "latent-raster.png"))
+    save_figure(latent_embedding(latents, labels, titles, caption=CAUTION), Path(directory, "latent-embedding.png"))
 
 
 def latent_raster(
     latents: Sequence[np.ndarray], titles: Sequence[str], samples: int = 90, neurons: slice = slice(25, 175)
 ) -> Figure:
-    """Draw the fourth root of some latents in black and white, two rows of panels.
+    """Draw the fourth root of some latents in black and white, up to three panels in a row.
 
     Parameters
     ----------
     latents : sequence of ndarray, shape (images, neurons)
-        One per panel, row by row; an even number.
+        One per panel, row by row.
     titles : sequence of str
     samples : int
         Images shown, the first so many.
     neurons : slice
         Neurons shown.
     """
-    figure, panels = _panels(len(latents), (9.0, 5.2))
-    for panel, latent, title in zip(panels, latents, titles, strict=True):
+    figure, panels = _panels(len(latents), 2.6)
+    for panel, latent, title in zip(panels.flat, latents, titles, strict=False):
         shown = latent[:samples, neurons].astype(float) ** 0.25
-        extent = (neurons.start - 0.5, neurons.start + shown.shape[1] - 0.5, len(shown) - 0.5, -0.5)
+        first = neurons.indices(latent.shape[1])[0]
+        extent = (first - 0.5, first + shown.shape[1] - 0.5, len(shown) - 0.5, -0.5)
         panel.imshow(shown, cmap="binary", aspect="auto", interpolation="nearest", extent=extent)
         panel.set_title(title, fontsize=9)
-    for panel in panels[len(panels) // 2 :]:
+    for panel in panels[-1]:
         panel.set_xlabel("neuron")
-    for panel in panels[:: len(panels) // 2]:
+    for panel in panels[:, 0]:
         panel.set_ylabel("test image")
     return figure
 
 
+def embedding(
+    latent: np.ndarray, labels: np.ndarray, samples: int = 1500, seed: int = 0, ax: Axes | None = None
+) -> Axes:
+    """Draw a t-SNE embedding of latents, coloured by class.
+
+    Distances between clusters mean nothing, and neither do the axes (van der Maaten & Hinton, JMLR 9:2579, 2008).
+
+    Parameters
+    ----------
+    latent : ndarray, shape (images, neurons)
+    labels : ndarray of int, shape (images,)
+    samples : int
+        Images shown, the first so many; at least two.
+    seed : int
+    ax : Axes, optional
+    """
+    from matplotlib.colors import ListedColormap
+    from sklearn.manifold import TSNE
+
+    shown = latent[:samples].astype(float)
+    require(len(shown) > 1, f"an embedding needs two latents at least, there are {len(shown)}")
+    ax = new_axes(ax, (3.6, 3.0))
+    perplexity = min(30.0, (len(shown) - 1) / 3)
+    points = TSNE(random_state=seed, perplexity=perplexity, init="random").fit_transform(shown)
+    classes = max(len(LABEL_COLOURS), int(np.max(labels)) + 1)
+    colours = ListedColormap(LABEL_COLOURS) if classes == len(LABEL_COLOURS) else "viridis"
+    ax.scatter(
+        points[:, 0], points[:, 1], c=labels[:samples], s=3, cmap=colours, vmin=-0.5, vmax=classes - 0.5, linewidths=0
+    )
+    ax.set(xticks=[], yticks=[], xlabel="t-SNE dimension 1", ylabel="t-SNE dimension 2")
+    return ax
+
+
 def latent_embedding(
-    latents: Sequence[np.ndarray], labels: np.ndarray, titles: Sequence[str], samples: int = 1500, seed: int = 0
+    latents: Sequence[np.ndarray],
+    labels: np.ndarray,
+    titles: Sequence[str],
+    samples: int = 1500,
+    seed: int = 0,
+    caption: str = "",
 ) -> Figure:
-    """Draw t-SNE embeddings of some latents, coloured by class, two rows of panels.
+    """Draw t-SNE embeddings of some latents, coloured by class, up to three panels in a row.
 
     Parameters
     ----------
     latents : sequence of ndarray, shape (images, neurons)
-        One per panel, row by row; an even number.
+        One per panel, row by row; latents of images with their own labels belong beside those with none ("zero").
     labels : ndarray of int, shape (images,)
     titles : sequence of str
-    samples : int
-        Images shown, the first so many.
-    seed : int
+    samples, seed
+        As in `embedding`.
+    caption : str
+        A line below the panels, such as `CAUTION`.
     """
-    from sklearn.manifold import TSNE
-
-    figure, panels = _panels(len(latents), (9.0, 6.0))
-    for panel, latent, title in zip(panels, latents, titles, strict=True):
-        shown = latent[:samples].astype(float)
-        perplexity = min(30.0, (len(shown) - 1) / 3)
-        points = TSNE(random_state=seed, perplexity=perplexity, init="random").fit_transform(shown)
-        drawn = panel.scatter(*points.T, c=labels[:samples], s=2, cmap="tab10", vmin=-0.5, vmax=9.5, linewidths=0)
-        panel.set(xticks=[], yticks=[])
-        panel.set_title(title, fontsize=9)
-    figure.supxlabel("t-SNE dimension 1", fontsize=9)
+    figure, panels = _panels(len(latents), 3.0)
+    for panel, latent, title in zip(panels.flat, latents, titles, strict=False):
+        embedding(latent, labels, samples, seed, panel).set_title(title, fontsize=9)
+        panel.set(xlabel="", ylabel="")
+    figure.supxlabel("\n".join(filter(None, ("t-SNE dimension 1", caption))), fontsize=9)
     figure.supylabel("t-SNE dimension 2", fontsize=9)
-    figure.colorbar(drawn, ax=panels, label="class", ticks=range(10), shrink=0.6)
+    drawn = panels.flat[0].collections[0]
+    classes = range(int(drawn.norm.vmax + 0.5))
+    figure.colorbar(drawn, ax=panels, label="class", ticks=classes[:: -(-len(classes) // 20)], shrink=0.6)
     return figure
 
 
-def _panels(count: int, size: tuple[float, float]):
-    require(count > 0 and count % 2 == 0, f"two rows of panels need an even number of latents, not {count}")
-    from matplotlib.figure import Figure
+def confusion_matrix(true: np.ndarray, predicted: np.ndarray, classes: int = 10, ax: Axes | None = None) -> Axes:
+    """Draw which classes are taken for which, in per cent of the images of a class.
 
-    figure = Figure(figsize=size, layout="constrained")
-    return figure, list(figure.subplots(2, count // 2, squeeze=False).ravel())
+    Parameters
+    ----------
+    true, predicted : ndarray of int, shape (images,)
+        Predictions choose among all labels, as `brianff.protocols.predict` does: none of them was shown as the right
+        one.
+    classes : int
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        Its title states the accuracy and the number of images. Rows of classes without images stay empty.
+    """
+    from sklearn.metrics import confusion_matrix as counted
+
+    true, predicted = np.asarray(true), np.asarray(predicted)
+    require(
+        true.shape == predicted.shape and true.ndim == 1 and true.size > 0,
+        f"true labels have the shape {true.shape} and predicted ones {predicted.shape}; both need (images,)",
+    )
+    counts = counted(true, predicted, labels=np.arange(classes))
+    with np.errstate(invalid="ignore"):
+        share = 100 * counts / counts.sum(axis=1, keepdims=True)
+    ax = new_axes(ax, (4.0, 3.6))
+    image = ax.imshow(share, cmap="cividis", vmin=0, vmax=100)
+    for row, column in np.argwhere(counts > 0):
+        colour = "black" if share[row, column] > 50 else "white"
+        ax.text(column, row, f"{share[row, column]:.0f}", ha="center", va="center", fontsize=6, color=colour)
+    ax.figure.colorbar(image, ax=ax, label="images of the class (%)", shrink=0.8)
+    ax.set(xlabel="predicted class", ylabel="true class", xticks=range(classes), yticks=range(classes))
+    ax.set_title(f"accuracy {100 * np.mean(true == predicted):.1f} % of {len(true)} images", fontsize=9)
+    return ax
+
+
+def _panels(count: int, height: float) -> tuple[Figure, np.ndarray]:
+    """Return a figure of so many panels, up to three in a row; places that are left over are empty."""
+    require(count > 0, "there are no latents to draw")
+    columns = min(count, 3)
+    rows = -(-count // columns)
+    figure = new_figure((3.0 * columns + 0.4 * (columns < 3), height * rows))
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for spare in panels.flat[count:]:
+        spare.set_axis_off()
+    return figure, panels

@@ -2,69 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brianff.analysis.style import BLUE, COLOURS, GREY, ORANGE, new_axes, require
+from brianff.analysis.spikes import roc
+from brianff.analysis.style import BLUE, COLOURS, GREY, ORANGE, colours_of, legend_above, new_axes, require
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
-__all__ = ["goodness_histogram", "learning_curve", "receptive_fields"]
+__all__ = [
+    "conductance_trajectories",
+    "discrimination_over_training",
+    "goodness_histogram",
+    "learning_curve",
+    "receptive_fields",
+    "roc_curves",
+    "weight_distribution",
+]
 
 _ACCURACIES = {"training_accuracy": "training", "validation_accuracy": "validation", "test_accuracy": "test"}
 
 
-def learning_curve(history: pandas.DataFrame, ax: Axes | None = None) -> Axes:
+def learning_curve(
+    history: pandas.DataFrame | Sequence[pandas.DataFrame], ax: Axes | None = None, chance: float | None = None
+) -> Axes:
     """Plot accuracy and loss over the epochs of all layers, layer after layer.
 
     Parameters
     ----------
-    history : pandas.DataFrame
-        Columns epoch, layer, quantity, value, as in history.csv.
+    history : pandas.DataFrame, or a sequence of them
+        Columns epoch, layer, quantity, value, as in history.csv. Of several runs, such as those of several seeds, the
+        line is the mean and the band reaches from the lowest to the highest.
     ax : Axes, optional
+    chance : float, optional
+        Accuracy of a guess, such as 1 / classes, for a dotted line.
 
     Returns
     -------
     Axes
         Accuracy in per cent; the loss has its own axis on the right.
     """
-    require(len(history) > 0, "the history is empty: there is no epoch to plot")
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+    import pandas
+    from matplotlib.ticker import MaxNLocator
 
+    runs = [history] if isinstance(history, pandas.DataFrame) else list(history)
+    require(any(len(run) for run in runs), "the history is empty: there is no epoch to plot")
+    history = pandas.concat([run.assign(run=number) for number, run in enumerate(runs)], ignore_index=True)
     ax = new_axes(ax)
     epochs_per_layer = history.groupby("layer")["epoch"].max()
     first = (epochs_per_layer.cumsum() - epochs_per_layer).to_dict()
-    position = history["epoch"] + history["layer"].map(first)
+    history["position"] = history["epoch"] + history["layer"].map(first)
+
+    def draw(panel: Axes, quantity: str, style: str, colour: str, name: str, scale: float = 1.0) -> None:
+        values = scale * history[history["quantity"] == quantity].groupby("position")["value"].agg(
+            ["mean", "min", "max"]
+        )
+        panel.plot(values.index, values["mean"], style, markersize=3, color=colour, label=name)
+        if len(runs) > 1:
+            panel.fill_between(values.index, values["min"], values["max"], color=colour, alpha=0.2, linewidth=0)
 
     accuracies = [quantity for quantity in _ACCURACIES if (history["quantity"] == quantity).any()]
     for quantity, colour in zip(accuracies, COLOURS, strict=False):
-        rows = history["quantity"] == quantity
-        name = f"{_ACCURACIES[quantity]} accuracy"
-        ax.plot(position[rows], 100 * history["value"][rows], "o-", markersize=3, color=colour, label=name)
+        draw(ax, quantity, "o-", colour, f"{_ACCURACIES[quantity]} accuracy", 100)
+    if chance is not None:
+        ax.axhline(100 * chance, color=GREY, linewidth=0.8, linestyle=":", label="chance")
     ax.set(xlabel="epoch", ylabel="accuracy (%)")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
-    rows = history["quantity"] == "training_loss"
-    if rows.any():
+    handles = ax.get_lines()
+    if (history["quantity"] == "training_loss").any():
         right = ax.twinx()
         right.spines["top"].set_visible(False)
-        right.plot(position[rows], history["value"][rows], "s--", markersize=3, color=ORANGE, label="training loss")
+        draw(right, "training_loss", "s--", ORANGE, "training loss")
         right.set(ylabel="training loss", yscale="log")
-        right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        right.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        right.yaxis.set_minor_formatter(NullFormatter())
-        handles = [*ax.get_lines(), *right.get_lines()]
-        names = [str(line.get_label()) for line in handles]
-        ax.legend(handles, names, frameon=False, fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+        _plain_ticks(right)
+        handles = [*handles, *right.get_lines()]
+    legend_above(ax, 2, handles=handles)
     for layer, start in first.items():
         if start:
             ax.axvline(start + 0.5, color=GREY, linewidth=0.8, linestyle=":")
             ax.annotate(f"layer {layer}", (start + 0.5, 1), (3, -3), "data", "offset points", va="top", fontsize=8)
     return ax
+
+
+def _plain_ticks(ax: Axes) -> None:
+    """Write the values of a logarithmic axis as numbers without powers."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def goodness_histogram(positive: np.ndarray, negative: np.ndarray, unit: str = "", ax: Axes | None = None) -> Axes:
@@ -81,7 +112,8 @@ def goodness_histogram(positive: np.ndarray, negative: np.ndarray, unit: str = "
     Returns
     -------
     Axes
-        Its title tells the share of pairs in the right order.
+        Its title tells the area under the ROC (`brianff.analysis.spikes.roc`) and the share of pairs in the right
+        order.
     """
     positive, negative = np.asarray(positive, float), np.asarray(negative, float)
     require(
@@ -96,8 +128,124 @@ def goodness_histogram(positive: np.ndarray, negative: np.ndarray, unit: str = "
     ax.hist(positive, bins, color=BLUE, alpha=0.7, label="positive")
     ax.hist(negative, bins, color=ORANGE, alpha=0.7, label="negative")
     ax.set(xlabel=f"goodness ({unit})" if unit else "goodness", ylabel="presentations")
-    ax.set_title(f"right order in {100 * np.mean(positive > negative):.1f} % of the pairs", fontsize=9)
+    order = 100 * np.mean(positive > negative)
+    ax.set_title(
+        f"AUC {roc(positive, negative).attrs['auc']:.3f}; right order in {order:.1f} % of the pairs", fontsize=9
+    )
     ax.legend(frameon=False, fontsize=8)
+    return ax
+
+
+def roc_curves(goodness: Mapping[str, tuple[np.ndarray, np.ndarray]], ax: Axes | None = None) -> Axes:
+    """Plot how well a threshold of the goodness tells positive from negative data.
+
+    Parameters
+    ----------
+    goodness : mapping of str to pairs of ndarray
+        Positive and negative goodness, such as {"layer 0": (positive, negative)}.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        The legend tells the areas; the dotted line is chance.
+    """
+    require(len(goodness) > 0, "there is no goodness to plot")
+    ax = new_axes(ax, (3.4, 3.4))
+    for name, colour in colours_of(list(goodness)).items():
+        curve = roc(*goodness[name])
+        label = f"{name} (AUC {curve.attrs['auc']:.3f})"
+        ax.plot(curve["false_positive_rate"], curve["true_positive_rate"], color=colour, label=label)
+    ax.plot([0, 1], [0, 1], ":", color=GREY, lw=0.8)
+    ax.set(xlabel="false positive rate", ylabel="true positive rate", aspect="equal", xlim=(-0.02, 1.02))
+    ax.set_ylim(-0.02, 1.02)
+    ax.legend(frameon=False, fontsize=8, loc="lower right")
+    return ax
+
+
+def discrimination_over_training(table: pandas.DataFrame, ax: Axes | None = None) -> Axes:
+    """Plot the area under the ROC of each layer over its epochs.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns layer, epoch, auc, as `brianff.analysis.spikes.discrimination` returns it.
+    ax : Axes, optional
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    require(len(table) > 0, "the table is empty: there is no epoch to plot")
+    ax = new_axes(ax)
+    layers = sorted(table["layer"].unique())
+    for layer, colour in zip(layers, COLOURS, strict=False):
+        own = table[table["layer"] == layer]
+        ax.plot(own["epoch"], own["auc"], "o-", markersize=3, color=colour, label=f"layer {layer}")
+    ax.axhline(0.5, color=GREY, linewidth=0.8, linestyle=":", label="chance")
+    ax.set(xlabel="epoch", ylabel="area under the ROC", ylim=(min(0.45, table["auc"].min() - 0.05), 1.02))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(frameon=False, fontsize=8)
+    return ax
+
+
+def weight_distribution(values: Mapping[str, np.ndarray], ax: Axes | None = None, quantity: str = "weight") -> Axes:
+    """Plot the distributions of weights, or of conductances, one line for each time or layer.
+
+    Parameters
+    ----------
+    values : mapping of str to ndarray
+        Such as {"epoch 1": weights, "epoch 9": weights}; `brianff.protocols.RecordSynapses` keeps them.
+    ax : Axes, optional
+    quantity : str
+        With its unit, for the axis label.
+    """
+    finite = {name: np.ravel(value)[np.isfinite(np.ravel(value))] for name, value in values.items()}
+    require(any(value.size for value in finite.values()), "there are no values to plot")
+    from matplotlib import colormaps
+
+    ax = new_axes(ax)
+    edges = np.histogram_bin_edges(np.concatenate(list(finite.values())), 60)
+    colours = COLOURS if len(finite) <= 2 else colormaps["viridis"](np.linspace(0, 0.85, len(finite)))
+    for (name, value), colour in zip(finite.items(), colours, strict=False):
+        share = 100 * np.histogram(value, edges)[0] / max(value.size, 1)
+        ax.stairs(share, edges, color=colour, lw=1.3, label=name)
+    ax.set(xlabel=quantity, ylabel="synapses (%)", yscale="log")  # most are near 0: the tails count
+    _plain_ticks(ax)
+    ax.legend(frameon=False, fontsize=8)
+    return ax
+
+
+def conductance_trajectories(table: pandas.DataFrame, ax: Axes | None = None, synapses: int = 10) -> Axes:
+    """Plot the conductances of some pairs of devices over training.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns batch, input, neuron, plus, minus (siemens), of one layer, as
+        `brianff.protocols.RecordSynapses` keeps them.
+    ax : Axes, optional
+    synapses : int
+        So many pairs: those that change most.
+
+    Returns
+    -------
+    Axes
+        The plus device of a pair is solid, the minus device dashed in the same colour.
+    """
+    require(
+        len(table) > 0 and bool(table["plus"].notna().any()), "there are no conductances: the synapses have no devices"
+    )
+    from matplotlib.lines import Line2D
+
+    pairs = table.groupby(["input", "neuron"])
+    change = (pairs[["plus", "minus"]].max() - pairs[["plus", "minus"]].min()).sum(axis=1)
+    ax = new_axes(ax)
+    for place, pair in enumerate(change.nlargest(synapses).index):
+        own = pairs.get_group(pair)
+        for name, style in (("plus", "-"), ("minus", "--")):
+            ax.plot(own["batch"], 1e6 * own[name], style, color=COLOURS[place % len(COLOURS)], lw=1)
+    ax.set(xlabel="batches learned", ylabel="conductance (µS)")
+    ways = [Line2D([], [], color="black", ls=style, label=name) for name, style in (("plus", "-"), ("minus", "--"))]
+    legend_above(ax, handles=ways)
     return ax
 
 
@@ -106,6 +254,7 @@ def receptive_fields(
     image_shape: tuple[int, int],
     neurons: Sequence[int] | None = None,
     ax: Axes | None = None,
+    label_weights: np.ndarray | None = None,
 ) -> Axes:
     """Show the weights from the pixels to some neurons as a grid of images.
 
@@ -118,11 +267,14 @@ def receptive_fields(
     neurons : sequence of int, optional
         Default: the first 25.
     ax : Axes, optional
+    label_weights : ndarray, shape (classes, neurons), optional
+        What each label adds to the neurons, such as ``simulator.codes @ weights``: shown as a strip below each image,
+        from class 0 on the left, in the same colours, which stand for another range there.
 
     Returns
     -------
     Axes
-        The grid, with a colour bar symmetric about 0.
+        The grid, with a colour bar symmetric about 0; the title states the range of the strips.
     """
     rows, columns = image_shape
     require(
@@ -135,16 +287,26 @@ def receptive_fields(
         0 <= chosen.min() <= chosen.max() < weights.shape[1], f"neurons must lie between 0 and {weights.shape[1] - 1}"
     )
     side = int(np.ceil(np.sqrt(len(chosen))))
-    grid_rows = -(-len(chosen) // side)
-    grid = np.full((grid_rows * (rows + 1) - 1, side * (columns + 1) - 1), np.nan)
+    strip = 0 if label_weights is None else 1 + max(2, rows // 8)  # a line that stays empty, and the strip
+    height, width = rows + strip + 1, columns + 1
+    grid = np.full((-(-len(chosen) // side) * height - 1, side * width - 1), np.nan)
+    limit = np.abs(weights[: rows * columns, chosen]).max() or 1.0
+    title = f"weights from the pixels to {len(chosen)} neurons"
+    if label_weights is not None:
+        label_weights = np.asarray(label_weights)[:, chosen]
+        largest = np.abs(label_weights).max() or 1.0
+        label_weights = label_weights * (limit / largest)
+        title += f"\nstrips: labels, class 0 on the left, within ±{largest:.2g}"
     for place, neuron in enumerate(chosen):
-        down, right = (place // side) * (rows + 1), (place % side) * (columns + 1)
+        down, right = (place // side) * height, (place % side) * width
         grid[down : down + rows, right : right + columns] = weights[: rows * columns, neuron].reshape(rows, columns)
+        if label_weights is not None:
+            classes = np.arange(columns) * len(label_weights) // columns
+            grid[down + rows + 1 : down + height - 1, right : right + columns] = label_weights[classes, place]
 
     ax = new_axes(ax, (4.2, 3.6))
-    limit = np.nanmax(np.abs(grid)) or 1.0
     image = ax.imshow(grid, cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
     ax.set_axis_off()
     ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.8)
-    ax.set_title(f"weights from the pixels to {len(chosen)} neurons", fontsize=9)
+    ax.set_title(title, fontsize=9)
     return ax

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brianff.analysis.rasters import presentation_traces
-from brianff.analysis.style import GREY
+from brianff.analysis.style import new_figure
 
 if TYPE_CHECKING:
     from brianff.protocols.trainer import Trainer
@@ -30,8 +30,6 @@ def both_orders(trainer: Trainer) -> np.ndarray:
     ndarray of Axes, shape (3, 2)
         Voltage, with the level of a spike, memristors' states and current; one column for each order.
     """
-    from matplotlib.figure import Figure
-
     pairs = trainer.held_out.first(40)
     images, labels = pairs.intensities(slice(None)), pairs.labels
     with trainer.simulator.evaluation():  # the label of the first is shown in both orders
@@ -42,11 +40,8 @@ def both_orders(trainer: Trainer) -> np.ndarray:
     pair, neuron = np.unravel_index(np.argmax(counts[:, 1] - counts[:, 0]), counts[:, 0].shape)
     rows = slice(2 * int(pair), 2 * int(pair) + 2)
     recording = trainer.simulator.record(images[rows], shown[rows], [int(neuron)])
-    parameters = trainer.simulator.populations[0].parameters
-    axes = Figure(figsize=(8, 4.5), layout="constrained").subplots(3, 2, sharex=True, sharey="row")
+    axes = new_figure((8, 4.5)).subplots(3, 2, sharex=True, sharey="row")
     for column, digits in enumerate((labels[rows], labels[rows][::-1])):
         presentation_traces(recording, column, axes[:, column])
-        if "v_spike" in parameters:
-            axes[0, column].axhline(1e3 * float(parameters["v_spike"]), color=GREY, lw=0.8, ls=":")
-        axes[0, column].set_title(f"{digits[0]}, then {digits[1]} (label {shown[rows][0]})", fontsize=9)
+        axes[0, column].set_title(f"{digits[0]}, then {digits[1]} (label {shown[rows][0]})", fontsize=9, pad=20)
     return axes

@@ -3,76 +3,178 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brianff.analysis.style import BLUE, COLOURS, ORANGE, new_axes, require
+from brianff.analysis.spikes import selectivity
+from brianff.analysis.style import (
+    COLOURS,
+    GREY,
+    colours_of,
+    legend_above,
+    new_axes,
+    new_figure,
+    require,
+    time_unit,
+)
+from brianff.responses import Recording
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
-    from brianff.responses import Recording
+__all__ = ["contrast_traces", "different_neurons", "phase_portrait", "presentation_traces", "spike_raster"]
 
-__all__ = ["presentation_traces", "spike_raster"]
-
-_POLARITY_COLOURS = {"positive": BLUE, "negative": ORANGE}
-
-
-def _time_unit(span: float) -> tuple[float, str]:
-    """Return the factor and symbol of the unit that suits a time span given in seconds."""
-    return (1e6, "µs") if span < 1e-3 else (1e3, "ms")
+_TICKS = 12
+"""Most presentations whose names stand at the axis of a raster."""
 
 
 def spike_raster(
-    spikes: pandas.DataFrame,
+    spikes: pandas.DataFrame | Recording,
     ax: Axes | None = None,
     neurons: Sequence[int] | None = None,
     layer: int | None = None,
-    presentation: int | None = None,
+    presentation: int | Sequence[int] | None = None,
     window: tuple[float, float] | None = None,
+    colour: str = "polarity",
+    sort: str | None = None,
 ) -> Axes:
-    """Plot spikes: time against neuron, coloured by polarity.
+    """Plot spikes: a row for each neuron, the neurons of each presentation and layer in a band of their own.
+
+    Bands are stacked from the bottom up; nothing is drawn over each other. One neuron in many presentations makes the
+    usual raster of trials. A spike is where the membrane crosses the threshold, at the end of its time step.
 
     Parameters
     ----------
-    spikes : pandas.DataFrame
-        Columns time (s), neuron, layer, presentation, label, polarity.
+    spikes : Recording, or pandas.DataFrame
+        Columns time (s), neuron, layer, presentation, label, polarity. A recording also knows silent neurons and
+        presentations, and how long a presentation lasts: that is shaded.
     ax : Axes, optional
     neurons : sequence of int, optional
-        Only these neurons.
-    layer, presentation : int, optional
-        Only this layer, this presentation.
+        Only these neurons, in each layer.
+    layer : int, optional
+        Only this layer.
+    presentation : int or sequence of int, optional
+        Only this presentation, or these, in their order.
     window : tuple of float, optional
         Only spikes from start to stop, in seconds.
+    colour : str
+        Column of the spikes that colours them: "polarity", "label", "layer", ...
+    sort : str, optional
+        Column of the presentations, such as "label": neurons are sorted by the value to which they respond most, in all
+        presentations given, and then by how selective they are; silent ones come last.
+
+    Returns
+    -------
+    Axes
     """
-    missing = {"time", "neuron", "layer", "presentation", "label", "polarity"} - set(spikes.columns)
-    require(not missing, f"the table of spikes lacks the columns {', '.join(sorted(missing))}")
-    chosen = spikes
-    if neurons is not None:
-        chosen = chosen[chosen["neuron"].isin(list(neurons))]
-    for column, value in (("layer", layer), ("presentation", presentation)):
-        if value is not None:
-            chosen = chosen[chosen[column] == value]
+    recording = _as_recording(spikes)
+    about, table = recording.presentations, recording.spikes
+    assert about is not None
+    for name, columns in ((colour, table), (sort, about)):
+        known = ", ".join(map(str, columns))
+        require(name is None or name in columns, f"the spikes have no column {name!r}; there are {known}")
+    shown = range(len(about)) if presentation is None else np.atleast_1d(presentation)
+    layers = range(len(recording.sizes)) if layer is None else [layer]
+    orders = {number: _order(recording, number, neurons, sort) for number in layers}
+
+    rows, start, centres = {}, 0, []
+    gap = max(1, sum(map(len, orders.values())) // 15)
+    for one in shown:
+        for number, order in orders.items():
+            place = np.full(recording.sizes[number] + 1, -1)
+            place[order] = start + np.arange(len(order))
+            rows[one, number] = place
+            centres.append((start + (len(order) - 1) / 2, one, number))
+            start += len(order) + gap
+    chosen = table[table["presentation"].isin(list(shown)) & table["layer"].isin(list(layers))]
     if window is not None:
         chosen = chosen[chosen["time"].between(*window)]
+    row = np.full(len(chosen), -1)
+    for (one, number), place in rows.items():
+        own = (chosen["presentation"] == one).to_numpy() & (chosen["layer"] == number).to_numpy()
+        row[own] = place[chosen["neuron"].to_numpy()[own]]
+    chosen, row = chosen[row >= 0], row[row >= 0]
 
     ax = new_axes(ax, (5.0, 3.2))
-    factor, unit = _time_unit(window[1] if window else spikes["time"].max() if len(spikes) else 1e-3)
-    for polarity, group in chosen.groupby("polarity", sort=False):
-        labels = ", ".join(str(label) for label in sorted(set(group["label"])))
-        name = f"{polarity!s} (label {labels})" if polarity else None
-        colour = _POLARITY_COLOURS.get(str(polarity), "black")
-        # The two polarities share times: set them apart by a fraction of a neuron, so that none hides the other.
-        offset = {"positive": 0.2, "negative": -0.2}.get(str(polarity), 0.0)
-        ax.scatter(factor * group["time"], group["neuron"] + offset, 4, colour, marker="o", linewidths=0, label=name)
-    ax.set(xlabel=f"time ({unit})", ylabel="neuron")
-    start, stop = window or (0.0, spikes["time"].max() if len(spikes) else 1e-3)
-    ax.set_xlim(factor * start, factor * stop * 1.02)
-    if ax.get_legend_handles_labels()[0]:
-        ax.legend(frameon=False, fontsize=8, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0), markerscale=2)
+    factor, unit = time_unit(recording.duration)
+    half = max(0.45, start / 300)  # thousands of rows: marks that can still be seen
+    values = sorted(chosen[colour].unique(), key=str, reverse=colour == "polarity")
+    for value, paint in colours_of(values).items():
+        own = (chosen[colour] == value).to_numpy()
+        times, label = factor * chosen["time"][own], str(value) if colour == "polarity" else f"{colour} {value}"
+        ax.vlines(times, row[own] - half, row[own] + half, color=paint, lw=1.8, label=label or "_unknown")
+    first, last = window or (0.0, recording.duration)
+    ax.axvspan(0, factor * recording.duration, color="0.95", lw=0, zorder=0)
+    margin = 0.0 if window else 0.02 * last
+    ax.set_xlim(factor * (first - margin), factor * (last + margin))
+    ax.set_ylim(-1, max(start - gap, 1))
+    ax.set(xlabel=f"time ({unit})")
+    _name_rows(ax, centres, about, list(orders.values()), sort)
+    legend_above(ax, 5)
     return ax
+
+
+def _as_recording(spikes: pandas.DataFrame | Recording) -> Recording:
+    """Return a table of spikes as a recording, as far as it can be known."""
+    if isinstance(spikes, Recording):
+        return spikes
+    missing = {"time", "neuron", "layer", "presentation", "label", "polarity"} - set(spikes.columns)
+    require(not missing, f"the table of spikes lacks the columns {', '.join(sorted(missing))}")
+    about = spikes.groupby("presentation").first().drop(columns=["time", "neuron", "layer"])
+    about = about.reindex(range(spikes["presentation"].max() + 1 if len(spikes) else 0))
+    layers = range(spikes["layer"].max() + 1 if len(spikes) else 0)
+    sizes = [int(spikes.loc[spikes["layer"] == layer, "neuron"].max() + 1) for layer in layers]
+    duration = float(spikes["time"].max()) if len(spikes) else 1e-3
+    return Recording(np.array([]), spikes, {}, np.array([]), 0, about, tuple(sizes), duration)
+
+
+def _order(recording: Recording, layer: int, neurons: Sequence[int] | None, sort: str | None) -> np.ndarray:
+    """Return the neurons of a layer from the lowest row up."""
+    chosen = np.arange(recording.sizes[layer])
+    if neurons is not None:
+        chosen = np.array([neuron for neuron in neurons if neuron in chosen], dtype=int)
+    if sort is None or recording.presentations is None:
+        return chosen
+    table = selectivity(recording.spike_counts(layer), recording.presentations[sort].to_numpy()).loc[chosen]
+    silent = table["preferred"] == -1
+    return chosen[np.lexsort((-table["index"], table["preferred"], silent))]
+
+
+def _name_rows(ax: Axes, centres: list, about: pandas.DataFrame, orders: list[np.ndarray], sort: str | None) -> None:
+    """Name the neurons of a single band, or the bands."""
+    how = f"neuron, by preferred {sort}".replace("_", " ") if sort else "neuron"
+    if len(centres) < 2:
+        ax.set_ylabel(how)
+        if orders and len(orders[0]) <= _TICKS:
+            ax.set_yticks(np.arange(len(orders[0])), orders[0])
+        elif sort or (orders and (np.diff(orders[0]) != 1).any()):
+            ax.set_yticks([])
+        return
+    layers = len({number for _, _, number in centres}) > 1
+    several = len({one for _, one, _ in centres}) > 1
+    step = -(-len(centres) // _TICKS)
+    names = []
+    for _, one, number in centres[::step]:
+        name = [f"label {about['label'].iloc[one]:.0f}"] if several and about["label"].notna().iloc[one] else []
+        names.append("\n".join(name + [f"layer {number}"] * layers))
+    ax.set_yticks([centre for centre, *_ in centres[::step]], names, fontsize=8)
+    single = all(len(order) == 1 for order in orders)
+    what = "presentation" if several else "layer"
+    ax.set_ylabel(f"{what} (neuron {orders[0][0]})" if single and not layers else f"{what}s, rows: {how}", fontsize=9)
+
+
+def _spike_places(recording: Recording, presentation: int, place: int) -> np.ndarray:
+    """Return where in the traces a neuron spikes: at the first recorded time that is not before the spike."""
+    spikes, neuron = recording.spikes, recording.neurons[place]
+    own = (spikes["presentation"] == presentation) & (spikes["neuron"] == neuron) & (spikes["layer"] == recording.layer)
+    at = np.searchsorted(recording.times, spikes.loc[own, "time"].to_numpy() * (1 - 1e-9))
+    return at[at < len(recording.times)]
+
+
+def _states(recording: Recording) -> list[str]:
+    return [name for name in recording.traces if name not in ("v", "I")]
 
 
 _PANELS = (("v", 1e3, "membrane\nvoltage (mV)"), (None, 1.0, "memristor\nstate"), ("I", 1e6, "alpha\ncurrent (µA)"))
@@ -91,21 +193,18 @@ def presentation_traces(recording: Recording, presentation: int = 0, axes: np.nd
     Returns
     -------
     ndarray of Axes
-        Voltage; the other recorded states (x1 and x2 of a memristive neuron); current.
+        Voltage, with the threshold (dotted) and triangles at spikes; the other recorded states (x1 and x2 of a
+        memristive neuron); current.
     """
     presentations = len(recording.traces["v"])
     require(
         0 <= presentation < presentations,
         f"presentation {presentation} is not in the recording, which has {presentations}",
     )
-    if axes is None:
-        from matplotlib.figure import Figure
-
-        axes = Figure(figsize=(4.5, 4.5), layout="constrained").subplots(3, 1, sharex=True)
-    axes = np.asarray(axes)
+    axes = new_figure((4.5, 4.5)).subplots(3, 1, sharex=True) if axes is None else np.asarray(axes)
     require(axes.shape == (3,), f"axes have the shape {axes.shape}; needs three")
-    factor, unit = _time_unit(recording.times[-1])
-    states = [name for name in recording.traces if name not in ("v", "I")]
+    factor, unit = time_unit(recording.times[-1])
+    states = _states(recording)
     for ax, (variable, scale, label) in zip(axes, _PANELS, strict=True):
         for place, neuron in enumerate(recording.neurons):
             colour = COLOURS[place % len(COLOURS)]
@@ -114,6 +213,12 @@ def presentation_traces(recording: Recording, presentation: int = 0, axes: np.nd
                 ax.plot(factor * recording.times, trace, style, color=colour, label=f"neuron {neuron}")
         ax.set_ylabel(label)
         ax.spines[["top", "right"]].set_visible(False)
+    for place in range(len(recording.neurons)):
+        at = _spike_places(recording, presentation, place)
+        voltage = 1e3 * recording.traces["v"][presentation, :, place][at]
+        axes[0].plot(factor * recording.times[at], voltage, "v", ms=5, color=COLOURS[place % len(COLOURS)])
+    if recording.threshold is not None:
+        axes[0].axhline(1e3 * recording.threshold, color=GREY, lw=0.8, ls=":", label="_threshold")
     if states:
         from matplotlib.lines import Line2D
 
@@ -122,6 +227,117 @@ def presentation_traces(recording: Recording, presentation: int = 0, axes: np.nd
             for name, style in zip(states, ("-", "--", ":"), strict=False)
         ]
         axes[1].legend(handles=styles, frameon=False, fontsize=8, loc="best")
-    axes[0].legend(frameon=False, fontsize=8, loc="upper right")
+    legend_above(axes[0])
     axes[-1].set_xlabel(f"time ({unit})")
     return axes
+
+
+def contrast_traces(recording: Recording, presentations: Sequence[int] = (0, 1), axes: Any = None) -> np.ndarray:
+    """Plot `presentation_traces` of some presentations side by side, such as an image with its label and a wrong one.
+
+    Parameters
+    ----------
+    recording : Recording
+    presentations : sequence of int
+    axes : array of Axes, shape (3, presentations), optional
+
+    Returns
+    -------
+    ndarray of Axes, shape (3, presentations)
+        Each column has the polarity and the label of its presentation as its title.
+    """
+    count = len(presentations)
+    if axes is None:
+        axes = new_figure((0.6 + 3.2 * count, 4.5)).subplots(3, count, sharex=True, sharey="row", squeeze=False)
+    for number, (column, presentation) in enumerate(zip(axes.T, presentations, strict=True)):
+        presentation_traces(recording, presentation, column)
+        if recording.presentations is not None:
+            row = recording.presentations.iloc[presentation]
+            title = ", ".join(filter(None, (row["polarity"], f"label {row['label']}")))
+            column[0].set_title(title, fontsize=9, pad=20)  # the legend is below it
+        if number:
+            for ax in column:
+                ax.set_ylabel("")
+                if ax.get_legend():
+                    ax.get_legend().remove()
+    return axes
+
+
+def different_neurons(responses: np.ndarray, number: int = 3) -> np.ndarray:
+    """Return neurons that respond clearly differently to the presentations, for figures of their time courses.
+
+    The first is the one that responds most; each further one lies farthest from those chosen before.
+
+    Parameters
+    ----------
+    responses : ndarray, shape (presentations, neurons)
+        Such as `Recording.spike_counts` or `Responses.goodness_terms`.
+    number : int
+
+    Returns
+    -------
+    ndarray of int
+        At most so many, in the order of their choice.
+
+    Examples
+    --------
+    >>> different_neurons(np.array([[9, 9, 0, 8], [0, 0, 7, 0]]), 2)
+    array([0, 2])
+    """
+    profiles = np.asarray(responses, float).T
+    if not len(profiles):
+        return np.array([], dtype=int)
+    chosen = [int(profiles.sum(axis=1).argmax())]
+    while len(chosen) < min(number, len(profiles)):
+        distance = np.linalg.norm(profiles[:, np.newaxis] - profiles[chosen], axis=2).min(axis=1)
+        distance[chosen] = -1
+        chosen.append(int(distance.argmax()))
+    return np.array(chosen)
+
+
+_SCALES = {
+    "v": (1e3, "membrane voltage (mV)"),
+    "I": (1e6, "current (µA)"),
+    "x1": (1.0, "memristor state x1"),
+    "x2": (1.0, "memristor state x2"),
+}
+
+
+def phase_portrait(
+    recording: Recording, presentation: int = 0, x: str = "v", y: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Plot one recorded variable of each neuron against another, such as a memristor's state against the voltage.
+
+    Parameters
+    ----------
+    recording : Recording
+    presentation : int
+    x, y : str
+        Recorded variables; default of `y`: the first that is neither voltage nor current.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        Open circles are where the neurons start, triangles where they spike; the threshold is dotted.
+    """
+    y = next(iter(_states(recording)), "I") if y is None else y
+    for name in (x, y):
+        require(name in recording.traces, f"{name!r} was not recorded; there are {', '.join(recording.traces)}")
+    count = len(recording.traces[x])
+    require(0 <= presentation < count, f"presentation {presentation} is not in the recording, which has {count}")
+    ax = new_axes(ax, (3.6, 3.0))
+    (scale_x, name_x), (scale_y, name_y) = (_SCALES.get(name, (1.0, name)) for name in (x, y))
+    for place, neuron in enumerate(recording.neurons):
+        colour = COLOURS[place % len(COLOURS)]
+        across = scale_x * recording.traces[x][presentation, :, place]
+        up = scale_y * recording.traces[y][presentation, :, place]
+        ax.plot(across, up, "-", color=colour, lw=1.2, label=f"neuron {neuron}")
+        ax.plot(across[:1], up[:1], "o", color=colour, mfc="white", ms=5)
+        at = _spike_places(recording, presentation, place)
+        ax.plot(across[at], up[at], "v", color=colour, ms=5)
+    if x == "v" and recording.threshold is not None:
+        ax.axvline(1e3 * recording.threshold, color=GREY, lw=0.8, ls=":")
+    ax.set(xlabel=name_x, ylabel=name_y)
+    legend_above(ax)
+    return ax

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from brianff.analysis import figures
+from brianff.analysis.style import off_screen
 from brianff.protocols.recording import held_out_contrast
 from brianff.protocols.trainer import Trainer
 
@@ -19,6 +20,7 @@ TRACED_NEURONS = 3
 """Neurons whose time courses are shown: of those that spike, the ones with the highest goodness."""
 
 
+@off_screen()
 def write_figures(trainer: Trainer, directory: str | Path) -> list[Path]:
     """Draw the standard figures of a trained network from its history and its weights.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brianff.analysis.style import BLUE, GREY, ORANGE, require
+from brianff.analysis.style import BLUE, GREY, ORANGE, new_figure, require
 
 if TYPE_CHECKING:
     import pandas
@@ -51,10 +51,8 @@ def robustness(table: pandas.DataFrame, axes: np.ndarray | None = None) -> np.nd
     require(not missing and len(table) > 0, f"the table is empty or lacks columns: {', '.join(sorted(missing))}")
     properties = list(dict.fromkeys(table["property"]))
     if axes is None:
-        from matplotlib.figure import Figure
-
         rows = -(-len(properties) // 3)
-        figure = Figure(figsize=(8.0, 2.5 * rows), layout="constrained")
+        figure = new_figure((8.0, 2.5 * rows))
         axes = figure.subplots(rows, 3, sharey=True, squeeze=False).ravel()
         for unused in axes[len(properties) :]:
             unused.set_axis_off()

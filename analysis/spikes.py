@@ -57,8 +57,8 @@ def psth(
     by : str or sequence of str
         Columns of the presentations that tell groups apart.
     bin_width : float, optional
-        In seconds; default: a fiftieth of a presentation. A spike at the edge of two bins belongs to the earlier one:
-        spikes have the time at which their step ends.
+        In seconds, a multiple of the time step; default: near a fiftieth of a presentation. A spike at the edge of two
+        bins belongs to the earlier one: spikes have the time at which their step ends.
 
     Returns
     -------
@@ -466,6 +466,8 @@ def _neurons(recording: Recording, layer: int, neurons: Sequence[int] | None) ->
 def _bins(recording: Recording, bin_width: float | None) -> tuple[float, int]:
     """Return width (s) and number of the bins of a presentation."""
     width = recording.duration / 50 if bin_width is None else float(bin_width)
+    if bin_width is None and len(recording.times):  # bins of a whole number of steps, or some would hold one step more
+        width = recording.times[0] * max(1, round(width / recording.times[0]))
     require(
         0 < width < recording.duration * (1 + 1e-9),
         f"bin_width is {width:g} s; a presentation lasts {recording.duration:g} s",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brianff.analysis.style import COLOURS, GREY
+from brianff.analysis.style import COLOURS, GREY, new_figure
 from brianff.protocols.studies.temporal_patterns import CLASSES
 
 if TYPE_CHECKING:
@@ -30,13 +30,11 @@ def plot_accuracies(table: pandas.DataFrame) -> Figure:
     table : pandas.DataFrame
         stdp.csv.
     """
-    from matplotlib.figure import Figure
-
     tasks = list(dict.fromkeys(table["task"]))
     titles = {"mnist": ("MNIST, rate-coded", 10.0), "order": ("order of three events", 100 / CLASSES)}
     rules = list(dict.fromkeys(table["rule"]))
     readouts = ("goodness", "linear", "majority")
-    figure = Figure(figsize=(3.6 * len(tasks) + 1, 3.2), layout="constrained")
+    figure = new_figure((3.6 * len(tasks) + 1, 3.2))
     panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
     for ax, task in zip(panels, tasks, strict=True):
         title, chance = titles[task]

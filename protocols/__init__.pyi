@@ -5,6 +5,7 @@ from .callbacks import EarlyStop as EarlyStop
 from .callbacks import HeldOutAccuracy as HeldOutAccuracy
 from .callbacks import RecordGoodness as RecordGoodness
 from .callbacks import RecordSpikes as RecordSpikes
+from .callbacks import RecordSynapses as RecordSynapses
 from .callbacks import WeightAverage as WeightAverage
 from .configuration import Data as Data
 from .configuration import Eligibility as Eligibility

@@ -11,6 +11,7 @@ import numpy as np
 
 from brianff.description.fields import Whole, argument, between
 from brianff.errors import ConfigurationError
+from brianff.random import RandomStreams
 from brianff.registry import Registry
 
 if TYPE_CHECKING:
@@ -20,7 +21,16 @@ if TYPE_CHECKING:
     from brianff.protocols.trainer import Trainer
     from brianff.responses import Recording
 
-__all__ = ["CALLBACKS", "Callback", "EarlyStop", "HeldOutAccuracy", "RecordGoodness", "RecordSpikes", "WeightAverage"]
+__all__ = [
+    "CALLBACKS",
+    "Callback",
+    "EarlyStop",
+    "HeldOutAccuracy",
+    "RecordGoodness",
+    "RecordSpikes",
+    "RecordSynapses",
+    "WeightAverage",
+]
 
 
 class Callback:
@@ -268,6 +278,82 @@ class RecordGoodness(Callback):
         return pandas.concat(self._tables, ignore_index=True) if self._tables else pandas.DataFrame()
 
 
+@dataclass
+class RecordSynapses(Callback):
+    """Keeps weights and conductances of some synapses of the layer that learns: at its start, and after each epoch.
+
+    A run that resumes begins with an empty table.
+
+    Parameters
+    ----------
+    synapses : int
+        So many synapses of each layer, drawn at random, the same every time; all, if there are fewer.
+    batches : int, optional
+        After every so many-th batch, too.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        Columns layer, epoch (ended so far), batch (learned so far by the layer), input, neuron, weight, plus and minus
+        (conductances of the pair in siemens, nan without devices).
+    """
+
+    synapses: int = 1000
+    batches: int | None = None
+
+    def __post_init__(self) -> None:
+        argument("synapses", self.synapses, Whole(1))
+        if self.batches is not None:
+            argument("batches", self.batches, Whole(1))
+        self._tables: list[pandas.DataFrame] = []
+        self._batch = 0
+
+    @property
+    def each_batch(self) -> bool:
+        return self.batches is not None
+
+    def on_start(self, trainer):
+        self._batch = trainer.epoch * -(-len(trainer.training) // trainer.protocol.learning.batch)
+        if not trainer.finished:
+            self._keep(trainer, trainer.layer, trainer.epoch, self._batch)
+
+    def on_batch(self, trainer, contrast):
+        self._batch += 1
+        if self.batches is not None and self._batch % self.batches == 0:
+            self._keep(trainer, trainer.layer, trainer.epoch, self._batch)
+
+    def on_epoch(self, trainer):
+        learned = trainer.epoch * -(-len(trainer.training) // trainer.protocol.learning.batch)
+        if self.batches is None or learned % self.batches:
+            self._keep(trainer, trainer.layer, trainer.epoch, learned)
+        self._batch = learned
+
+    def on_layer(self, trainer):
+        self._batch = 0
+        if trainer.layer + 1 < len(trainer.simulator.layers):
+            self._keep(trainer, trainer.layer + 1, 0, 0)
+
+    def _keep(self, trainer: Trainer, layer: int, epoch: int, batch: int) -> None:
+        import pandas
+
+        crossbar = trainer.simulator.layers[layer].crossbar
+        there = np.arange(crossbar.weights.size) if crossbar.connected is None else np.flatnonzero(crossbar.connected)
+        generator = RandomStreams(trainer.protocol.seed)[f"synapses {layer}"]
+        chosen = np.sort(generator.permutation(len(there))[: self.synapses])
+        rows, columns = np.unravel_index(there[chosen], crossbar.weights.shape)
+        devices = getattr(crossbar, "devices", None)
+        plus, minus = np.full((2, len(chosen)), np.nan) if devices is None else devices.conductances[:, chosen]
+        place = {"layer": layer, "epoch": epoch, "batch": batch, "input": rows, "neuron": columns}
+        values = {"weight": crossbar.weights[rows, columns], "plus": plus, "minus": minus}
+        self._tables.append(pandas.DataFrame(place | values))
+
+    @property
+    def table(self) -> pandas.DataFrame:
+        import pandas
+
+        return pandas.concat(self._tables, ignore_index=True) if self._tables else pandas.DataFrame()
+
+
 CALLBACKS = Registry(
     "callback",
     Callback,
@@ -276,6 +362,7 @@ CALLBACKS = Registry(
         "held-out-accuracy": HeldOutAccuracy,
         "record-goodness": RecordGoodness,
         "record-spikes": RecordSpikes,
+        "record-synapses": RecordSynapses,
         "weight-average": WeightAverage,
     },
 )

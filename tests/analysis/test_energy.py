@@ -50,7 +50,7 @@ def test_rows_and_figures_show_the_ledger(entries):
     assert all(value for value in rows.values())
     bars = figures.energy_bars(entries)
     assert [label.get_text() for label in bars.get_yticklabels()][:2] == ["neurons at rest", "neurons above rest"]
-    assert bars.patches[0].get_width() == entries["per_inference"]["neurons_resting_joule"]
+    assert bars.collections[-1].get_offsets()[0, 0] == entries["per_inference"]["neurons_resting_joule"]
     ax = figures.energy_by_rate(entries)
     rest = ax.get_lines()[0]
     assert rest.get_ydata()[0] == pytest.approx(15.98e-9 * 16, rel=2e-3)  # one inference a second

@@ -1,13 +1,22 @@
 """Figures show the data that they were given, with labels and units."""
 
-import matplotlib.pyplot
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot
 
 from brianff import Recording
 from brianff.analysis import figures
+from brianff.analysis import spikes as statistics
+from brianff.analysis.rasters import different_neurons
 from brianff.errors import BrianffError, ConfigurationError
+from brianff.recording import presentation_table, spike_table
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    pyplot.close("all")
 
 
 @pytest.fixture
@@ -31,6 +40,18 @@ def spikes():
         (9e-6, 1, 1, 1, 2, "negative"),
     ]
     return pd.DataFrame(rows, columns=columns)
+
+
+@pytest.fixture
+def spiking():
+    """Four neurons and one, four presentations of 10 steps of 1 us, labels 0, 1, 0, 1."""
+    raster = np.zeros((10, 4, 4), bool)
+    raster[2, [1, 3], 0] = raster[3, [0, 2], 1] = raster[[4, 6, 6], [1, 1, 3], 3] = raster[7, 0, 3] = True
+    above = np.ones((10, 4, 1), bool)
+    labels, polarity = np.array([0, 1, 0, 1]), ["positive", "positive", "negative", "negative"]
+    table, found = presentation_table(labels, polarity), spike_table([raster, above], 1e-6, labels, polarity)
+    traces = {name: np.arange(80.0).reshape(4, 10, 2) * scale for name, scale in (("v", 1e-3), ("I", 1e-6), ("x1", 1))}
+    return Recording(np.arange(1, 11) * 1e-6, found, traces, np.array([3, 0]), 0, table, (4, 1), 1e-5, 0.03)
 
 
 @pytest.fixture
@@ -58,39 +79,185 @@ def test_goodness_histogram_counts_everything_and_states_the_order():
     assert heights == [4, 4]
     assert ax.get_xlabel() == "goodness (mV²)"
     assert "75.0 %" in ax.get_title()
+    assert "AUC 0.812" in ax.get_title()  # 13 of 16: 2.5 + 3 + 3.5 + 4, ties by half
 
 
-def points(ax):
-    return sorted(
-        (round(x, 9), round(y)) for collection in ax.collections for x, y in collection.get_offsets().tolist()
-    )
+def marks(ax):
+    """Time and row of each mark of a raster."""
+    lines = [line for collection in ax.collections for line in collection.get_segments()]
+    return sorted((round(line[0, 0], 9), round(line[:, 1].mean(), 6)) for line in lines)
+
+
+def rows(ax):
+    return {text.get_text(): place for place, text in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)}
 
 
 def test_raster_shows_the_chosen_spikes(spikes):
-    assert points(figures.spike_raster(spikes)) == [(3.0, 5), (4.0, 6), (5.0, 5), (9.0, 1)]
-    assert points(figures.spike_raster(spikes, layer=0, presentation=0)) == [(3.0, 5), (4.0, 6)]
-    assert points(figures.spike_raster(spikes, neurons=[5])) == [(3.0, 5), (5.0, 5)]
-    ax = figures.spike_raster(spikes, window=(3.5e-6, 6e-6))
-    assert points(ax) == [(4.0, 6), (5.0, 5)]
+    """Layer 0 has 7 neurons, layer 1 has 2 as far as the table knows; one row is left free between bands."""
+    ax = figures.spike_raster(spikes)
+    assert marks(ax) == [(3.0, 5), (4.0, 6), (5.0, 11 + 5), (9.0, 19 + 1)]
+    assert rows(ax) == {
+        "label 7\nlayer 0": 3,
+        "label 7\nlayer 1": 8.5,
+        "label 2\nlayer 0": 14,
+        "label 2\nlayer 1": 19.5,
+    }
+    assert marks(figures.spike_raster(spikes, layer=0, presentation=0)) == [(3.0, 5), (4.0, 6)]
+    assert marks(figures.spike_raster(spikes, neurons=[5], layer=0)) == [(3.0, 0), (5.0, 2)]
+    ax = figures.spike_raster(spikes, window=(3.5e-6, 6e-6), layer=0, presentation=1)
+    assert marks(ax) == [(5.0, 5)]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (µs)", "neuron")
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["positive (label 7)", "negative (label 2)"]
+    legend = figures.spike_raster(spikes).get_legend().get_texts()
+    assert [text.get_text() for text in legend] == ["positive", "negative"]
+
+
+def test_raster_sorts_by_preference_and_hides_nothing(spiking):
+    """Of neurons that prefer label 1, 0, nothing and 1 (less): 1, 0, 3, 2 from the bottom up."""
+    ax = figures.spike_raster(spiking, layer=0, presentation=0, sort="label", colour="layer")
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["1", "0", "3", "2"]
+    ax = figures.spike_raster(spiking, colour="label")
+    count = len(spiking.spikes)
+    assert len(set(marks(ax))) == count  # none over another
+    heights = [np.ptp(line[:, 1]) for collection in ax.collections for line in collection.get_segments()]
+    assert max(heights) < 1
+    shaded = ax.patches[0].get_extents().transformed(ax.transData.inverted())
+    np.testing.assert_allclose([shaded.x0, shaded.x1], [0, 10], atol=1e-9)
 
 
 def test_raster_of_seconds_is_in_milliseconds_and_may_be_empty(spikes):
     slow = spikes.assign(time=spikes["time"] * 1e4)
     assert figures.spike_raster(slow).get_xlabel() == "time (ms)"
-    assert points(figures.spike_raster(spikes.iloc[:0])) == []
+    assert marks(figures.spike_raster(spikes.iloc[:0])) == []
 
 
 def test_traces_show_the_recording_in_their_units(recording):
     axes = figures.presentation_traces(recording, presentation=1)
     for ax, name, scale in ((axes[0], "v", 1e3), (axes[2], "I", 1e6)):
-        for place, line in enumerate(ax.get_lines()):
+        for place, line in enumerate(ax.get_lines()[:3]):
             np.testing.assert_allclose(line.get_xdata(), recording.times * 1e6)
             np.testing.assert_allclose(line.get_ydata(), scale * recording.traces[name][1, :, place])
     assert len(axes[1].get_lines()) == 6  # two states of three neurons
     assert "mV" in axes[0].get_ylabel()
     assert "µA" in axes[2].get_ylabel()
+
+
+def test_traces_mark_spikes_and_threshold_and_stand_side_by_side(spiking):
+    axes = figures.contrast_traces(spiking, (1, 3))
+    assert [ax.get_title() for ax in axes[0]] == ["positive, label 1", "negative, label 1"]
+    lines = axes[0, 0].get_lines()
+    np.testing.assert_allclose(lines[2].get_xdata(), [5, 7])  # neuron 3, in steps 4 and 6
+    np.testing.assert_allclose(lines[2].get_ydata(), spiking.traces["v"][1, [4, 6], 0] * 1e3)
+    assert lines[-1].get_ydata() == [30, 30]
+    assert different_neurons(spiking.spike_counts(0)).tolist() == [3, 1, 0]
+
+
+def test_phase_portrait_is_one_variable_against_another(spiking):
+    ax = figures.phase_portrait(spiking, 1)
+    course, start, spikes = ax.get_lines()[:3]
+    np.testing.assert_allclose(course.get_xdata(), 1e3 * spiking.traces["v"][1, :, 0])
+    np.testing.assert_allclose(course.get_ydata(), spiking.traces["x1"][1, :, 0])
+    assert (start.get_xdata()[0], len(spikes.get_xdata())) == (course.get_xdata()[0], 2)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("membrane voltage (mV)", "memristor state x1")
+
+
+def stairs(ax):
+    return [patch.get_data() for patch in ax.patches if hasattr(patch, "get_data")]
+
+
+def test_rates_and_intervals_are_drawn_as_computed(spiking):
+    table = statistics.psth(spiking, bin_width=5e-6)
+    ax = figures.population_rate(table)
+    for drawn, (_, group) in zip(stairs(ax), table.groupby(["layer", "polarity"], sort=False), strict=True):
+        np.testing.assert_allclose(drawn.values, 1e-3 * group["rate"])
+        np.testing.assert_allclose(drawn.edges, [0, 5, 10])
+    assert ax.get_ylabel() == "spikes of a neuron (kHz)"
+    ax = figures.interval_histogram(spiking, 0)
+    assert stairs(ax)[0].values.sum() == 1
+    assert "at most" not in ax.get_title()
+    once = spiking.select([0, 2, 3])
+    assert "at most one spike" in figures.interval_histogram(once, 0).get_title()
+    ax = figures.fano_factors(statistics.spike_statistics(once, 0))
+    np.testing.assert_allclose(ax.get_lines()[2].get_xdata(), [1 / 3, 2 / 3, 0, 2 / 3])
+
+
+def test_latency_against_goodness_states_spearmans_correlation():
+    latencies, goodness = np.array([1.0, 2, 3, 4, np.nan]) * 1e-6, np.array([4.0, 3, 1, 2, 9])
+    polarity = ["positive", "negative"] * 2 + ["positive"]
+    ax = figures.latency_against_goodness(latencies, goodness, unit="mV²", polarity=polarity)
+    assert "Spearman -0.80 (n = 4; 1 without a spike)" in ax.get_title()
+    np.testing.assert_allclose(ax.collections[0].get_offsets(), [[1, 4], [3, 1]])
+
+
+def test_tuning_and_selectivity_are_those_of_the_statistics(spiking):
+    counts, labels = spiking.spike_counts(0), spiking.presentations["label"].to_numpy()
+    ax = figures.tuning(counts, labels)
+    curves = statistics.tuning_curves(counts, labels)
+    np.testing.assert_array_equal(ax.images[0].get_array(), curves.to_numpy()[[1, 0, 3, 2]])
+    ax = figures.selectivity_of_neurons(statistics.selectivity(counts, labels))
+    assert "3 neurons, 1 silent" in ax.get_title()
+    drawn = np.concatenate([line.get_ydata() for line in ax.get_lines()[::2]])
+    np.testing.assert_allclose(np.sort(drawn), [0.5, 1, 1])  # neuron 3: 0.5 spikes for label 0, 1.5 for label 1
+
+
+def test_matrices_of_pairs_leave_out_what_is_not_known():
+    matrix = np.array([[1, -0.5, np.nan], [-0.5, 1, np.nan], [np.nan] * 3])
+    image = figures.pair_matrix(matrix, "correlation").images[0]
+    assert image.get_clim() == (-0.5, 0.5)
+    assert np.ma.count(image.get_array()) == 2  # the diagonal is 1 by definition
+    assert figures.pair_matrix(np.array([[0, 3.0], [3, 0]]), "distance").images[0].get_clim() == (0, 3)
+
+
+def test_rocs_and_their_areas_over_training():
+    ax = figures.roc_curves({"layer 0": (np.array([2.0, 3]), np.array([1.0, 2]))})
+    assert ax.get_legend().get_texts()[0].get_text() == "layer 0 (AUC 0.875)"
+    table = pd.DataFrame({"layer": [0, 0, 1, 1], "epoch": [1, 2, 1, 2], "auc": [0.6, 0.7, 0.8, 0.9]})
+    lines = figures.discrimination_over_training(table).get_lines()
+    assert [line.get_ydata().tolist() for line in lines[:2]] == [[0.6, 0.7], [0.8, 0.9]]
+
+
+def test_learning_curves_of_several_runs_show_their_spread_and_chance(history):
+    other = history.assign(value=history["value"] / 2)
+    ax = figures.learning_curve([history, other], chance=0.1)
+    mean, chance = ax.get_lines()[:2]
+    np.testing.assert_allclose(mean.get_ydata(), np.array([40, 20, 40 / 3, 80, 40, 80 / 3]) * 0.75)
+    assert chance.get_ydata() == [10, 10]
+    band = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == pytest.approx((20 / 3, 80))
+
+
+def test_distributions_and_trajectories_of_synapses():
+    values = {"before": np.array([0.0, 0.1, 0.2]), "after": np.array([0.0, 1.0, np.nan])}
+    first, second = stairs(figures.weight_distribution(values))
+    assert (first.values.sum(), second.values.sum()) == pytest.approx((100, 100))
+    table = pd.DataFrame({"batch": [0, 0, 1, 1], "input": [0, 1, 0, 1], "neuron": 0})
+    table = table.assign(plus=[1e-6, 1e-6, 3e-6, 1e-6], minus=2e-6)
+    lines = figures.conductance_trajectories(table, synapses=1).get_lines()
+    assert [line.get_ydata().tolist() for line in lines] == [[1, 3], [2, 2]]
+    with pytest.raises(ConfigurationError, match="no devices"):
+        figures.conductance_trajectories(table.assign(plus=np.nan))
+
+
+def test_confusion_matrix_is_in_per_cent_of_a_class():
+    ax = figures.confusion_matrix([0, 0, 1, 1], [0, 1, 1, 1], classes=3)
+    np.testing.assert_allclose(ax.images[0].get_array(), [[50, 50, 0], [0, 100, 0], [np.nan] * 3])
+    assert "75.0 % of 4 images" in ax.get_title()
+
+
+def test_receptive_fields_show_the_weights_of_labels_below():
+    weights = np.random.default_rng(1).normal(size=(12, 4))
+    labels = np.array([[1.0, 0, 0, -2], [0.5, 0, 1, 0]])
+    ax = figures.receptive_fields(weights, (3, 4), neurons=[3, 0], label_weights=labels)
+    grid, limit = ax.images[0].get_array(), np.abs(weights[:, [3, 0]]).max()
+    np.testing.assert_array_equal(grid[:3, 5:9], weights[:, 0].reshape(3, 4))
+    np.testing.assert_allclose(grid[4:6, :4], [[-limit, -limit, 0, 0]] * 2)
+    np.testing.assert_allclose(grid[4:6, 5:9], limit * np.array([[0.5, 0.5, 0.25, 0.25]] * 2))
+    assert "within ±2" in ax.get_title()
+
+
+def test_letters_stand_at_the_upper_left():
+    _, axes = pyplot.subplots(1, 3)
+    figures.letters(axes)
+    assert [ax.get_title(loc="left") for ax in axes] == ["a", "b", "c"]
 
 
 def test_receptive_fields_are_the_weights():
@@ -103,14 +270,16 @@ def test_receptive_fields_are_the_weights():
     assert low == -high == -np.abs(weights[:12, [6, 2, 0]]).max()
 
 
-def test_given_axes_are_used_and_no_window_is_opened(history, spikes, recording):
-    _, axes = matplotlib.pyplot.subplots(1, 2)
+def test_given_axes_are_used_and_new_ones_are_pyplots_unless_off_screen(history, spikes, recording):
+    _, axes = pyplot.subplots(1, 2)
     assert figures.learning_curve(history, ax=axes[0]) is axes[0]
     assert figures.spike_raster(spikes, ax=axes[1]) is axes[1]
-    matplotlib.pyplot.close("all")
-    figures.presentation_traces(recording)
-    figures.learning_curve(history)
-    assert matplotlib.pyplot.get_fignums() == []
+    pyplot.close("all")
+    with figures.off_screen():
+        figures.presentation_traces(recording)
+        figures.learning_curve(history)
+    assert pyplot.get_fignums() == []
+    assert figures.learning_curve(history).figure is pyplot.gcf()
 
 
 def test_saved_figures_are_pictures(spikes, recording, tmp_path):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from brianff.errors import ConfigurationError
-from brianff.protocols.callbacks import Callback, EarlyStop, RecordGoodness, RecordSpikes, WeightAverage
+from brianff.protocols.callbacks import Callback, EarlyStop, RecordGoodness, RecordSpikes, RecordSynapses, WeightAverage
 from brianff.protocols.configuration import load_protocol
 from brianff.protocols.recording import record_held_out
 from brianff.protocols.trainer import Trainer
@@ -148,6 +148,20 @@ def test_recordings_are_streamed_to_a_directory_and_a_second_layer_shows_both(nu
     np.testing.assert_allclose(last["goodness"], expected)
     with pytest.raises(ConfigurationError, match="held-out images, counted from 0; 9999 is none of them"):
         record_held_out(trainer, [9999])
+
+
+def test_synapses_are_kept_from_the_start_on(numpy_target):
+    """64 images in batches of 16: four batches an epoch; pairs of devices differ by the weight."""
+    record = RecordSynapses(synapses=50, batches=3)
+    trainer = Trainer(load_protocol("msnn-digits", [*SMALL, "learning.epochs=2"]), callbacks=[record])
+    trainer.fit(progress=False)
+    table = record.table
+    assert table.groupby("batch").size().to_dict() == dict.fromkeys([0, 3, 4, 6, 8], 50)
+    last, crossbar = table[table["batch"] == 8], trainer.simulator.layers[0].crossbar
+    np.testing.assert_array_equal(last["weight"], crossbar.weights[last["input"], last["neuron"]])
+    expected = (last["plus"] - last["minus"]) / crossbar.devices.span * crossbar.bound
+    np.testing.assert_allclose(last["weight"], expected, atol=1e-6)
+    assert (table[table["batch"] == 0]["weight"].to_numpy() != last["weight"].to_numpy()).any()
 
 
 def test_a_decay_of_one_is_refused():

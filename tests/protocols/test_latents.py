@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brianff.analysis.latents import draw_latents, latent_embedding, latent_raster
+from brianff.analysis.latents import CAUTION, draw_latents, latent_embedding, latent_raster
 from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness
 from brianff.protocols.configuration import load_protocol
@@ -114,10 +114,11 @@ def test_figures_have_one_panel_for_each_model():
     assert [panel.get_title() for panel in raster.axes] == list(MODELS)
     embedding = latent_embedding(some[:2], np.arange(40) % 10, MODELS[:2])
     assert len(embedding.axes) == 3  # two panels and the colours of the classes
-    with pytest.raises(ConfigurationError, match="even number"):
-        latent_raster(some[:3], MODELS[:3])
+    assert "own labels" in latent_embedding(some[:1], np.arange(40) % 10, MODELS[:1], caption=CAUTION).get_supxlabel()
+    with pytest.raises(ConfigurationError, match="no latents"):
+        latent_raster([], [])
 
 
-def test_latents_of_an_odd_number_of_models_are_not_drawn(tmp_path):
-    draw_latents([np.ones((8, 200))], np.arange(8), MODELS[:1], tmp_path)
-    assert not list(tmp_path.iterdir())
+def test_latents_of_any_number_of_models_are_drawn(tmp_path):
+    draw_latents([np.arange(1600).reshape(8, 200)], np.arange(8), MODELS[:1], tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"latent-raster.png", "latent-embedding.png"}

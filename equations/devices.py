@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from brian2 import joule, nS, second, siemens, uS, us, volt
 
 from brianff.equations.parameters import ANY, NOT_NEGATIVE, POSITIVE, SHARE, Parameter, Preset, Range
 from brianff.equations.pulse_response import (
+    ExponentialRecurrence,
     ExponentialStep,
     PowerStep,
     PulseResponse,
@@ -56,14 +57,25 @@ _COMMON = _parameters(
     write_energy=(0 * joule, "energy of a pulse of either kind; 0: voltage^2 x conductance x width"),
     cycle_spread=(0.0, "cycle to cycle: standard deviation of a pulse's effect, relative to the effect"),
     cycle_noise=(0.0, "cycle to cycle: standard deviation that each pulse adds, whatever its effect"),
+    own_cycle_noise=(0.0, "the same of a device with the mean step; it grows with a device's own step"),
+    state_cycle_noise=(0.0, "growth of cycle_noise with the state; it adds to the deviation of cycle_spread then"),
     programming_error=(0.0, "standard deviation that each programming adds to a device in the lower state"),
     programming_error_linear=(0.0, "growth of that deviation with the state", ANY),
     programming_error_square=(0.0, "growth of that deviation with the square of the state", ANY),
     write_noise=(0.0, "standard deviation of the visible about the hidden state, drawn at each programming"),
     device_spread=(0.0, "device to device: relative standard deviation of the step"),
+    device_log_spread=(0.0, "device to device: standard deviation of the logarithm of the step"),
     asymmetry_spread=(0.0, "device to device: relative standard deviation of the up-down difference of the step"),
     bound_spread=(0.0, "device to device: standard deviation of each end of the range, the mean of both"),
     bound_spread_difference=(0.0, "by how much that of the upper end exceeds that of the lower end", ANY),
+    reference=(0.0, "1: reads subtract each device's symmetry point, where pulses up and down are equal", SHARE),
+    reference_spread=(0.0, "device to device: standard deviation of what is subtracted about that point"),
+    one_sided=(0.0, "1: pulses up only, on one device of a pair or the other; pairs near the end are reset", SHARE),
+    refresh_upper=(0.75, "a pair is reset and written anew where one device is above this state", SHARE),
+    refresh_lower=(0.25, "and the other one above this", SHARE),
+    reset_state=(0.0, "mean state after a reset", SHARE),
+    reset_device_spread=(0.0, "device to device: standard deviation of that state"),
+    reset_spread=(0.0, "cycle to cycle: standard deviation of that state"),
     read_noise=(0.0, "relative standard deviation of a read conductance, at G_on"),
     read_noise_exponent=(0.0, "the relative deviation grows with (G / G_on) to the power of minus this"),
     drift_exponent=(0.0, "G falls with ((t + drift_start) / drift_start)^-nu: mean of nu at G_on"),
@@ -94,12 +106,17 @@ class DeviceLaw:
     response : callable or None
         Makes the response of one direction of its parameters, by their names without _up and _down. None: any change
         in one pulse.
+    own_range : {"", "distance", "slope"}
+        Where the ends of the range differ from device to device: "": y is a share of the nominal range; the own ends
+        only stop a device. "distance": y is a share of the own range. "slope": that too, and at the symmetry point of
+        the mean device steps are those of the mean device, whatever the ends.
     """
 
     name: str
     formula: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     response: Callable[..., PulseResponse] | None = None
+    own_range: Literal["", "distance", "slope"] = ""
 
     def responses(self, parameters: Mapping[str, float]) -> tuple[PulseResponse, ...]:
         """Return the responses to pulses up and down of a device with these parameters, in SI units; may be empty."""
@@ -163,6 +180,14 @@ LINEAR_STEP = DeviceLaw(
 
 SOFT_BOUNDS = DeviceLaw("soft-bounds", "dy = step (1 - y)", _STEPS, partial(SoftBound, slope=1.0))
 
+OWN_SOFT_BOUNDS = DeviceLaw(
+    "own-soft-bounds",
+    "dy = step (1 - y), y along the range of each device",
+    _STEPS,
+    partial(SoftBound, slope=1.0),
+    own_range="slope",
+)
+
 POWER = DeviceLaw(
     "power",
     "dy = step (1 - y)^exponent",
@@ -174,17 +199,24 @@ POWER = DeviceLaw(
     PowerStep,
 )
 
+_EXPONENTIAL_STEPS = _parameters(
+    step_up=(0.0, "effect of a potentiating pulse far from the lower end", SHARE),
+    step_down=(0.0, "effect of a depressing pulse far from the upper end", SHARE),
+    boost_up=(0.0, "additional effect at the lower end, relative"),
+    boost_down=(0.0, "additional effect at the upper end, relative"),
+    decay=(1.0, "decay of the additional effect over the range", POSITIVE),
+)
+
 EXPONENTIAL_STEP = DeviceLaw(
-    "exponential-step",
-    "dy = step (1 + boost exp(-decay y))",
-    _parameters(
-        step_up=(0.0, "effect of a potentiating pulse far from the lower end", SHARE),
-        step_down=(0.0, "effect of a depressing pulse far from the upper end", SHARE),
-        boost_up=(0.0, "additional effect at the lower end, relative"),
-        boost_down=(0.0, "additional effect at the upper end, relative"),
-        decay=(1.0, "decay of the additional effect over the range", POSITIVE),
-    ),
-    ExponentialStep,
+    "exponential-step", "dy = step (1 + boost exp(-decay y))", _EXPONENTIAL_STEPS, ExponentialStep
+)
+
+OWN_EXPONENTIAL_STEP = DeviceLaw(
+    "own-exponential-step",
+    "the same for large steps, pulse by pulse, y along the range of each device",
+    _EXPONENTIAL_STEPS,
+    ExponentialRecurrence,
+    own_range="distance",
 )
 
 
@@ -203,6 +235,7 @@ class TableLaw(DeviceLaw):
     formula: str = field(default="measured curves, straight between their points", init=False)
     parameters: Mapping[str, Parameter] = field(default_factory=dict, init=False)
     response: None = field(default=None, init=False)
+    own_range: Literal["", "distance", "slope"] = field(default="", init=False)
     up: Sequence[Sequence[float]]
     down: Sequence[Sequence[float]]
 
@@ -316,6 +349,87 @@ RERAM_ES = EXPONENTIAL_STEP.preset(
     bound_spread=0.15,
 )
 
+
+def _reference_soft_bounds(
+    dw_min: float, w_max: float, w_min: float, spreads: tuple[float, float], noise: float, write_noise: float
+) -> dict[str, float]:
+    """Return parameters of aihwkit's soft bounds with a reference, dw_min (1 - w / w_bound + noise), range 2.
+
+    `spreads` are those of w_max and w_min, as in the source relative to them; noises are in steps.
+    """
+    upper, lower = spreads[0] * w_max / 2, -spreads[1] * w_min / 2
+    return {
+        "step_up": dw_min / 2 * (1 - w_min / w_max),
+        "step_down": dw_min / 2 * (1 - w_max / w_min),
+        "bound_spread": (upper + lower) / 2,
+        "bound_spread_difference": upper - lower,
+        "asymmetry_spread": 0.01,
+        "own_cycle_noise": noise * dw_min / 2,
+        "write_noise": write_noise * dw_min / 2,
+    }
+
+
+_WIDE = {"G_on": 7.5 * uS, "G_off": 2.5 * uS}
+_WIDE_SOURCE = "choice: the source gives shares of the range only; single devices go far below its lower end"
+_ARRAYS = "ReRAM arrays of Gong, Rasch et al., IEDM 2022; its share of corrupt devices is left to stuck_anywhere"
+
+RERAM_SB = OWN_SOFT_BOUNDS.preset(
+    "reram-sb",
+    "aihwkit's ReRamSBPreset (dw_min .002, bounds 1.25/-.75), a loose fit to HfO2 ReRAM of Gong et al., Nature "
+    "Communications 9:2102 (2018), shifted to its symmetry point",
+    {"G_on": _WIDE_SOURCE, "G_off": _WIDE_SOURCE},
+    **_WIDE,
+    **_reference_soft_bounds(0.002, 1.25, -0.75, (0.3 / 1.25, 0.3 / 0.75), 3.75, 56.0),
+    device_spread=0.3,
+)
+
+RERAM_ARRAY_OM = OWN_SOFT_BOUNDS.preset(
+    "reram-array-om",
+    "aihwkit's ReRamArrayOMPreset (dw_min .0949), optimised material; " + _ARRAYS + " (13.5 %)",
+    {"G_on": _WIDE_SOURCE, "G_off": _WIDE_SOURCE},
+    **_WIDE,
+    **_reference_soft_bounds(0.0949, 1.0, -1.0, (0.3499, 0.5695), 0.4158, 1.4113),
+    device_log_spread=0.7829,
+    reference=1.0,
+    reference_spread=0.05 / 2,
+)
+
+RERAM_ARRAY_HFO2 = OWN_SOFT_BOUNDS.preset(
+    "reram-array-hfo2",
+    "aihwkit's ReRamArrayHfO2Preset (dw_min .4622), baseline HfO2; " + _ARRAYS + " (10 %)",
+    {"G_on": _WIDE_SOURCE, "G_off": _WIDE_SOURCE},
+    **_WIDE,
+    **_reference_soft_bounds(0.4622, 1.0, -1.0, (0.4295, 0.5990), 0.2174, 0.5841),
+    device_log_spread=0.7125,
+    reference=1.0,
+    reference_spread=0.05 / 2,
+)
+
+PCM_TRAINING = OWN_EXPONENTIAL_STEP.preset(
+    "pcm-training",
+    "aihwkit's PCMPreset (dw_min .01, bounds 2/0, gamma 2.5, A -27.235/-2.235, a = -1), from Ge2Sb2Te5 of Nandakumar "
+    "et al., Frontiers in Neuroscience 14:406 (2020); one-sided pairs with refresh, as its PCMPresetUnitCell",
+    {"G_on": "Nandakumar et al.: 25 uS devices", "G_off": "Nandakumar et al.: 25 uS devices"},
+    G_on=25 * uS,
+    G_off=0 * siemens,
+    step_up=0.005,
+    boost_up=27.235,
+    step_down=0.005,
+    boost_down=2.235 * 148.4131591,  # exp(5): written from the upper end
+    decay=5.0,
+    cycle_spread=0.6,
+    cycle_noise=0.6 * 0.042 / 2,
+    state_cycle_noise=0.6 * 0.108,
+    device_spread=0.2,
+    asymmetry_spread=0.05,
+    bound_spread=0.05,
+    bound_spread_difference=0.1,
+    one_sided=1.0,
+    reset_state=0.01 / 2,
+    reset_device_spread=0.02 / 2,
+    reset_spread=0.01 / 2,
+)
+
 PCM = EXPONENTIAL.preset(
     "pcm",
     "aihwkit's PCMLikeNoiseModel: programming error, drift and read noise of 25 uS devices of Nandakumar et al., ICECS "
@@ -346,11 +460,35 @@ PCM = EXPONENTIAL.preset(
 )
 
 DEVICES: dict[str, DevicePreset] = {
-    preset.name: preset for preset in (IDEAL, LINEAR, ECRAM, ECRAM_MO, RERAM_ES, AG_A_SI, PCM)
+    preset.name: preset
+    for preset in (
+        IDEAL,
+        LINEAR,
+        ECRAM,
+        ECRAM_MO,
+        RERAM_ES,
+        RERAM_SB,
+        RERAM_ARRAY_OM,
+        RERAM_ARRAY_HFO2,
+        AG_A_SI,
+        PCM,
+        PCM_TRAINING,
+    )
 }
 """Device presets by name."""
 
 LAWS: dict[str, DeviceLaw | type[DeviceLaw]] = {
-    law.name: law for law in (CONTINUOUS, EXPONENTIAL, SOFT_BOUNDS, LINEAR_STEP, POWER, EXPONENTIAL_STEP, TableLaw)
+    law.name: law
+    for law in (
+        CONTINUOUS,
+        EXPONENTIAL,
+        SOFT_BOUNDS,
+        OWN_SOFT_BOUNDS,
+        LINEAR_STEP,
+        POWER,
+        EXPONENTIAL_STEP,
+        OWN_EXPONENTIAL_STEP,
+        TableLaw,
+    )
 }
 """Laws by name; a table's curves are given with the name."""

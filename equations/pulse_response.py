@@ -40,6 +40,7 @@ from scipy.optimize import brentq
 from scipy.special import boxcox, inv_boxcox
 
 __all__ = [
+    "ExponentialRecurrence",
     "ExponentialStep",
     "PowerStep",
     "PulseResponse",
@@ -48,6 +49,7 @@ __all__ = [
     "curvature",
     "nonlinearity_label",
     "soft_bound_of",
+    "symmetry_point",
 ]
 
 
@@ -113,6 +115,18 @@ class ExponentialStep(PulseResponse):
 
 
 @dataclass(frozen=True)
+class ExponentialRecurrence(PulseResponse):
+    """The same pulse by pulse, for steps that are no small share of the range."""
+
+    step: float
+    boost: float = 0.0
+    decay: float = 1.0
+
+    def single(self, distance, factor=1.0):
+        return self.step * factor * (1.0 + self.boost * np.exp(-self.decay * np.asarray(distance)))
+
+
+@dataclass(frozen=True)
 class PowerStep(PulseResponse):
     """Steps that shrink with a power of the distance from the far end."""
 
@@ -161,6 +175,17 @@ def soft_bound_of(levels: float, nonlinearity: float) -> SoftBound:
     width = curvature(abs(nonlinearity))  # A / P_max
     span = -np.expm1(-1.0 / width)
     return SoftBound(float(-np.expm1(-1.0 / (width * levels)) / span), float(span))
+
+
+def symmetry_point(up: PulseResponse, down: PulseResponse) -> float:
+    """Return the state in which pulses up and down have the same effect; an end of the range, if none."""
+
+    def difference(state: float) -> float:
+        return float(up.single(state) - down.single(1.0 - state))
+
+    if difference(0.0) <= 0.0 or difference(1.0) >= 0.0:
+        return 0.0 if difference(0.0) <= 0.0 else 1.0
+    return float(brentq(difference, 0.0, 1.0, xtol=1e-12))
 
 
 def nonlinearity_label(width: float) -> float:

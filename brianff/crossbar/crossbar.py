@@ -160,7 +160,8 @@ class DeviceCrossbar(Crossbar):
     """Weights as differences of two bounded conductances, programmed by pulses.
 
     With x the state of a device, a weight is ``bound (x_plus - x_minus)``. Both devices of a pair start in the middle
-    of their range. A wanted change moves x_plus by one half of it and x_minus by the other half the other way.
+    of their range. A wanted change moves x_plus by one half of it and x_minus by the other half the other way. Pairs
+    that are one-sided start near the lower end: the whole of a change moves one of them up.
 
     Read noise is drawn once for each batch of presentations that is read: it is taken as slow (1/f) noise that stands
     still during the milliseconds of a batch. The fast part, which differs between the presentations of a batch, is
@@ -211,6 +212,10 @@ class DeviceCrossbar(Crossbar):
             support.append("reading each device before it is programmed, and a table of its mean pulse response")
         if self.device.programming == "program-and-verify":
             support.append("reading and comparing each weight after it is programmed, and holding its target")
+        if self.device.physics["one_sided"]:
+            support.append(
+                "reading the pairs after they are programmed, resetting those near the end and writing them anew"
+            )
         return tuple(support)
 
     def program(self, change: np.ndarray | float) -> None:
@@ -219,7 +224,13 @@ class DeviceCrossbar(Crossbar):
         if self.connected is not None:
             change = np.asarray(change * self.connected)
         if self.device.programming == "open-loop":
-            return self._pulse(change)
+            self._pulse(change)
+        else:
+            self._program_and_verify(change)
+        if self.device.physics["one_sided"]:
+            self._renew_pairs()
+
+    def _program_and_verify(self, change: np.ndarray) -> None:
         # Stuck and saturated devices never arrive: the rounds are bounded.
         target, error = self.read(self._generator) + change, change
         # An error that one more pulse would not mend is none.
@@ -231,6 +242,18 @@ class DeviceCrossbar(Crossbar):
             error[np.abs(error) <= tolerance] = 0.0
             if not error.any():
                 break
+
+    def _renew_pairs(self) -> None:
+        """Reset both devices of pairs that can hardly be pulsed on, and write their differences anew."""
+        p, (plus, minus) = self.device.physics, self.devices.seen(slice(None))
+        full = (np.maximum(plus, minus) > p["refresh_upper"]) & (np.minimum(plus, minus) > p["refresh_lower"])
+        self.devices.counts[4] += 2 * full.size
+        if not full.any():
+            return
+        self.devices.reset(np.stack([full, full]), self._generator)
+        weights = np.zeros(self.weights.shape)
+        weights.reshape(-1)[slice(None) if self._places is None else self._places] = np.where(full, plus - minus, 0)
+        self._pulse(self.full_scale * weights)
 
     def adopt(self, weights: np.ndarray) -> None:
         """Program weights (inputs, neurons) that were learned elsewhere, as far as the devices allow."""
@@ -294,6 +317,8 @@ class DeviceCrossbar(Crossbar):
                 if self.devices.continuous:
                     self.devices.write(polarity, block, signed)
                 else:
+                    if self.device.physics["one_sided"]:  # one device makes the whole change
+                        signed = 2 * np.maximum(signed, 0)
                     pulses = self._pulse_numbers(signed, polarity, block)
                     self.devices.pulse(polarity, block, pulses, generator)
             self._refresh(block)
@@ -313,7 +338,7 @@ class DeviceCrossbar(Crossbar):
         return np.floor(pulses, out=pulses)
 
     def _refresh(self, block: slice) -> None:
-        plus, minus = self.devices.visible[:, block]
+        plus, minus = self.devices.seen(block)
         if self._places is not None:
             self.weights.reshape(-1)[self._places[block]] = self.full_scale * (plus - minus).astype(float)
             return

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from brianff.description.device import Device
+from brianff.equations.pulse_response import symmetry_point
 
 __all__ = ["DeviceArray"]
 
@@ -36,6 +37,8 @@ class DeviceArray:
         Pulses up, pulses down, each pulse weighted with the mean state during it (up, down), and device reads.
     responses : tuple of PulseResponse
         Mean laws of potentiation and depression; empty: any change in one pulse.
+    reference : ndarray, shape (2, pairs), or None
+        What reads subtract from each state, less the mean device's symmetry point.
     bounds : tuple of ndarray, shape (2, pairs), or None
         Lower and upper end of each device's range; None: 0 and 1. A stuck device has a range of zero width.
     """
@@ -51,8 +54,17 @@ class DeviceArray:
         self.offset = np.zeros(shape, dtype=self._type) if physics["write_noise"] else None
         self.counts = np.zeros(5)
         self._factors: list | None = None
+        self._gains: list | None = None
         self.bounds: tuple[np.ndarray, np.ndarray] | None = None
+        self.reference: np.ndarray | None = None
+        self._reset_states: np.ndarray | None = None
+        self._own_range = device.base.law.own_range
+        self._middle = symmetry_point(*self.responses) if self._own_range or physics["reference"] else 0.5
         self._draw_spreads(generator)
+        if physics["reference"]:
+            self._subtract_reference(generator)
+        if physics["one_sided"]:
+            self.reset(np.full(shape, True), generator)
 
     def _draw_spreads(self, generator: np.random.Generator) -> None:
         p, shape = self.physics, self.state.shape
@@ -60,13 +72,60 @@ class DeviceArray:
         def normal(deviation: float) -> np.ndarray:
             return deviation * generator.standard_normal(shape, dtype=self._type)
 
-        if p["device_spread"] or p["asymmetry_spread"]:
+        if p["device_spread"] or p["asymmetry_spread"] or p["device_log_spread"]:
             common, difference = 1 + normal(p["device_spread"]), normal(p["asymmetry_spread"])
+            if p["device_log_spread"]:
+                common = common * np.exp(normal(p["device_log_spread"]))
             self._factors = [np.maximum(common + difference, 0), np.maximum(common - difference, 0)]
+        self._gains = self._factors
         if p["bound_spread"]:
             half = 0.5 * p["bound_spread_difference"]
-            ends = normal(p["bound_spread"] - half), 1 + normal(p["bound_spread"] + half)
-            self._set_bounds(np.maximum(np.minimum(*ends), -p["G_off"] / self.span), np.maximum(*ends))
+            lower, upper = normal(p["bound_spread"] - half), 1 + normal(p["bound_spread"] + half)
+            if self._own_range == "slope":  # no device's range ends before the symmetry point
+                lower = self._middle - np.abs(self._middle - lower)
+                upper = self._middle + np.abs(upper - self._middle)
+            lower, upper = np.minimum(lower, upper), np.maximum(lower, upper)
+            self._set_bounds(np.maximum(lower, -p["G_off"] / self.span), upper)
+            if self._own_range:
+                self._factors = [
+                    factor * gain for factor, gain in zip(self._own_factors(), self._gains or (1, 1), strict=True)
+                ]
+
+    def _own_factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return factors of steps up and down along each device's own range, in shares of that range."""
+        lower, upper = self.bounds or (0.0, 1.0)
+        if self._own_range == "slope":
+            room = np.maximum(upper - self._middle, 1e-6), np.maximum(self._middle - lower, 1e-6)
+            return (1 - self._middle) / room[UP], self._middle / room[DOWN]
+        width = np.maximum(upper - lower, 1e-6)
+        return 1 / width, 1 / width
+
+    def _subtract_reference(self, generator: np.random.Generator) -> None:
+        """Let reads be relative to each device's own symmetry point, as well as that is known, and start from there."""
+        low, high = np.zeros(self.state.shape), np.ones(self.state.shape)
+        lower, upper = self.bounds or (low, high)
+        factors = self._factors or (1.0, 1.0)
+        for _ in range(30):
+            y = (low + high) / 2
+            rises = self.responses[UP].single(y, factors[UP]) > self.responses[DOWN].single(1 - y, factors[DOWN])
+            low, high = np.where(rises, y, low), np.where(rises, high, y)
+        self.state[:] = lower + y * (upper - lower) if self._own_range else y
+        drawn = self.physics["reference_spread"] * generator.standard_normal(self.state.shape)
+        self.reference = (self.state - self._middle + drawn).astype(self._type)
+
+    def reset(self, chosen: np.ndarray, generator: np.random.Generator) -> None:
+        """Put chosen devices, bool (2, pairs), near the lower end of their range in one large pulse each."""
+        p = self.physics
+        if self._reset_states is None:
+            drawn = p["reset_device_spread"] * generator.standard_normal(self.state.shape)
+            self._reset_states = (p["reset_state"] + drawn).astype(self._type)
+        noise = p["reset_spread"] * generator.standard_normal(np.count_nonzero(chosen))
+        lower, upper = self.bounds or (np.zeros_like(self.state), np.ones_like(self.state))
+        self.counts[DOWN] += noise.size
+        self.counts[2 + DOWN] += 0.5 * float(self.state[chosen].sum())
+        self.state[chosen] = np.clip(self._reset_states[chosen] + noise, lower[chosen], upper[chosen])
+        if self.offset is not None:
+            self.offset[chosen] = 0
 
     def _set_bounds(self, lower: np.ndarray, upper: np.ndarray) -> None:
         self.bounds = lower, upper
@@ -80,12 +139,22 @@ class DeviceArray:
     @property
     def visible(self) -> np.ndarray:
         """States as a read without noise shows them, shape (2, pairs)."""
+        return self.seen(slice(None))
+
+    def seen(self, block: slice) -> np.ndarray:
+        """Return the states of a block as a read without noise shows them, shape (2, pairs)."""
+        states = self.state[:, block] if self.offset is None else self.state[:, block] + self.offset[:, block]
+        return states if self.reference is None else states - self.reference[:, block]
+
+    @property
+    def _held(self) -> np.ndarray:
+        """States with the noise of writing."""
         return self.state if self.offset is None else self.state + self.offset
 
     @property
     def conductances(self) -> np.ndarray:
         """Conductances (siemens), shape (2, pairs)."""
-        return np.maximum(self.physics["G_off"] + self.span * self.visible.astype(float), 0.0)
+        return np.maximum(self.physics["G_off"] + self.span * self._held.astype(float), 0.0)
 
     def stick(self, on: float, off: float, anywhere: float, generator: np.random.Generator) -> None:
         """Let random shares of all devices stick: at the upper end of their range, at the lower end, or anywhere in it.
@@ -106,12 +175,14 @@ class DeviceArray:
 
     @cached_property
     def nominal_step(self) -> float:
-        """Effect of one pulse on the mean device in the middle of its range: the mean of both directions."""
-        return float(np.mean([response.single(0.5) for response in self.responses]))
+        """Effect of one pulse on the mean device in the middle of its range: the mean of the directions in use."""
+        used = self.responses[:1] if self.physics["one_sided"] else self.responses
+        return float(np.mean([response.single(0.5) for response in used]))
 
     def mean_step(self, direction: int, polarity: int, block: slice) -> np.ndarray:
         """Return the effect of one pulse on the mean device in the state in which each device is."""
-        distance = self.visible[polarity, block] if direction == UP else 1 - self.visible[polarity, block]
+        state = self._held[polarity, block]
+        distance = state if direction == UP else 1 - state
         return np.maximum(self.responses[direction].single(np.clip(distance, 0, 1)), 1e-9)
 
     def pulse(self, polarity: int, block: slice, pulses: np.ndarray, generator: np.random.Generator) -> None:
@@ -135,15 +206,30 @@ class DeviceArray:
             number = np.abs(pulses[chosen])
             state = self.state[polarity, block]
             before = state[chosen]
-            distance = before if direction == UP else 1 - before
+            place, width = self._own_place(polarity, block, chosen) if self._own_range else (before, None)
+            distance = place if direction == UP else 1 - place
             factor = 1.0 if self._factors is None else self._factors[direction][polarity, block][chosen]
             one_each = number.max() == 1
             covered = response.single(distance, factor) if one_each else response.advance(distance, number, factor)
-            covered = self._noisy(covered, None if one_each else number, generator)
+            if width is not None:
+                covered = covered * width
+            gain = 1.0
+            if self.physics["own_cycle_noise"] and self._gains is not None:
+                gain = self._gains[direction][polarity, block][chosen]
+            covered = self._noisy(covered, before, gain, None if one_each else number, generator)
             after = before + covered if direction == UP else before - covered
             self._settle(polarity, block, chosen, after, generator)
             self.counts[direction] += float(number.sum())
             self.counts[2 + direction] += 0.5 * float(number @ before + number @ state[chosen])
+
+    def _own_place(self, polarity: int, block: slice, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray | float]:
+        """Return where chosen devices stand in their own ranges, and the widths of these."""
+        state = self.state[polarity, block][chosen]
+        if self.bounds is None:
+            return state, 1.0
+        lower, upper = (end[polarity, block][chosen] for end in self.bounds)
+        width = np.maximum(upper - lower, 1e-6)
+        return (state - lower) / width, width
 
     def write(self, polarity: int, block: slice, change: np.ndarray) -> None:
         """Change the states of one device of each pair of a block by any amount, exactly, in one pulse each."""
@@ -157,16 +243,24 @@ class DeviceArray:
             self.counts[direction] += np.count_nonzero(pulsed)
             self.counts[2 + direction] += mean @ pulsed
 
-    def _noisy(self, covered: np.ndarray, number: np.ndarray | None, generator: np.random.Generator) -> np.ndarray:
-        """Add the cycle-to-cycle noise of pulses (None: one each) to the distance that they cover."""
-        spread, noise = self.physics["cycle_spread"], self.physics["cycle_noise"]
+    def _noisy(self, covered, before, gain, number: np.ndarray | None, generator: np.random.Generator) -> np.ndarray:
+        """Add the cycle-to-cycle noise of pulses (None: one each) to the distance that they cover from states."""
+        p = self.physics
+        spread, noise = p["cycle_spread"], p["cycle_noise"]
+        if p["own_cycle_noise"]:
+            noise = np.hypot(noise, p["own_cycle_noise"] * gain)
+        elif p["state_cycle_noise"]:
+            deviation = spread * covered / (1 if number is None else np.maximum(number, 1))
+            deviation = deviation + noise + p["state_cycle_noise"] * before
+            deviation *= 1 if number is None else np.sqrt(number)
+            return covered + deviation * generator.standard_normal(covered.shape, dtype=self._type)
         if spread:
             drawn = generator.standard_normal(covered.shape, dtype=self._type)
             drawn *= spread if number is None else spread / np.sqrt(number)
             drawn += 1
             drawn *= covered
             covered = drawn
-        if noise:
+        if np.any(noise):
             drawn = generator.standard_normal(covered.shape, dtype=self._type)
             covered = covered + drawn * (noise if number is None else noise * np.sqrt(number))
         return covered

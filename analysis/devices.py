@@ -28,7 +28,8 @@ def device_sheet() -> np.ndarray:
     ndarray of Axes
     """
     pulsed = [device for name in DEVICES if (device := Device(preset=name)).responses]
-    axes = new_figure((9.0, 5.2)).subplots(2, -(-(len(pulsed) + 1) // 2)).ravel()
+    rows = -(-(len(pulsed) + 1) // 4)
+    axes = new_figure((9.0, 2.6 * rows)).subplots(rows, 4).ravel()
     for ax, device in zip(axes, pulsed, strict=False):
         potentiation_depression(device, ax=ax)
     hysteresis(ax=axes[len(pulsed)])

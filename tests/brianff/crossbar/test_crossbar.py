@@ -190,7 +190,9 @@ def test_programming_error_of_pcm_is_that_of_the_source():
         assert deviation == pytest.approx(0.26348 + 1.965 * g - 1.1731 * g**2, rel=0.02)
 
 
-@pytest.mark.parametrize("preset", ["ideal", "linear", "ecram", "ecram-mo", "reram-es", "ag-a-si", "pcm"])
+@pytest.mark.parametrize(
+    "preset", ["ideal", "linear", "ecram", "ecram-mo", "reram-array-om", "ag-a-si", "pcm", "pcm-training"]
+)
 def test_a_restored_crossbar_continues_bit_for_bit(preset):
     changes = np.random.default_rng(1).normal(0, 0.02, (4, *SHAPE))
     streams, others = RandomStreams(1), RandomStreams(1)

@@ -1,8 +1,11 @@
 """What this installation consists of and can do: the first thing to look at when something is slow or fails."""
 
+import os
 import platform
 import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from brianff.storage.provenance import version_of
@@ -21,7 +24,8 @@ def report() -> list[tuple[str, str]]:
         ("compiler", _attempt(_compiler)),
         ("code generation target", _attempt(_target)),
         ("SIMD exp", _attempt(lambda: "yes" if _tools().simd_exponential() else "no")),
-        ("cache directory", _attempt(lambda: _tools().cache_directory())),
+        ("cache directory", _attempt(_cache)),
+        ("surroundings", _attempt(_surroundings)),
         *_datasets(),
     ]
 
@@ -52,6 +56,25 @@ def _compiler() -> str:
         return "none"
     lines = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()
     return f"{path} ({lines[0] if lines else 'version unknown'})"
+
+
+def _cache() -> str:
+    directory = _tools().cache_directory()
+    there = next(place for place in (directory, *directory.parents) if place.exists())
+    writable = there.is_dir() and os.access(there, os.W_OK)
+    return str(directory) if writable else f"{directory} (cannot be written: set BRIANFF_CACHE to another directory)"
+
+
+def _surroundings() -> str:
+    """Return what in the process's surroundings may surprise."""
+    from brianff.acceleration.compiled import unusable_compilers
+
+    odd = [f"{name} is {value!r}, which is no program" for name, value in unusable_compilers().items()]
+    streams = {"input": sys.stdin, "output": sys.stdout, "error": sys.stderr}
+    odd += [f"standard {name} is closed" for name, stream in streams.items() if stream is None]
+    hiding = (path.name for path in Path.cwd().glob("*.py") if path.stem in sys.stdlib_module_names)
+    odd += [f"{name} in the working directory hides Python's own, for scripts that lie there" for name in hiding]
+    return "; ".join(odd) or "as usual"
 
 
 def _datasets() -> list[tuple[str, str]]:

@@ -83,7 +83,7 @@ def image_part(
     Raises
     ------
     ConfigurationError
-        If the encoding centres images, and there is no mean image.
+        If the encoding centres images, and there is no mean image; or its norm gives more than devices are read with.
     """
     encoding = network.encoding
     part = np.zeros((len(images), network.inputs))
@@ -96,6 +96,12 @@ def image_part(
     if encoding.norm is not None:
         norms = np.linalg.norm(part, axis=1, keepdims=True)
         np.divide(part * encoding.norm, norms, out=part, where=norms > 0)
+        highest = np.abs(part).max(initial=0.0)
+        if highest > 1 + 1e-6 and network.layers[0].device is not None:
+            raise ConfigurationError(
+                f"network.encoding.norm is {encoding.norm:g}, which gives an amplitude of {highest:.3g}: more than 1, "
+                f"the voltage that devices are read with; use a norm of at most {encoding.norm / highest:.3g} here"
+            )
     if encoding.noise:
         assert generator is not None
         part *= generator.normal(1.0, encoding.noise, part.shape)

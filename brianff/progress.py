@@ -3,6 +3,8 @@
 import logging
 import sys
 import time
+from contextlib import suppress
+from io import StringIO
 from typing import Any, Self, TextIO
 
 from tqdm import tqdm
@@ -25,8 +27,9 @@ class _Lines:
 
     def print_waiting(self) -> None:
         if self._waiting:
-            self._stream.write(f"{self._waiting}\n")
-            self._stream.flush()
+            with suppress(OSError, ValueError):  # the disk is full, or the stream is closed: the work goes on
+                self._stream.write(f"{self._waiting}\n")
+                self._stream.flush()
         self._waiting, self._due = "", time.monotonic() + self._seconds
 
     def flush(self) -> None:
@@ -78,6 +81,8 @@ class Progress:
         seconds: float = 5.0,
     ):
         stream = sys.stderr if stream is None else stream
+        if stream is None:  # there is none
+            stream, enabled = StringIO(), False
         self._logger = logger
         notebook = "ipykernel" in sys.modules and stream is sys.stderr
         self._lines = None if stream.isatty() or notebook else _Lines(stream, seconds)

@@ -14,8 +14,7 @@ import brian2
 import numpy as np
 
 from brianff.acceleration.floating_point import error_handling_kept
-from brianff.acceleration.memory import DEFAULT_MEMORY, peak_memory
-from brianff.arrays import answer
+from brianff.acceleration.memory import DEFAULT_MEMORY, Need, check_memory, peak_memory
 from brianff.crossbar.crossbar import Crossbar, connections, make_crossbar
 from brianff.describing import Described, layer_table
 from brianff.description import EventEncoding, FrameEncoding, LatencyEncoding, Network, PulseEncoding
@@ -74,8 +73,8 @@ class SimulatedLayer:
         self.membrane = membrane
 
     def learn(self, change: np.ndarray) -> None:
-        """Program a change of the weights, shape (inputs, neurons)."""
-        self.crossbar.program(answer("the rule or the optimiser", change, self.crossbar.weights.shape))
+        """Program a change of the weights: finite numbers of the shape (inputs, neurons), or a DataError."""
+        self.crossbar.program(change)
 
 
 class _Turn:
@@ -181,6 +180,7 @@ class Simulator(Described):
         self.network = network
         self.goodness = _goodness(Goodness() if goodness is None else goodness)
         self.streams = RandomStreams(whole_number("seed", seed, 0))
+        check_memory(_needs(network))
         self.codes = code_matrix(network, self.streams["label code"])
         sizes = [network.inputs, *(layer.neurons for layer in network.layers)]
         self.layers = tuple(
@@ -361,6 +361,7 @@ class Simulator(Described):
         """Present what `inputs` returned to the first `count` layers; see `present_layers`."""
         if count is not None:
             self._number(whole_number("count", count, 1) - 1)
+        check_memory(self.needs(len(inputs), count, spikes, goodness_only))
         with self._turn.lock, error_handling_kept():
             self._turn.check()
             weights = self.read_weights(count)
@@ -374,6 +375,22 @@ class Simulator(Described):
             )
             self._count(inputs, weights)
         return self._responses(inputs, results)
+
+    def needs(
+        self, presentations: int, count: int | None = None, spikes: bool = False, goodness_only: bool = False
+    ) -> list[Need]:
+        """Return what the responses of so many presentations take, for `check_memory`; parameters as in `present`."""
+        itemsize, encoding = np.dtype(self.dtype).itemsize, self.network.encoding
+        needs = []
+        for number, layer in enumerate(self.network.layers[:count]):
+            numbers = {"presentations": presentations, f"network.layers.{number}.neurons": layer.neurons}
+            each = (1 if goodness_only else 2) * itemsize * layer.neurons
+            needs.append(Need(f"the responses of layer {number}", presentations * each, numbers))
+            if spikes:
+                size = presentations * encoding.steps * layer.neurons
+                numbers |= {"network.encoding.steps": encoding.steps}
+                needs.append(Need(f"the spikes of layer {number}", size, numbers))
+        return needs
 
     @property
     def _needs_raster(self) -> bool:
@@ -606,6 +623,24 @@ class Simulator(Described):
         ):
             raise DataError(f"labels must be whole numbers from 0 to {self.network.classes - 1}")
         return images, labels
+
+
+def _needs(network: Network) -> list[Need]:
+    """Return what a network takes before anything is presented: the least, whatever its parts add."""
+    encoding, label = network.encoding, network.label
+    labels = {"append": network.classes, "pixels": 0, "code": label.bits}[label.placement]
+    key = "network.label.bits" if label.placement == "code" else "network.classes"
+    below = {"network.pixels": network.pixels, key: labels, "network.label.rows": label.rows}
+    codes = Need("the codes of the labels", 8 * network.classes * network.inputs, below)
+    courses = 24 * max(len(encoding.event_steps), 1) * encoding.steps
+    needs = [codes, Need("time courses", courses, {"network.encoding.steps": encoding.steps})]
+    inputs = network.inputs
+    for number, layer in enumerate(network.layers):
+        numbers = below | {f"network.layers.{number}.neurons": layer.neurons}
+        size = (8 if layer.device is None else 16) * inputs * layer.neurons
+        needs.append(Need(f"the weights of layer {number}", size, numbers))
+        below, inputs = {f"network.layers.{number}.neurons": layer.neurons}, layer.neurons
+    return needs
 
 
 def _goodness(value: Any) -> Goodness:

@@ -9,7 +9,7 @@ from brianff.arrays import answer, checked
 from brianff.data.split import Split
 from brianff.description.fields import Whole, argument, shown
 from brianff.equations.parameters import Range
-from brianff.errors import ConfigurationError
+from brianff.errors import ConfigurationError, DataError
 from brianff.responses import Responses
 from brianff.simulator import Simulator
 
@@ -84,7 +84,7 @@ def accuracy(
     batch: int = 100,
     report: Callable[[int], None] = lambda images: None,
 ) -> float:
-    """Return the share of a split's images whose label is inferred correctly; nan for an empty split.
+    """Return the share of a split's images whose label is inferred correctly.
 
     Parameters
     ----------
@@ -97,6 +97,11 @@ def accuracy(
         Images presented together.
     report : callable
         Called with the number of images of each batch that is done.
+
+    Raises
+    ------
+    DataError
+        If the split is empty.
     """
     return outcome(simulator, split, layers, score, batch, report).accuracy
 
@@ -128,12 +133,14 @@ def outcome(
     batch: int = 100,
     report: Callable[[int], None] = lambda images: None,
 ) -> Outcome:
-    """Return what inference makes of a split; accuracy and ties are nan if it is empty. See `accuracy`."""
+    """Return what inference makes of a split; a DataError if it is empty. See `accuracy`."""
     if not isinstance(split, Split):
         raise ConfigurationError(f"split is {shown(split)}; it must be a Split, such as dataset.test")
     if not callable(score):
         raise ConfigurationError(f"score is {shown(score)}; it must be a function of responses")
     argument("batch", batch, Whole(1))
+    if not len(split):
+        raise DataError("split holds no images: an accuracy needs one at least")
     decided, tied = np.zeros(len(split), dtype=int), 0
     with simulator.evaluation():
         for start in range(0, len(split), batch):
@@ -142,5 +149,4 @@ def outcome(
             decided[rows] = np.argmax(scores, axis=1)
             tied += int(((scores == scores.max(axis=1, keepdims=True)).sum(axis=1) > 1).sum())
             report(len(scores))
-    images = len(split) or float("nan")
-    return Outcome(int((decided == split.labels).sum()) / images, tied / images, decided)
+    return Outcome(int((decided == split.labels).sum()) / len(split), tied / len(split), decided)

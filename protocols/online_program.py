@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -25,8 +26,9 @@ import cloudpickle
 import numpy as np
 
 from brianff.acceleration import rows
-from brianff.acceleration.compiled import generating, kept
+from brianff.acceleration.compiled import generating, kept, unusable_compilers
 from brianff.acceleration.compiler import compiler
+from brianff.children import python
 from brianff.description import RateEncoding
 from brianff.engines.population import METHODS, PRECISIONS, Population
 from brianff.engines.synaptic_current import method_options
@@ -130,8 +132,8 @@ class OnlineProgram:
         return kept(f"online_{key}", self._built)
 
     def _built(self, place: Path) -> Path:
-        arguments = [sys.executable, "-m", __name__, f"{place}/program", str(self.batches)]
-        done = subprocess.run(arguments, input=cloudpickle.dumps(self.protocol), capture_output=True, check=False)
+        command, given = python(__name__, "build", f"{place}/program", self.batches), cloudpickle.dumps(self.protocol)
+        done = subprocess.run(command, input=given, capture_output=True, check=False)
         if done.returncode != 0:
             last = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()[-1:]
             raise BrianffError(f"the online program cannot be built ({' '.join(last)}); use engine.online = 'steps'")
@@ -382,8 +384,10 @@ _TOGETHER = {
 }
 
 
-def _main(directory: str, batches: int) -> None:
-    """Build the program of the protocol that comes in as JSON."""
+def build(directory: str, batches: int) -> None:
+    """Build the program of the protocol that comes in, in a process of its own."""
+    for variable in unusable_compilers():
+        del os.environ[variable]
     protocol = cloudpickle.load(sys.stdin.buffer)
     brian2.set_device("cpp_standalone", build_on_run=False)
     device = brian2.get_device()
@@ -412,7 +416,3 @@ def _main(directory: str, batches: int) -> None:
     for left_over in Path(directory).rglob("*.o"):
         left_over.unlink()
     Path(directory, "layout.json").write_text(json.dumps(layout))
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1], int(sys.argv[2]))

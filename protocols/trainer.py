@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brianff.acceleration.matrix_products import one_blas_thread
+from brianff.acceleration.memory import check_memory
 from brianff.acceleration.threads import Ahead
 from brianff.arrays import answer
 from brianff.data import SpikeTrains, load_dataset
 from brianff.data.split import Dataset, Split
 from brianff.describing import Described
+from brianff.description import EventEncoding
 from brianff.description.fields import Measured, argument
-from brianff.encoding import checked_images
+from brianff.encoding import checked_images, image_part
 from brianff.engines.lanes.workers import processors
 from brianff.equations.parameters import ANY
-from brianff.errors import CheckpointError, ConfigurationError
+from brianff.errors import CheckpointError, ConfigurationError, DataError, NumericalError
 from brianff.matching import choose
 from brianff.protocols import callbacks as hooks
 from brianff.protocols.callbacks import Callback
@@ -107,6 +109,8 @@ class Trainer(Described):
         self.training, held_out = _split(protocol, dataset)
         self.held_out = self.task.split(held_out, protocol.network.encoding.frames)
         self.simulator = self.new_simulator()
+        self._check_memory()
+        self._check_amplitudes()
         _check_goodness(self.simulator)
         self.modulator, self.negatives = learning.made_modulator, learning.made_negatives
         self.sampler, self.rule = learning.made_sampler, learning.made_plasticity
@@ -118,6 +122,27 @@ class Trainer(Described):
             self._inside = InsidePresentations(self, learning.eligibility)
         for callback in self.callbacks:
             callback.on_start(self)
+
+    def _check_memory(self) -> None:
+        """Refuse batches whose responses are larger than the memory that is free, before one is trained."""
+        classes, images = self.protocol.network.classes, max(len(self.training), len(self.held_out))
+        batches = {
+            "learning.batch": (self.protocol.learning.batch, 1),
+            "evaluation.batch": (self.protocol.evaluation.batch, classes),
+        }
+        for key, (batch, labels) in batches.items():
+            for need in self.simulator.needs(min(batch, images) * labels, goodness_only=True):
+                check_memory([need._replace(numbers={key: batch})])
+
+    def _check_amplitudes(self) -> None:
+        """Refuse a norm that asks for more than devices are read with: some images may not show it."""
+        network, generator = self.protocol.network, np.random.default_rng(0)
+        encoding, device = network.encoding, network.layers[0].device
+        if encoding.norm is None or device is None or encoding.frames > 1 or isinstance(encoding, EventEncoding):
+            return
+        for split in (self.training, self.held_out):
+            for first in range(0, len(split), 1000):
+                image_part(network, split.intensities(slice(first, first + 1000)), self._mean_image, generator)
 
     def new_simulator(self, workers: int | None = None) -> Simulator:
         """Return the protocol's network as it is before it learns."""
@@ -256,7 +281,11 @@ class Trainer(Described):
                 step = self.optimiser(change, self.schedule_factor(done))
                 if not isinstance(self.optimiser, Plain):  # those of brianff are known to fit
                     step = answer(type(self.optimiser).__name__, step, change.shape, range=ANY)
-                self.simulator.layers[self.layer].learn(step)
+                try:
+                    self.simulator.layers[self.layer].learn(step)
+                except DataError as error:
+                    where = f"layer {self.layer}, epoch {self.epoch + 1}, image {done}"
+                    raise NumericalError(f"{where}: {error}; use a smaller learning rate") from None
             done += len(contrast)
             for quantity, total in contrast.figures(self.modulator).items():
                 sums[quantity] = sums.get(quantity, 0.0) + total
@@ -486,4 +515,7 @@ def _split(protocol: Protocol, dataset: Dataset) -> tuple[Split, Split]:
         training, held_out = training.without_last(data.validation_images), training.last(data.validation_images)
     if data.training_images is not None:
         training = training.first(data.training_images)
+    for part, split in {"training": training, "test": held_out}.items():
+        if not len(split) and not (part == "test" and protocol.unsupervised):
+            raise DataError(f"data set {dataset.name!r} has no {part} images")
     return training, held_out

@@ -31,12 +31,19 @@ from brian2.codegen.runtime.cython_rt import CythonCodeObject
 from brian2.codegen.runtime.cython_rt.extension_manager import CythonExtensionManager
 from brian2.codegen.targets import codegen_targets
 
-from brianff.acceleration.compiler import BASE_FLAGS, cache_directory, compiler, flags, libraries, wide_flags
+from brianff.acceleration.compiler import (
+    BASE_FLAGS,
+    cache_directory,
+    compiler,
+    flags,
+    libraries,
+    wide_flags,
+)
 from brianff.acceleration.guest import as_guest
 from brianff.errors import BrianffError
 from brianff.storage.locks import locked
 
-__all__ = ["CompiledCode", "code_target", "generating", "kept", "library"]
+__all__ = ["CompiledCode", "code_target", "generating", "kept", "library", "unusable_compilers"]
 
 ROOM = 1024**2
 """Bytes that must be free for a module to be compiled."""
@@ -68,6 +75,12 @@ class CompiledCode(CythonCodeObject):
 
 
 codegen_targets.add(CompiledCode)
+
+
+def unusable_compilers() -> dict[str, str]:
+    """Return those of the environment variables CC and CXX that name no program, which is what an empty one does."""
+    named = {name: os.environ[name] for name in ("CC", "CXX") if name in os.environ}
+    return {name: value for name, value in named.items() if not (words := value.split()) or not shutil.which(words[0])}
 
 
 def code_target() -> str:
@@ -113,6 +126,9 @@ def _preferences(dtype: type[np.floating], target: str) -> dict[str, Any]:
 def _compiles() -> bool:
     """Tell whether code can be compiled here."""
     reason = "no C++ compiler was found"
+    for variable, value in unusable_compilers().items():
+        if value:
+            warnings.warn(f"{variable} is {value!r}, which is no program: it is left aside", stacklevel=4)
     if compiler() is not None:
         try:
             with as_guest(_preferences(np.float64, "cython")):
@@ -138,7 +154,8 @@ _manager = CythonExtensionManager()  # one of its own: Brian2's would give the u
 def _module(code: str, **options: Any) -> ModuleType:
     """Return the module of some code, compiled unless it is there."""
     surroundings = sysconfig.get_config_var("SOABI"), np.__version__, Cython.__version__
-    compilers = os.environ.get("CC"), os.environ.get("CXX")
+    named = os.environ.keys() - unusable_compilers().keys()
+    compilers = tuple(os.environ[name] if name in named else None for name in ("CC", "CXX"))
     name = _name("module", code, options["extra_compile_args"], options.get("libraries"), surroundings, compilers)
     if name not in _modules:
         path = kept(f"{name}.so", lambda place: _compile(place, name, code, options))
@@ -153,13 +170,16 @@ def _module(code: str, **options: Any) -> ModuleType:
 
 def _compile(place: Path, name: str, code: str, options: dict[str, Any]) -> Path:
     """Let Brian2 compile a module in a directory."""
-    before = dict(prefs.prefs)
+    before, unusable = dict(prefs.prefs), unusable_compilers()
     try:
+        for variable in unusable:
+            del os.environ[variable]
         prefs.prefs["codegen.runtime.cython.cache_dir"] = str(place)
         prefs.prefs["codegen.runtime.cython.multiprocess_safe"] = False  # the directory is nobody else's
         module = _manager.create_extension(code, name=name, **options)
     finally:
         prefs.prefs.update(before)
+        os.environ.update(unusable)
         with suppress(ValueError):  # where Brian2 leaves it, should the module not load
             sys.path.remove(str(place))
     if module is None:

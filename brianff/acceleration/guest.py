@@ -14,7 +14,8 @@
 - Run directories and studies: have one writer, `storage.locks`; files are replaced whole, under names of their own.
 - Signal handlers: SIGTERM by the command line, while it trains; SIGINT by Brian2, when it is imported on the main
   thread: `import_anywhere`.
-- Working directory, environment, standard streams, random generators, garbage collection, umask: never changed.
+- The environment: CC and CXX, if they name no program, are left out while a module is compiled, under that lock.
+- Working directory, standard streams, random generators, garbage collection, umask: never changed.
 """
 
 from __future__ import annotations

@@ -1,21 +1,28 @@
-"""Amounts of memory: as text with a unit, and what this process has used."""
+"""Amounts of memory: as text with a unit, what this process has used, and what it would need against what is free."""
 
 import os
 import re
 import sys
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["DEFAULT_KEPT_SPIKES", "DEFAULT_MEMORY", "available_memory", "parse_bytes", "peak_memory"]
+from brianff.errors import ConfigurationError
+
+__all__ = ["DEFAULT_KEPT_SPIKES", "DEFAULT_MEMORY", "Need", "available_memory", "check_memory", "parse_bytes"]
+__all__ += ["peak_memory"]
 
 DEFAULT_MEMORY = 2 * 1024**2
 """Bytes for the state of presentations that run side by side; more is slower once it leaves the processor's caches."""
 
 DEFAULT_KEPT_SPIKES = 512 * 1024**2
 """Bytes for spikes of frozen layers; MNIST's 600,000 pairs of image and label need about as much with 512 neurons."""
+
+SURELY_FREE = 2**26
+"""Bytes that are not compared with the memory that is free: to ask for it takes time."""
 
 _UNITS = {
     "B": 1,
@@ -79,3 +86,34 @@ def available_memory() -> int:
             pages = int(Path("/proc/self/statm").read_text().split()[0])
             free.append(limit - pages * resource.getpagesize())
     return max(min(free), 0)
+
+
+class Need(NamedTuple):
+    """What something will take: what it is, its bytes, and the numbers that these follow from, by their keys."""
+
+    what: str
+    size: int
+    numbers: Mapping[str, int]
+
+
+def check_memory(needs: Iterable[Need]) -> None:
+    """Compare what will be needed with the memory that is free, before any of it is made.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is not enough; it names the largest number that the largest part follows from.
+    """
+    needs = list(needs)
+    total = sum(need.size for need in needs)
+    if total <= SURELY_FREE or total <= (free := available_memory()):
+        return
+    largest = max(needs, key=lambda need: need.size)
+    key = max(largest.numbers, key=lambda key: largest.numbers[key])
+    told = f"{largest.what} would need {_text(largest.size)} of memory, and {_text(free)} are free: use less"
+    raise ConfigurationError(f"{key} is {largest.numbers[key]}; {told}")
+
+
+def _text(size: int) -> str:
+    power = min((size.bit_length() - 1) // 10 if size else 0, 4)
+    return f"{size / 1024**power:.3g} {['B', 'KiB', 'MiB', 'GiB', 'TiB'][power]}"

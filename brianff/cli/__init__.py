@@ -10,6 +10,7 @@ import typer
 
 from brianff import __version__
 from brianff.cli import lists, runs, studies
+from brianff.cli.streams import echo, open_streams, say
 from brianff.errors import BrianffError
 from brianff.imports import IMPORTED
 
@@ -36,6 +37,7 @@ app.add_typer(studies.reproduce_app, name="reproduce")
 def main() -> NoReturn:
     """Run the command line and exit: 0 when all went well, 2 after an error, 130 or 143 when stopped."""
     IMPORTED.clear()
+    open_streams()
     warnings.formatwarning = lambda message, *_: f"brianff: warning: {message}\n"
     try:
         status = app(prog_name="brianff", standalone_mode=False) or 0
@@ -49,7 +51,7 @@ def main() -> NoReturn:
 
 
 def _fail(message: str) -> int:
-    typer.echo(f"brianff: error: {' '.join(message.split())}", err=True)
+    say(f"brianff: error: {' '.join(message.split())}")
     return 2
 
 
@@ -58,7 +60,7 @@ def _without_command(
     context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False
 ) -> None:
     if version:
-        typer.echo(f"brianff {__version__}")
+        echo(f"brianff {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        echo(context.get_help())

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from brianff.cli.streams import echo, say
 from brianff.errors import ConfigurationError
 from brianff.imports import import_parts
 
@@ -68,7 +69,7 @@ def stoppable(tell: Callable[[], str] | None = None) -> Iterator[None]:
         yield
     except KeyboardInterrupt as stop:
         how = "stopped; the same command resumes, with what is missing" if tell is None else tell()
-        typer.echo(f"brianff: {how}", err=True)
+        say(f"brianff: {how}")
         raise typer.Exit(143 if isinstance(stop, Terminated) else 130) from None
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -86,4 +87,4 @@ def results(summary: dict[str, Any]) -> list[tuple[str, str]]:
 def print_table(rows: list[tuple[str, str]]) -> None:
     width = max((len(item) for item, _ in rows), default=0)
     for item, value in rows:
-        typer.echo(f"{item:{width}}  {value}")
+        echo(f"{item:{width}}  {value}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from brianff.cli.common import DataDirectory, Imports, print_table
+from brianff.cli.streams import echo
 from brianff.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def goodness(imports: Imports = None) -> None:
     """List the goodness functions of a layer: formula and source."""
     for name, part in _parts("goodness"):
         _print_part(name, part.formula, part.source)
-    typer.echo("z, the activity of a neuron, is in the unit that `brianff neurons` shows.")
+    echo("z, the activity of a neuron, is in the unit that `brianff neurons` shows.")
 
 
 @app.command()
@@ -87,7 +88,7 @@ def devices(
         from brianff.analysis.devices import device_sheet
         from brianff.analysis.style import save_figure
 
-        typer.echo(save_figure(device_sheet(), figure))
+        echo(save_figure(device_sheet(), figure))
 
 
 @devices_app.command("fit")
@@ -121,14 +122,15 @@ def fit_devices(
     fit = fit_device(pulses, law, retention, _pairs("--column", columns), _pairs("--set", settings))
     for note in fit.notes:
         warnings.warn(note, stacklevel=1)
-    typer.echo(fit.table().to_string(float_format="{:.4g}".format))
-    for name, deficit in fit.scores.items():
-        typer.echo(f"{name:24}{deficit:.4f} worse per reading that was left out{' (chosen)' * (name == fit.law)}")
-    typer.echo(f"residual {fit.residual:.3g} S about the mean course")
     content = fit.device.model_dump(mode="json", include={"law", "parameters"})
     write_atomically(out, tomli_w.dumps(content).encode())
-    typer.echo(out)
-    typer.echo(save_figure(measured_and_simulated(fit), out.with_suffix(".png")))
+    figure = save_figure(measured_and_simulated(fit), out.with_suffix(".png"))
+    echo(fit.table().to_string(float_format="{:.4g}".format))
+    for name, deficit in fit.scores.items():
+        echo(f"{name:24}{deficit:.4f} worse per reading that was left out{' (chosen)' * (name == fit.law)}")
+    echo(f"residual {fit.residual:.3g} S about the mean course")
+    echo(out)
+    echo(figure)
 
 
 def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
@@ -159,4 +161,4 @@ def fetch(name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a da
     """Download a data set into the cache and check it."""
     from brianff.data.named import fetch_dataset
 
-    typer.echo(fetch_dataset(name))
+    echo(fetch_dataset(name))

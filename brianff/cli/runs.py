@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from brianff.cli.common import DataDirectory, Imports, Out, Run, print_table, results, stoppable
+from brianff.cli.streams import echo, say
 from brianff.errors import ConfigurationError
 from brianff.imports import IMPORTED, check
 
@@ -128,9 +129,9 @@ def _train(
     write_figures(trainer, run.figures)
     print_table([*results(summary), *activity_rows(summary), ("run directory", str(run.path))])
     for complaint in complaints(summary):
-        typer.echo(f"brianff: {complaint}", err=True)
+        say(f"brianff: {complaint}")
     for note in notes(summary):
-        typer.echo(f"note: {note}")
+        echo(f"note: {note}")
     return trainer, run, summary
 
 
@@ -182,7 +183,7 @@ def plot(run: Run, data_dir: DataDirectory = None, imports: Imports = None) -> N
     from brianff.protocols.training import open_trainer
 
     for path in write_figures(open_trainer(_open(run), data_dir), Path(run, "figures")):
-        typer.echo(path)
+        echo(path)
 
 
 @app.command()
@@ -194,4 +195,4 @@ def energy(run: Run, data_dir: DataDirectory = None, imports: Imports = None) ->
     entries = write_ledger(open_trainer(_open(run), data_dir), run)
     print_table(ledger_rows(entries))
     for note in entries["notes"]:
-        typer.echo(f"note: {note}")
+        echo(f"note: {note}")

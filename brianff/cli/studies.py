@@ -19,6 +19,7 @@ from brianff.cli.common import (
     stoppable,
     whole_numbers,
 )
+from brianff.cli.streams import echo
 from brianff.errors import BrianffError
 
 if TYPE_CHECKING:
@@ -119,11 +120,11 @@ def _show(name: str, study: Study) -> None:
     from brianff.analysis.style import save_figure
 
     tables = [study.table(one) for one in getattr(analysis, "TABLES", (name,))]
-    typer.echo(analysis.summarise(*tables).to_string(float_format="{:.3f}".format, na_rep="-"))
+    echo(analysis.summarise(*tables).to_string(float_format="{:.3f}".format, na_rep="-"))
     for path in sorted(study.directory.glob("*.csv")):
-        typer.echo(path)
+        echo(path)
     for figure, (table, draw) in analysis.FIGURES.items():
-        typer.echo(save_figure(draw(study.table(table)), study.directory / f"{figure}.png"))
+        echo(save_figure(draw(study.table(table)), study.directory / f"{figure}.png"))
 
 
 @reproduce_app.command()
@@ -145,9 +146,9 @@ def msnn(
         numbers = whole_numbers("--seeds", seeds)
         chosen = some_names("--datasets", datasets), some_names("--devices", devices)
         paths = reproduce_msnn(*chosen, numbers, quick, out, data_dir)
-    typer.echo(paths[-1].read_text(encoding="utf-8"))
+    echo(paths[-1].read_text(encoding="utf-8"))
     for path in paths:
-        typer.echo(path)
+        echo(path)
 
 
 @reproduce_app.command()
@@ -170,5 +171,5 @@ def neohebbian(
     numbers = whole_numbers("--seeds", seeds)[: 1 if quick else None]
     with stoppable():
         table = reproduce(out, data_dir, numbers, names(models) or MODELS, quick, draw=draw_latents)
-    typer.echo(markdown(table, len(numbers), quick))
-    typer.echo(f"written to {out}")
+    echo(markdown(table, len(numbers), quick))
+    echo(f"written to {out}")

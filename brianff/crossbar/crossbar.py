@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from brianff.acceleration.threads import share
+from brianff.arrays import checked
 from brianff.crossbar.device_array import DOWN, UP, DeviceArray
 from brianff.description import Layer, Network
 from brianff.description.device import Device
-from brianff.errors import ConfigurationError
+from brianff.description.fields import Real, argument, shown
+from brianff.equations.parameters import NOT_NEGATIVE, SHARE
+from brianff.errors import ConfigurationError, DataError
 from brianff.random import RandomStreams
 
 __all__ = ["Crossbar", "DeviceCrossbar", "connections", "make_crossbar"]
@@ -106,7 +111,7 @@ class Crossbar:
     def __init__(self, weights: np.ndarray, bound: float | None = None, connected: np.ndarray | None = None):
         self.bound, self.connected = bound, connected
         self.weights = np.array(weights, dtype=float)
-        self.program(0.0)
+        self._add(np.broadcast_to(0.0, self.weights.shape))
 
     @property
     def fan_out(self) -> np.ndarray:
@@ -123,10 +128,17 @@ class Crossbar:
         """What programming needs beside the crossbar, in words."""
         return ()
 
-    def program(self, change: np.ndarray | float) -> None:
-        """Add `change` to the weights, as far as the devices allow."""
-        change = np.broadcast_to(change, self.weights.shape)
+    def program(self, change: np.ndarray) -> None:
+        """Add a change (inputs, neurons) to the weights; how much of it arrives is up to the devices.
 
+        Raises
+        ------
+        DataError
+            If it has another shape, or numbers that are not finite.
+        """
+        self._add(checked("change", change, self.weights.shape))
+
+    def _add(self, change: np.ndarray) -> None:
         part = -(-PART // self.weights.shape[1])
 
         def add(first: int) -> None:
@@ -140,7 +152,8 @@ class Crossbar:
         share(add, range(0, len(self.weights), part), self.threads)
 
     def adopt(self, weights: np.ndarray) -> None:
-        """Take over weights (inputs, neurons) that were learned elsewhere, as far as the devices allow."""
+        """Take over weights (inputs, neurons) that were learned elsewhere, as `program` would a change."""
+        weights = checked("weights", weights, self.weights.shape)
         self.weights[:] = weights if self.connected is None else weights * self.connected
 
     def read(self, generator: np.random.Generator) -> np.ndarray:
@@ -148,12 +161,25 @@ class Crossbar:
         return self.weights
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return a copy of everything that training changes: for checkpoints, and to keep the best weights."""
-        return {"weights": self.weights.copy()}
+        """Return a copy of everything that training changes: for checkpoints, and to keep the best weights.
 
-    def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Put the crossbar into a state that `state` returned."""
-        self.weights[:] = state["weights"]
+        What differs from device to device is not in it: that follows from the seed.
+        """
+        return {name: array.copy() for name, array in self._arrays.items()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Put the crossbar into a state that `state` returned; a DataError if it is that of another one."""
+        own = self._arrays
+        if not isinstance(state, Mapping) or state.keys() != own.keys():
+            raise DataError(f"state is {shown(state)}; it must hold {', '.join(own)}, as state() returns it")
+        found = {name: checked(f"state {name!r}", state[name], array.shape) for name, array in own.items()}
+        for name, array in own.items():
+            array[:] = found[name]
+
+    @property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """What training changes."""
+        return {"weights": self.weights}
 
 
 class DeviceCrossbar(Crossbar):
@@ -199,7 +225,7 @@ class DeviceCrossbar(Crossbar):
         self.bound = self.full_scale = bound
         self.weights = np.zeros(weights.shape)
         self._refresh(slice(None))
-        self.program(weights - self.weights)
+        self._add(weights - self.weights)
 
     @property
     def noisy(self) -> bool:
@@ -218,9 +244,8 @@ class DeviceCrossbar(Crossbar):
             )
         return tuple(support)
 
-    def program(self, change: np.ndarray | float) -> None:
-        """Program a change of the weights by pulses; how much of it arrives is up to the devices."""
-        change = np.broadcast_to(change, self.weights.shape)
+    def _add(self, change: np.ndarray) -> None:
+        """Program a change of the weights by pulses."""
         if self.connected is not None:
             change = np.asarray(change * self.connected)
         if self.device.programming == "open-loop":
@@ -256,8 +281,7 @@ class DeviceCrossbar(Crossbar):
         self._pulse(self.full_scale * weights)
 
     def adopt(self, weights: np.ndarray) -> None:
-        """Program weights (inputs, neurons) that were learned elsewhere, as far as the devices allow."""
-        self.program(weights - self.weights)
+        self._add(checked("weights", weights, self.weights.shape) - self.weights)
 
     def read(self, generator: np.random.Generator) -> np.ndarray:
         if not self.noisy:
@@ -279,26 +303,23 @@ class DeviceCrossbar(Crossbar):
 
     def drift(self, seconds: float) -> None:
         """Let time pass since the last programming; see `DeviceArray.drift`."""
+        seconds = argument("seconds", seconds, Real(NOT_NEGATIVE))
         self.devices.drift(seconds, self._generator)
         self._refresh(slice(None))
 
     def stick(self, on: float = 0.0, off: float = 0.0, anywhere: float = 0.0) -> None:
         """Let random shares of the devices stick from now on; see `DeviceArray.stick`."""
+        for name, part in {"on": on, "off": off, "anywhere": anywhere}.items():
+            argument(name, part, Real(SHARE))
+        argument("on + off + anywhere", on + off + anywhere, Real(SHARE))
         self.devices.stick(on, off, anywhere, self._generator)
         self._refresh(slice(None))
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Return a copy of what training changes; what differs from device to device follows from the seed."""
+    @property
+    def _arrays(self) -> dict[str, np.ndarray]:
         devices = self.devices
-        state = {"weights": self.weights, "devices": devices.state, "counts": devices.counts}
-        state |= {} if devices.offset is None else {"offsets": devices.offset}
-        return {name: array.copy() for name, array in state.items()}
-
-    def restore(self, state: dict[str, np.ndarray]) -> None:
-        self.weights[:] = state["weights"]
-        self.devices.state[:], self.devices.counts[:] = state["devices"], state["counts"]
-        if self.devices.offset is not None:
-            self.devices.offset[:] = state["offsets"]
+        arrays = {"weights": self.weights, "devices": devices.state, "counts": devices.counts}
+        return arrays if devices.offset is None else arrays | {"offsets": devices.offset}
 
     @property
     def _generator(self) -> np.random.Generator:

@@ -258,10 +258,11 @@ def _cache() -> Path:
 
 
 def _places(name: str, data_dir: str | Path | None) -> list[Path]:
-    if data_dir is not None and not os.path.isdir(data_dir):
-        raise DataError(f"--data-dir {short(data_dir)} is no directory: name the one that holds the image sets")
-    roots = [data_dir, os.environ.get("BRIANFF_DATA") or None]
-    return [place for root in roots if root for place in (Path(root, name), Path(root))] + [_cache() / name]
+    roots = {"--data-dir": data_dir, "BRIANFF_DATA": os.environ.get("BRIANFF_DATA") or None}
+    for origin, root in roots.items():
+        if root is not None and not os.path.isdir(root):
+            raise DataError(f"{origin} {short(root)} is no directory: name the one that holds the image sets")
+    return [place for root in roots.values() if root for place in (Path(root, name), Path(root))] + [_cache() / name]
 
 
 def _file(folder: Path, name: str) -> Path:

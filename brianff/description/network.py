@@ -231,9 +231,10 @@ class Network(Described, Description):
         if label.placement == "pixels" and self.pixels <= taken:
             raise ValueError(f"label.placement 'pixels' needs more than {taken} pixels, there are {self.pixels}")
         if label.strength > 1 and self.layers[0].device is not None:
+            rows = f" = {ceil(label.strength) * label.rows}" if label.strength < 1000 else ""
             raise ValueError(
                 f"label.strength is {label.strength}, more than the voltage that devices are read with: use a strength "
-                f"of 1 and label.rows = {ceil(label.strength) * label.rows}"
+                f"of 1 and label.rows{rows}"
             )
         return self
 

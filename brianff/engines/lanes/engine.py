@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from brianff.acceleration.buffers import Memory, layout_of
-from brianff.acceleration.memory import DEFAULT_MEMORY, parse_bytes
+from brianff.acceleration.memory import DEFAULT_MEMORY, Need, check_memory, parse_bytes
 from brianff.acceleration.threads import share
 from brianff.description import Network
 from brianff.engines.lanes.batching import BlockRunner, Observe, Plan
 from brianff.engines.lanes.workers import RESULTS, Workers
-from brianff.engines.population import PRECISIONS, LayerResult, check_batch, populations, whole_number
+from brianff.engines.population import PRECISIONS, LayerResult, Population, check_batch, populations, whole_number
 from brianff.errors import BrianffError, ConfigurationError
 from brianff.goodness import Goodness
 from brianff.inputs import PulseInput, SpikeInput
@@ -49,8 +49,7 @@ class LanesEngine:
         workers, memory = whole_number("workers", workers, 1), memory_bytes(memory)
         self.populations = populations(network, goodness, seed, energy, precision, credit)
         self._dtype = PRECISIONS[precision]
-        largest = max(population.lane_bytes for population in self.populations)
-        self.lanes = max(1, memory // largest) if lanes is None else whole_number("lanes", lanes, 1)
+        self.lanes = lanes_of(self.populations, lanes, memory)
         self._make(workers)
         self._presenting = False
         self._workers = Workers(self.populations, self.lanes, workers - 1) if workers > 1 else None
@@ -198,6 +197,24 @@ class LanesEngine:
 
     def _typed(self, array: np.ndarray) -> np.ndarray:
         return array.astype(self._dtype, copy=False)
+
+
+def lanes_of(populations: Sequence[Population], lanes: int | None, memory: int) -> int:
+    """Return how many presentations run side by side; a ConfigurationError if their state is larger than what is free.
+
+    Parameters
+    ----------
+    populations : sequence of Population
+    lanes : int or None
+        None: as many as `memory` holds.
+    memory : int
+        Bytes.
+    """
+    largest = max(population.lane_bytes for population in populations)
+    asked = {"engine.memory": memory} if lanes is None else {"engine.lanes": lanes}
+    lanes = max(1, memory // largest) if lanes is None else whole_number("lanes", lanes, 1)
+    check_memory([Need("the state of presentations side by side", lanes * largest, asked)])
+    return lanes
 
 
 def memory_bytes(memory: int | str) -> int:

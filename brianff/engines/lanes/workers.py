@@ -12,7 +12,6 @@ import os
 import signal
 import struct
 import subprocess
-import sys
 import traceback
 import warnings
 import weakref
@@ -26,6 +25,7 @@ import numpy as np
 
 from brianff.acceleration.buffers import Layout, SharedMemory, layout_of
 from brianff.acceleration.memory import peak_memory
+from brianff.children import python
 from brianff.engines.lanes.batching import BlockRunner, Plan
 from brianff.engines.population import Population
 from brianff.errors import BrianffError, ConfigurationError
@@ -42,13 +42,7 @@ before while the next one runs."""
 
 # Ctrl-C reaches every process of a terminal: it is blocked before anything else is imported. (Ignoring it would not
 # do: Brian2 replaces the handler.)
-_START = """
-import signal, sys
-signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-sys.path[:] = {path!r}
-from brianff.engines.lanes.workers import work
-work(*{descriptors!r})
-"""
+_FIRST = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])"
 
 
 def processors() -> int:
@@ -117,7 +111,7 @@ class _Worker:
         self.connection, there = Pipe()
         descriptors = *descriptors, there.fileno()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _START.format(path=sys.path, descriptors=descriptors)],
+            python(__name__, "work", *descriptors, first=_FIRST),
             pass_fds=descriptors,
             stdin=subprocess.DEVNULL,
         )
@@ -225,7 +219,7 @@ class _Queue:
 def work(queue_out: int, queue_in: int, *descriptors: int) -> None:
     """Be a worker process: run blocks until the connection, the last of the descriptors, closes."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-    warnings.filterwarnings("ignore", "the cache")  # the parent has said it
+    warnings.filterwarnings("ignore", "the cache|CC|CXX")  # the parent has said it
     *memories, connection = descriptors
     parent, queue, shared = Connection(connection), _Queue((queue_out, queue_in)), list(map(SharedMemory, memories))
     with suppress(EOFError, OSError):

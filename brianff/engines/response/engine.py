@@ -16,7 +16,7 @@ from brianff.acceleration.lookup import SumsOfRows
 from brianff.acceleration.memory import DEFAULT_MEMORY
 from brianff.description import Network, PulseEncoding
 from brianff.engines.lanes.batching import Observe
-from brianff.engines.lanes.engine import LanesEngine
+from brianff.engines.lanes.engine import LanesEngine, lanes_of
 from brianff.engines.population import PRECISIONS, LayerResult, check_batch, populations, whole_number
 from brianff.engines.response.account import ACCOUNT, account_names, accounting
 from brianff.engines.response.answers import Answers
@@ -107,6 +107,7 @@ class ResponseEngine:
         self._dtype, self._threads = PRECISIONS[precision], whole_number("workers", workers, 1)
         self._strict, self.fallen_back = strict, ""
         self._lanes_arguments = (network, goodness, lanes, memory, workers, seed, False, precision, credit)
+        lanes_of(self.populations, lanes, memory)  # refused now, and not when a lanes engine is needed
         parts = None
         if table_step is not None:
             parts = max(1, round(float(network.time_step / table_step)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
@@ -22,6 +22,7 @@ from brianff.engines.response.integration import DrivenNeuron
 from brianff.engines.response.interpolation import Interpolated, envelope, interpolated
 from brianff.equations.synapse import SEPARABLE
 from brianff.errors import NumericalError
+from brianff.storage.files import unpack
 
 __all__ = ["ResponseTable"]
 
@@ -220,14 +221,20 @@ def _plain(value: Any) -> float | None:
         return None
 
 
+_not_written: dict[str, tuple[int, Interpolated]] = {}
+"""What the cache had no place for, as long as this process lasts."""
+
+
 def _kept(key: str, make: Callable[[], tuple[int, Interpolated]]) -> tuple[int, Interpolated]:
     """Return a segment, and the parts of its time step, from the cache; made unless a whole one is there."""
     path = cache_base() / "tables" / f"{key}.npz"
+    if key in _not_written:
+        return _not_written[key]
     try:
         return _read(path, key)
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         _LOG.warning("%s is no table of this version and is made anew (%s)", path, error)
     parts, segment = make()
     arrays: dict[str, np.ndarray] = {}
@@ -244,20 +251,22 @@ def _kept(key: str, make: Callable[[], tuple[int, Interpolated]]) -> tuple[int, 
         parts_of_it = {part: getattr(one, part) for part in PARTS}
         arrays |= {f"{part} {name}": array for part, array in parts_of_it.items() if array is not None}
     facts["digest"] = _digest(arrays)
+    temporary = path.with_name(f"{path.stem}.{np.random.SeedSequence().entropy:x}.npz")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.stem}.{np.random.SeedSequence().entropy:x}.npz")
         np.savez(temporary, **(arrays | {"facts": np.array(json.dumps(facts))}))  # type: ignore[arg-type]
         temporary.replace(path)
     except OSError as error:
-        _LOG.warning("the table could not be kept: %s", error)
+        _not_written[key] = parts, segment
+        _LOG.warning("the table could not be kept: %s; set BRIANFF_CACHE to another directory", error)
+        with suppress(OSError):
+            temporary.unlink()
     return parts, segment
 
 
 def _read(path: Path, key: str) -> tuple[int, Interpolated]:
-    with np.load(path, allow_pickle=False) as file:
-        facts = json.loads(str(file["facts"]))
-        arrays = {name: file[name] for name in file.files if name != "facts"}
+    arrays = unpack(path.read_bytes())
+    facts = json.loads(str(arrays.pop("facts")))
     if facts["key"] != key or facts["digest"] != _digest(arrays):
         raise ValueError("its content is not what was written")
     segment = Interpolated(facts["low"], facts["high"], errors=facts["errors"], rough=facts["rough"])

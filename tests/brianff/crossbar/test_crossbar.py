@@ -139,7 +139,7 @@ def test_compensation_removes_the_mean_nonlinearity():
     for compensation, arriving in (("none", (0.00625 + 0.04172) / 2 / 0.01905), ("nonlinearity", 1.0)):
         crossbar = make("ag-a-si", parameters={"cycle_noise": 0.0}, compensation=compensation, deviation=1e-9)
         crossbar.devices.state[:] = 0.85
-        crossbar.program(0.0)
+        crossbar.program(np.zeros(SHAPE))
         before = crossbar.weights.mean()
         crossbar.program(np.full(SHAPE, 0.02))
         assert (crossbar.weights.mean() - before) / 0.02 == pytest.approx(arriving, rel=0.04)

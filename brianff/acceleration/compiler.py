@@ -33,7 +33,7 @@ __all__ = [
     "wide_flags",
 ]
 
-BASE_FLAGS = ["-w", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native", "-std=c++11"]
+BASE_FLAGS = ["-w", "-g0", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native", "-std=c++11"]
 SIMD_FLAGS = [
     "-D__FAST_MATH__",
     "--param=vect-max-version-for-alias-checks=1000",

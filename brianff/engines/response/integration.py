@@ -57,14 +57,17 @@ class DrivenNeuron:
 
         Each time step is cut into `parts`. They are nan where the integration diverged.
         """
-        population = self.refined(parts)
+        population, count = self.refined(parts), self._counts_outside
+        groups: dict[int, LaneGroup] = {}  # by their lanes: to make one takes longer than to run it
 
         def functions(drives: np.ndarray) -> dict[str, np.ndarray]:
             lanes = -(-len(drives) // ABREAST)
             rows = np.zeros((lanes, ABREAST))
             rows.ravel()[: len(drives)] = drives
-            count = self._counts_outside
-            group = LaneGroup(population, lanes, pulses=True, spiking=count)
+            room = min((room for room in groups if room >= lanes), default=lanes)
+            if room not in groups:
+                groups[room] = LaneGroup(population, room, pulses=True, spiking=count)
+            group = groups[room]
             numbers = np.arange(lanes)
             drive = Drive(rows, np.zeros((1, ABREAST)), numbers, np.zeros_like(numbers))
             spikes = np.zeros(rows.shape)

@@ -7,6 +7,7 @@ from .callbacks import RecordGoodness as RecordGoodness
 from .callbacks import RecordSpikes as RecordSpikes
 from .callbacks import RecordSynapses as RecordSynapses
 from .callbacks import WeightAverage as WeightAverage
+from .cluster import Cluster as Cluster
 from .configuration import Data as Data
 from .configuration import Eligibility as Eligibility
 from .configuration import Engine as Engine

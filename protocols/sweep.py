@@ -6,11 +6,16 @@ import builtins
 import hashlib
 import itertools
 import re
+import shutil
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from functools import cached_property, partial
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Self
+from zipfile import ZipFile
 
 import numpy as np
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
@@ -18,7 +23,8 @@ from pydantic import AfterValidator, Field, PlainValidator, model_validator
 from brianff.description import Description
 from brianff.description.fields import Count, Seed, Table, shown
 from brianff.description.parts import part
-from brianff.errors import BrianffError, ConfigurationError
+from brianff.errors import BrianffError, CheckpointError, ConfigurationError, DataError
+from brianff.protocols.cluster import here, name_of
 from brianff.protocols.configuration import Protocol, changed, written
 from brianff.protocols.distributions import DESIGNS, Distribution, distribution, draw
 from brianff.protocols.studies.study import Map, Point, Study, identity, measure_points
@@ -34,6 +40,9 @@ __all__ = ["Sweep", "run_sweep"]
 
 _NOT_IN_TABLE = {"protocol", "dataset", "seed", "peak_memory_bytes", "workers", "commit", "python"}
 """Of a summary: what the point tells, and what differs however often it is measured."""
+
+_FILES = "files"
+"""Of a row on its way back: the files of its run, where the folder is not shared."""
 
 
 def _protocol(given: Any) -> Any:
@@ -153,11 +162,14 @@ class Sweep(Description):
             points.append({key: values[key] for key in self.values} | {"seed": seed})
         return tuple({identity(point.values()): point for point in points}.values())  # some may be drawn twice
 
+    @cached_property
+    def _meant(self) -> dict[tuple[str, ...], Any]:
+        """Listed values, by key and as they are written."""
+        return {(key, *identity([_label(one)])): one for key, values in self._listed.items() for one in values}
+
     def protocol_at(self, point: Point) -> Protocol:
         """Return the protocol of a point."""
-        meant = {(key, *identity([_label(value)])): value for key, values in self._listed.items() for value in values}
-        settings = {key: meant.get((key, *identity([label])), label) for key, label in point.items()}
-        return changed(self._written, settings)
+        return _protocol_at(self._written, self._meant, point)
 
     def run(
         self,
@@ -181,7 +193,8 @@ class Sweep(Description):
         progress : bool
             Show a progress bar, and say whether the sweep resumes or is extended.
         map : callable
-            Makes the runs, see `brianff.protocols.studies.study.measure_points`.
+            Makes the runs: a `Cluster`, or another one, see `brianff.protocols.studies.study.measure_points`. All but
+            `map` itself let each run have one worker process of its own only, unless the protocol says how many.
         retry_failed : bool
             Run points again that failed before.
 
@@ -200,17 +213,25 @@ class Sweep(Description):
         DataError
             If the data are missing.
         """
-        self.check(data_dir)
+        prepare, shared = getattr(map, "prepare", None), getattr(map, "shared_folder", True)
+        if prepare is None:
+            self.check(data_dir)
         study = self.study(directory)
         if progress and study.before:
             print(self._told(study))
-        known, names = self._known, list(self.points[0])
+        if data_dir is not None:
+            data_dir = Path(data_dir).resolve()
+        place = study.directory.resolve()  # workers have working directories of their own
+        if prepare is not None:
+            prepare(partial(_ready, self, place if shared else None, data_dir))
+        known, names = self._known, [*self.points[0]]
 
         def again(row: Mapping[str, str]) -> bool:
             return bool(row["error"]) and (retry_failed or identity(row[name] for name in names) not in known)
 
-        measure = partial(_run, self, study.directory, data_dir)
-        return study.fill("sweep", self.points, measure, progress, map, _failed, again)
+        workers = None if map is builtins.map else 1
+        measure = partial(_run, self._written, self._meant, place if shared else None, data_dir, workers)
+        return study.fill("sweep", self.points, measure, progress, partial(_returned, map, place), _failed, again)
 
     def check(self, data_dir: str | Path | None = None) -> None:
         """Raise the error of the first point unless some point can be run: the others tell theirs in the table."""
@@ -269,19 +290,81 @@ class Sweep(Description):
         )
 
 
-def _run(sweep: Sweep, directory: Path, data_dir: str | Path | None, /, **point: Any) -> Iterator[dict[str, Any]]:
-    """Run a point, or resume it, and give its row."""
-    name = _name(point)
-    # A worker that lost its scheduler may still be at it: it ends, and what it made is taken.
-    with locked(directory / f"{name}.lock", wait=True):
-        summary = Trainer(sweep.protocol_at(point), data_dir=data_dir).fit(directory / name, progress=False)
-    told = {key: value for key, value in summary.items() if key not in _NOT_IN_TABLE}
-    yield {"run": name, "error": ""} | {key: value for key, value in told.items() if not isinstance(value, dict | list)}
+def _protocol_at(base: Mapping[str, Any], meant: Mapping[tuple[str, ...], Any], point: Point) -> Protocol:
+    return changed(base, {key: meant.get((key, *identity([label])), label) for key, label in point.items()})
+
+
+def _ready(sweep: Sweep, directory: Path | None, data_dir: Path | None) -> None:
+    """Raise an error where the points of a sweep cannot be run."""
+    if directory is not None and not (directory / "settings.json").is_file():
+        raise ConfigurationError(f"there is no {directory} here: share that folder, or use --no-shared-folder")
+    sweep.check(data_dir)
+
+
+def _run(
+    base: Mapping[str, Any],
+    meant: Mapping[tuple[str, ...], Any],
+    directory: Path | None,
+    data_dir: Path | None,
+    workers: int | None,
+    /,
+    **point: Any,
+) -> Iterator[dict[str, Any]]:
+    """Run a point, or resume it, and give its row; without a directory, the files of the run are in it."""
+    protocol, name = _protocol_at(base, meant, point), _name(point)
+    if workers is not None and protocol.engine.workers is None:
+        protocol = protocol.replace(engine=protocol.engine.replace(workers=workers))
+    with ExitStack() as stack:
+        if directory is None:
+            worker = here()  # its own directory is cleared even when it is killed
+            temporary = TemporaryDirectory(prefix="sweep-", dir=worker and worker.local_directory)
+            run = Path(stack.enter_context(temporary), name)
+        else:
+            # A worker that lost its scheduler may still be at it: it ends, and what it made is taken.
+            stack.enter_context(locked(directory / f"{name}.lock", wait=True))
+            run = directory / name
+        summary = Trainer(protocol, data_dir=data_dir).fit(run, progress=False)
+        told = {key: value for key, value in summary.items() if key not in _NOT_IN_TABLE}
+        row = {key: value for key, value in told.items() if not isinstance(value, dict | list)}
+        yield {"run": name, "error": ""} | row | ({} if directory else {_FILES: _packed(run)})
+
+
+def _returned(
+    map: Map, directory: Path, function: Callable[[Point], tuple[Point, Any]], points: Iterable[Point]
+) -> Iterator[tuple[Point, Any]]:
+    """Map a function over points, and write the files of runs that came back."""
+    for point, rows in map(function, points):
+        for row in [] if isinstance(rows, Exception) else rows:
+            if _FILES in row:
+                _unpack(row.pop(_FILES), directory / row["run"])
+        yield point, rows
+
+
+def _packed(directory: Path) -> bytes:
+    content = BytesIO()
+    with ZipFile(content, "w") as archive:
+        for file in sorted(directory.rglob("*")):
+            archive.write(file, file.relative_to(directory))
+    return content.getvalue()
+
+
+def _unpack(content: bytes, directory: Path) -> None:
+    """Write the files of a run, in the place of one that was begun."""
+    try:
+        with TemporaryDirectory(prefix="coming-", dir=directory.parent) as place, ZipFile(BytesIO(content)) as archive:
+            archive.extractall(Path(place, "run"))
+            if directory.exists():
+                shutil.rmtree(directory)
+            Path(place, "run").replace(directory)
+    except OSError as error:
+        raise CheckpointError(f"cannot write {directory}: {error.strerror}; free some space or allow writing") from None
 
 
 def _failed(error: Exception, point: Point) -> list[dict[str, Any]]:
     """Return the row of a point that failed."""
     text = " ".join(str(error).split())
+    if isinstance(error, DataError) and (worker := here()):
+        text = f"{name_of(worker)}: {text}"
     if not isinstance(error, BrianffError):
         last = traceback.extract_tb(error.__traceback__)[-1:]
         text = f"{type(error).__name__}: {text}" + "".join(f" ({one.filename}, line {one.lineno})" for one in last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +24,7 @@ from brianff.cli.streams import echo
 from brianff.errors import BrianffError
 
 if TYPE_CHECKING:
-    from brianff.protocols.studies.study import Study
+    from brianff.protocols.studies.study import Map, Study
 
 app = typer.Typer()
 study_app = typer.Typer(help="Run a study: many small runs, one table and one figure.", rich_markup_mode=None)
@@ -38,14 +39,24 @@ def sweep(
         Path | None, typer.Option("--out", help="Directory of the sweep (default: runs/sweep-NAME, NAME of the file).")
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run points again that failed.")] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", min=1, help="Run so many points side by side, in processes.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDRESS", help="Run points on the workers of a Dask scheduler."),
+    ] = None,
+    no_shared_folder: Annotated[
+        bool, typer.Option("--no-shared-folder", help="Workers do not see --out: runs come back through the scheduler.")
+    ] = False,
     imports: Imports = None,
 ) -> None:
     """Train a protocol at each combination of values and seeds; what is there already is not trained again."""
     from brianff.protocols.sweep import Sweep
 
     chosen, directory = Sweep.from_file(file), out or Path("runs", f"sweep-{file.stem}")
-    with stoppable():
-        table = chosen.run(directory, data_dir, retry_failed=retry_failed)
+    with stoppable(), _side_by_side(workers, scheduler, not no_shared_folder) as points:
+        table = chosen.run(directory, data_dir, map=points, retry_failed=retry_failed)
     study = chosen.study(directory)
     errors = table["error"].dropna()
     if len(errors) < len(table):
@@ -55,6 +66,15 @@ def sweep(
             f"{len(errors)} of {len(table)} points failed, the first with: {errors.iloc[0]}. All errors are in "
             f"{study.path('sweep')}; --retry-failed runs them again"
         )
+
+
+def _side_by_side(workers: int | None, scheduler: str | None, shared_folder: bool) -> AbstractContextManager[Map]:
+    """Return what schedules points: one after the other, unless there are workers."""
+    if workers is None and scheduler is None:
+        return nullcontext(map)
+    from brianff.protocols.cluster import Cluster
+
+    return Cluster(workers, scheduler, shared_folder)
 
 
 @study_app.command()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.measuring import Row, compare, seconds
-from benchmarks.recipes import by_voltage
+from benchmarks.recipes import LARGE_SETTINGS, by_voltage
 from benchmarks.training import BATCHES, random_images
 from brianff import Simulator
 from brianff.acceleration.matrix_products import product
@@ -39,7 +39,7 @@ class Training:
 
     def __init__(self, engine: str, workers: int, *more: str, dataset=None):
         settings = [*SETTINGS, f"engine.name={engine}", f"engine.workers={workers}", *more]
-        protocol = by_voltage("msnn-mnist-large", ["learning.threshold=10", *settings])
+        protocol = by_voltage("msnn-mnist-large", [*LARGE_SETTINGS, *settings])
         layer = protocol.network.layers[0].replace(device=None, weight_bound=0.6)
         protocol = protocol.replace(network=protocol.network.replace(layers=[layer]))
         self.trainer = Trainer(protocol, dataset or random_images(BATCH * BATCHES))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.measuring import Row, compare
-from benchmarks.recipes import by_voltage
+from benchmarks.recipes import LARGE_SETTINGS, by_voltage
 from benchmarks.training import WHAT, Training, protocol
 from brianff.protocols.configuration import Protocol
 
@@ -44,7 +44,6 @@ def _descriptions() -> Iterator[tuple[str, list[Protocol]]]:
         )
     settings = ["evaluation.epoch_images=1"]
     large = [
-        by_voltage("msnn-mnist-large", ["learning.threshold=10", *settings, f"engine.workers={workers}"])
-        for workers in (2, 1)
+        by_voltage("msnn-mnist-large", [*LARGE_SETTINGS, *settings, f"engine.workers={workers}"]) for workers in (2, 1)
     ]
     yield "MNIST training, protocol msnn-mnist-large, 1,024 MIF neurons, ten presentations per image", large

@@ -86,7 +86,7 @@ def msnn_runs(
         for device in devices:
             for seed in seeds[:1] if quick else seeds:
                 protocol = load_protocol(name, [*settings, f"seed={seed}"])
-                runs[f"{name}-{device}-seed{seed}"] = _with_device(protocol, device)
+                runs[f"{name.removeprefix('msnn-')}-{device}-seed{seed}"] = _with_device(protocol, device)
     return runs
 
 

@@ -62,7 +62,7 @@ def test_every_combination_is_a_run_of_its_own():
     runs = msnn_runs()
     assert len(runs) == 3 * 2 * 3
     assert len({protocol.model_dump_json() for protocol in runs.values()}) == len(runs)
-    protocol = runs["msnn-fashion-mnist-large-ecram-seed2"]
+    protocol = runs["fashion-mnist-large-ecram-seed2"]
     assert (protocol.data.dataset, protocol.seed) == ("fashion-mnist", 2)
     assert all(layer.device.name == "ecram" for layer in protocol.network.layers)
     assert not any(protocol.data.validation_images for protocol in runs.values())  # the test images are evaluated
@@ -92,7 +92,7 @@ def test_a_backpropagated_network_of_each_seed_is_trained_once(summaries, tmp_pa
     monkeypatch.setattr(msnn, "backpropagated_accuracy", accuracy)
     for seeds in ([1], [1, 2]):
         *_, path = msnn.reproduce_msnn(["kmnist-7k"], ["ideal", "ecram"], seeds, False, tmp_path)
-    hidden = [layer.neurons for layer in msnn_runs(["kmnist-7k"])["msnn-kmnist-7k-large-ideal-seed1"].network.layers]
+    hidden = [layer.neurons for layer in msnn_runs(["kmnist-7k"])["kmnist-7k-large-ideal-seed1"].network.layers]
     assert [(dataset, sizes, seed) for dataset, sizes, seed, _ in trained] == [
         ("kmnist-7k", hidden, 1),
         ("kmnist-7k", hidden, 2),

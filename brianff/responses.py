@@ -17,6 +17,7 @@ from brianff.goodness import Goodness
 from brianff.inputs import Input
 
 if TYPE_CHECKING:
+    import neo
     import pandas
 
 __all__ = ["Recording", "Responses"]
@@ -248,6 +249,49 @@ class Recording(Described):
         spikes = self.spikes[self.spikes["layer"] == layer]
         np.add.at(counts, (spikes["presentation"], spikes["neuron"]), 1)
         return counts
+
+    def export(self, path: str | Path) -> list[Path]:
+        """Write the recording for other programs: CSV, Parquet or NWB, by the ending of the name.
+
+        CSV and Parquet (``brianff[parquet]``) hold the spikes; the presentations, silent ones too, are written beside
+        them. In an NWB file (``brianff[nwb]``) neurons are units and presentations trials that follow each other, with
+        the traces as time series.
+
+        Parameters
+        ----------
+        path : str or Path
+            Such as "spikes.parquet"; `brianff.export.EXPORTS` has the known endings.
+
+        Returns
+        -------
+        list of Path
+            The files that were written.
+
+        Raises
+        ------
+        ConfigurationError
+            If the ending is not known, or the file cannot be written.
+        MissingDependencyError
+            Without the library of the format.
+        """
+        from brianff.export import export_recording
+
+        return export_recording(self, path)
+
+    def to_neo(self) -> neo.Block:
+        """Return the recording as a Neo block, for Elephant and others (``brianff[spikes]``).
+
+        Each presentation is a segment, each neuron in it a spike train, silent ones too; both are annotated with what
+        is known about the presentation, spike trains also with layer and neuron. Traces are analog signals.
+
+        Raises
+        ------
+        MissingDependencyError
+            Without Neo.
+        """
+        from brianff.export import neo_block
+
+        return neo_block(self)
 
     def _facts(self) -> dict[str, Any]:
         presentations = next((len(trace) for trace in self.traces.values()), 0)

@@ -499,6 +499,51 @@ class Simulator(Described):
 
         return record(self, images, labels, neurons, layer, polarity, variables, every, presentations, file)
 
+    def export_weights(self, path: str | Path) -> Path:
+        """Write weights and conductances to a NumPy archive.
+
+        It holds ``weights_N`` (inputs, neurons) of each layer, ``conductances_N`` (siemens; of the plus and the minus
+        device of each pair, row by row) where there are devices, ``connected_N`` where synapses are missing,
+        ``label_codes`` (classes, inputs), and ``about``: the network, units, versions and commit as JSON.
+
+        Raises
+        ------
+        CheckpointError
+            If the file cannot be written.
+        """
+        from brianff.export import export_weights
+
+        return export_weights(self, path)
+
+    def export_standalone(self, directory: str | Path, images: np.ndarray, labels: np.ndarray) -> Path:
+        """Write the network, with its weights and some presentations, as a C++ program that runs without Python.
+
+        It is Brian2's C++ standalone project of the reference engine, at the network's time step. README.txt in the
+        directory tells how to compile it, where its results are and how to give it other inputs.
+
+        Parameters
+        ----------
+        directory : str or Path
+            A new one, or an empty one.
+        images, labels
+            As in `present`; random encodings come from the stream of `evaluation`.
+
+        Returns
+        -------
+        Path
+            The directory.
+
+        Raises
+        ------
+        ConfigurationError
+            If the directory is not empty, there are no images, or neurons compete (`winners`).
+        BrianffError
+            If Brian2 cannot write the program.
+        """
+        from brianff.standalone import export_standalone
+
+        return export_standalone(self, directory, images, labels)
+
     def measuring(self, goodness: Goodness | None = None, network: Network | None = None) -> Simulator:
         """Return a simulator with the same weights that measures another goodness, or of other neurons.
 

@@ -1,0 +1,96 @@
+"""A trained network with some presentations as a C++ program of Brian2, which runs without Python.
+
+It is written by a process of its own: Brian2's C++ standalone mode is a state of the whole process.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+import numpy as np
+
+from brianff.errors import BrianffError, ConfigurationError
+
+if TYPE_CHECKING:
+    from brianff.simulator import Simulator
+
+__all__ = ["export_standalone"]
+
+ABOUT = """A trained network as a C++ program: {presentations} presentations of {steps} steps of {step} s, the
+first {rest} of which are rest.
+
+    make && ./main --results_dir results/
+
+layout.json names the files of the results, raw arrays of the given types:
+  goodness_N          (presentations, neurons) at the start of each presentation of layer N (from 1): row n + 1 is that
+                      of presentation n
+  goodness_N_last     (neurons), after the last presentation
+  spike_neurons_N, spike_times_N (s)
+
+Other inputs: ./main --results_dir results/ input_events.values=FILE, where FILE holds ({rows}, {inputs}) doubles: the
+amplitude of each input unit in each step, presentation after presentation.
+"""
+
+
+def export_standalone(simulator: Simulator, directory: str | Path, images: Any, labels: np.ndarray) -> Path:
+    """Write the program; see `Simulator.export_standalone`."""
+    directory = Path(directory)
+    if directory.exists() and any(directory.iterdir()):
+        raise ConfigurationError(f"{directory} is not empty; name a directory that is new")
+    if any(layer.winners is not None for layer in simulator.network.layers):
+        raise ConfigurationError("layers with winners cannot be exported: Brian2 lets neurons compete in Python only")
+    with simulator.evaluation(membranes=True):
+        inputs, weights = simulator.inputs(images, labels), simulator.read_weights()
+        if not len(inputs):
+            raise ConfigurationError("there are no images to present")
+        membranes = [layer.carried(len(inputs)) for layer in simulator.layers]
+    given = simulator.network, simulator.goodness, simulator.streams.seed, inputs, weights, membranes
+    command = [sys.executable, "-m", __name__, str(directory.resolve())]
+    done = subprocess.run(command, input=cloudpickle.dumps(given), capture_output=True, check=False)
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise BrianffError(f"the C++ program cannot be written: {' '.join(last)}")
+    network, steps = simulator.network, inputs.steps
+    facts: dict[str, float] = {
+        "presentations": len(inputs),
+        "steps": network.rest_steps + steps,
+        "rest": network.rest_steps,
+    }
+    facts |= {"step": float(network.time_step), "inputs": network.inputs}
+    Path(directory, "README.txt").write_text(ABOUT.format(**facts, rows=len(inputs) * facts["steps"]))
+    return directory
+
+
+def _write(directory: str) -> None:
+    import brian2
+
+    from brianff.engines import ReferenceEngine
+
+    network, goodness, seed, inputs, weights, membranes = cloudpickle.load(sys.stdin.buffer)
+    brian2.set_device("cpp_standalone", build_on_run=False)
+    objects = ReferenceEngine(network, goodness, directory, seed).build(inputs, weights, membranes)
+    objects.network.run(objects.duration, namespace={})
+    device = brian2.get_device()
+    device.build(directory=directory, compile=False, run=False)
+    layout = {}
+    for number, (group, result, spikes) in enumerate(
+        zip(objects.layers, objects.results, objects.spikes, strict=True), 1
+    ):
+        for name, variable in (
+            (f"goodness_{number}", result.variables["goodness"]),
+            (f"goodness_{number}_last", group.variables["goodness"]),
+            (f"spike_neurons_{number}", spikes.variables["i"]),
+            (f"spike_times_{number}", spikes.variables["t"]),
+        ):
+            file = device.get_array_filename(variable)
+            layout[name] = {"file": Path(file).name, "type": np.dtype(variable.dtype).str}
+    Path(directory, "layout.json").write_text(json.dumps(layout, indent=2))
+
+
+if __name__ == "__main__":
+    _write(sys.argv[1])

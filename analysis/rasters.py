@@ -144,9 +144,9 @@ def _order(recording: Recording, layer: int, neurons: Sequence[int] | None, sort
 
 def _name_rows(ax: Axes, centres: list, about: pandas.DataFrame, orders: list[np.ndarray], sort: str | None) -> None:
     """Name the neurons of a single band, or the bands."""
-    how = f"neuron, by preferred {sort}".replace("_", " ") if sort else "neuron"
+    how = f", by preferred {sort}".replace("_", " ") if sort else ""
     if len(centres) < 2:
-        ax.set_ylabel(how)
+        ax.set_ylabel("neuron" + how)
         if orders and len(orders[0]) <= _TICKS:
             ax.set_yticks(np.arange(len(orders[0])), orders[0])
         elif sort or (orders and (np.diff(orders[0]) != 1).any()):
@@ -161,8 +161,7 @@ def _name_rows(ax: Axes, centres: list, about: pandas.DataFrame, orders: list[np
         names.append("\n".join(name + [f"layer {number}"] * layers))
     ax.set_yticks([centre for centre, *_ in centres[::step]], names, fontsize=8)
     single = all(len(order) == 1 for order in orders)
-    what = "presentation" if several else "layer"
-    ax.set_ylabel(f"{what} (neuron {orders[0][0]})" if single and not layers else f"{what}s, rows: {how}", fontsize=9)
+    ax.set_ylabel(f"presentation (neuron {orders[0][0]})" if single and several and not layers else "neurons" + how)
 
 
 def _spike_places(recording: Recording, presentation: int, place: int) -> np.ndarray:

@@ -111,7 +111,8 @@ def legend_above(ax: Axes, columns: int = 3, **options: Any) -> None:
 def letters(axes: Any, first: str = "a") -> None:
     """Write a bold letter at the upper left of each of several axes."""
     for number, ax in enumerate(np.ravel(axes)):
-        ax.set_title(chr(ord(first) + number), loc="left", fontweight="bold", fontsize=11)
+        place = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right"}
+        ax.annotate(chr(ord(first) + number), (0, 1), (-34, 4), fontweight="bold", fontsize=11, **place)
 
 
 def require(condition: bool, message: str) -> None:
@@ -120,14 +121,16 @@ def require(condition: bool, message: str) -> None:
         raise ConfigurationError(message)
 
 
-def save_figure(drawn: Any, path: str | Path) -> Path:
-    """Save the figure that holds some axes, at 200 dots per inch.
+def save_figure(drawn: Any, path: str | Path, dpi: int = 200) -> Path:
+    """Save the figure that holds some axes.
 
     Parameters
     ----------
     drawn : Figure, Axes or array of Axes
     path : str or Path
         File name; its ending gives the format. Missing directories are made.
+    dpi : int
+        Dots per inch, of formats that have some.
 
     Returns
     -------
@@ -151,6 +154,6 @@ def save_figure(drawn: Any, path: str | Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"cannot make the directory of {path}: {error.strerror}; name another") from None
-    figure.savefig(content, format=form, dpi=200, bbox_inches="tight")
+    figure.savefig(content, format=form, dpi=dpi, bbox_inches="tight")
     write_atomically(path, content.getvalue())
     return path

@@ -257,7 +257,7 @@ def test_receptive_fields_show_the_weights_of_labels_below():
 def test_letters_stand_at_the_upper_left():
     _, axes = pyplot.subplots(1, 3)
     figures.letters(axes)
-    assert [ax.get_title(loc="left") for ax in axes] == ["a", "b", "c"]
+    assert [ax.texts[0].get_text() for ax in axes] == ["a", "b", "c"]
 
 
 def test_receptive_fields_are_the_weights():

@@ -124,7 +124,7 @@ def _nwb(recording: Recording, path: Path) -> list[Path]:
         from pynwb import NWBHDF5IO, NWBFile, TimeSeries
         from pynwb.misc import Units
     except ImportError:
-        raise MissingDependencyError(f"{path} needs pynwb: pip install 'brianff[nwb]'") from None
+        raise MissingDependencyError(f"{path} needs pynwb: pip install 'brianff[spikes]'") from None
     assert recording.presentations is not None
     now = datetime.now(UTC)
     about = "Simulated spikes of a memristive spiking network; each presentation is a trial."

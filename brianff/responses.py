@@ -254,8 +254,8 @@ class Recording(Described):
         """Write the recording for other programs: CSV, Parquet or NWB, by the ending of the name.
 
         CSV and Parquet (``brianff[parquet]``) hold the spikes; the presentations, silent ones too, are written beside
-        them. In an NWB file (``brianff[nwb]``) neurons are units and presentations trials that follow each other, with
-        the traces as time series.
+        them. In an NWB file (``brianff[spikes]``) neurons are units and presentations trials that follow each other,
+        with the traces as time series.
 
         Parameters
         ----------

@@ -32,6 +32,7 @@ from brianff.random import RandomStreams
 from brianff.responses import Recording, Responses
 
 if TYPE_CHECKING:
+    import nir
     import pandas
 
 __all__ = ["SimulatedLayer", "Simulator"]
@@ -543,6 +544,23 @@ class Simulator(Described):
         from brianff.standalone import export_standalone
 
         return export_standalone(self, directory, images, labels)
+
+    def to_nir(self) -> nir.NIRGraph:
+        """Return the network as a graph of the Neuromorphic Intermediate Representation (``brianff[spikes]``).
+
+        Spikes are kept: leaky integrate-and-fire neurons with `delta` synapses are NIR's LIF neurons, in seconds and
+        volts. The traces from which goodness is computed have no place there. ``nir.write(path, graph)`` writes it.
+
+        Raises
+        ------
+        ConfigurationError
+            If anything that shapes the spikes would be lost, such as memristive neurons.
+        MissingDependencyError
+            Without nir.
+        """
+        from brianff.nir_export import nir_graph
+
+        return nir_graph(self)
 
     def measuring(self, goodness: Goodness | None = None, network: Network | None = None) -> Simulator:
         """Return a simulator with the same weights that measures another goodness, or of other neurons.

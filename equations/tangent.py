@@ -36,9 +36,13 @@ CREDITS = ("held", "within-event", "memory")
 """How much of what an event does its postsynaptic factor holds."""
 
 _GIVEN = ("time_course", "window", "given_time_course", "given_window")
-_MEASURED = ("peak", "above_threshold", "peak_sensitivity")
+_MEASURED = (
+    "above_threshold",
+    "peak_sensitivity",
+    *(f"peak{which}" for which in ("", "_new", "_first", "_window", "_place")),
+)
 _OF_EVENTS = re.compile(
-    rf"(d|)({'|'.join(_GIVEN)}|drive|unit_current|postsynaptic|tangent_\w+|(peak_|)sensitivity(_\d+)?)"
+    rf"(d|)({'|'.join(_GIVEN)}|drive|unit_current|postsynaptic|tangent_\w+|(peak_|last_|earlier_|)sensitivity(_\d+)?)"
 )
 
 

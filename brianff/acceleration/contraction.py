@@ -60,7 +60,9 @@ def _by_event(inputs, modulators, postsynaptic) -> Iterator[tuple[Input, np.ndar
     """Yield inputs with modulator and postsynaptic factor, each frame as an input of its own."""
     for one, modulator, factor in zip(inputs, modulators, postsynaptic, strict=True):
         if isinstance(one, FrameInput):
-            factors = np.broadcast_to(factor, (len(one.pulse_steps), *factor.shape[-2:]))
+            factors = getattr(factor, "of_events", None)
+            if factors is None:
+                factors = np.broadcast_to(factor, (len(one.pulse_steps), *factor.shape[-2:]))
             yield from ((frame, modulator, of_frame) for frame, of_frame in zip(one.frames, factors, strict=True))
         else:
             yield one, modulator, factor

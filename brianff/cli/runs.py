@@ -33,7 +33,7 @@ def demo(out: Out = Path("runs"), ideal: Ideal = False) -> None:
     # The first time, tables of responses take longer to make than this training by steps.
     protocols = (
         load_protocol("msnn-digits", ["engine.name=lanes"]),
-        load_protocol("msnn-order-digits", ["learning.epochs=12"]),
+        load_protocol("msnn-order-digits", ["learning.epochs=12", "engine.name=lanes"]),
     )
     digits, order = (protocol.without_devices() if ideal else protocol for protocol in protocols)
     _train(digits, out, None)

@@ -28,7 +28,7 @@ def accepted():
     for name in named_protocols():
         protocol = load_protocol(name)
         network, layer = protocol.network, protocol.network.layers[0]
-        if not ResponseEngine.refused(network):
+        if not ResponseEngine.refused(network) and isinstance(network.encoding, PulseEncoding):
             alike = layer.replace(
                 neurons=1, device=None, weight_bound=None, initial_weight_deviation=1, receptive_field=None
             )

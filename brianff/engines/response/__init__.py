@@ -12,14 +12,18 @@ functions of the one number d_j.
 - `engine` is the engine: its presentations are one product, and a lookup for each neuron (`ResponseEngine`).
 - `brianff.acceleration.lookup` is the compiled inner loop.
 
-A table of two drives, for two pulses with different inputs, plugs in here: `DrivenNeuron.at` is then a function of
-pairs of drives (the group already has `drive_1` and `drive_2`), the table answers `lookup(name, dtype)` with something
-that has the method `values` for two `SumsOfRows`, and `ResponseEngine` takes the drives of each event from
-`FrameInput.frames`, and one postsynaptic factor for each of them. Which of the tables there is follows from
-`Population.events`; `RESPONSE` declares up to how many.
+Two frames with a gap that does not vary are two events with a drive each:
+
+- `pairs` integrates pairs of drives side by side (`DrivenByTwo`), and tells in which region a pair lies.
+- `surfaces` finds the curves between regions, where functions have kinks and jumps, maps the strips between them to
+  rectangles, extrapolates three time steps to none, and measures the error.
+- `pair_table` keeps these by tile, in memory and on disk (`PairTable`); `brianff.acceleration.surfaces` looks them up.
+
+More events take the lanes engine.
 """
 
 from brianff.engines.response.engine import RESPONSE, ResponseEngine
+from brianff.engines.response.pair_table import PairTable
 from brianff.engines.response.table import ResponseTable
 
-__all__ = ["RESPONSE", "ResponseEngine", "ResponseTable"]
+__all__ = ["RESPONSE", "PairTable", "ResponseEngine", "ResponseTable"]

@@ -14,26 +14,34 @@ import numpy as np
 from brianff.acceleration.compiled import code_target
 from brianff.acceleration.lookup import SumsOfRows
 from brianff.acceleration.memory import DEFAULT_MEMORY
-from brianff.description import Network, PulseEncoding
+from brianff.description import FrameEncoding, Network, PulseEncoding
 from brianff.engines.lanes.batching import Observe
 from brianff.engines.lanes.engine import LanesEngine, lanes_of
 from brianff.engines.population import PRECISIONS, LayerResult, check_batch, populations, whole_number
 from brianff.engines.response.account import ACCOUNT, account_names, accounting
-from brianff.engines.response.answers import Answers
+from brianff.engines.response.answers import Answers, PairAnswers, of_events
 from brianff.engines.response.interpolation import TooRough
+from brianff.engines.response.pair_table import PairTable
 from brianff.engines.response.table import ResponseTable
+from brianff.equations.tangent import event_names
 from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness
-from brianff.inputs import PulseInput, SpikeInput
+from brianff.inputs import FrameInput, PulseInput, SpikeInput
 from brianff.matching import FastPath
 
 __all__ = ["RESPONSE", "ResponseEngine", "needs_of_presentations"]
 
 RESPONSE = FastPath(
     "response",
-    {"code": {"cython"}, "layers": {1}, "encoding": lambda kind: issubclass(kind, PulseEncoding)},
+    {
+        "code": {"cython"},
+        "layers": {1},
+        "encoding": lambda kind: issubclass(kind, PulseEncoding | FrameEncoding),
+        "frames": {2},
+    },
 )
-"""Neurons that are alike, under input pulses at common times, from a common start: functions of their drive alone."""
+"""Neurons that are alike, under input pulses at common times, from a common start: functions of their drive alone, or
+of the drives of two frames."""
 
 TOLERANCE = 1e-4
 """What halving the time step may change; see `ResponseTable`."""
@@ -43,11 +51,15 @@ _LOG = logging.getLogger("brianff.response")
 
 def needs_of_presentations(network: Network) -> dict[str, Any]:
     """Return what the presentations of a network need, for the matcher."""
-    first = network.layers[0]
+    first, encoding = network.layers[0], network.encoding
+    frames = encoding.frames if isinstance(encoding, FrameEncoding) else None
     return {
         "code": code_target(),  # a table takes a hundred times as many steps as a presentation
         "layers": len(network.layers),
-        "encoding": type(network.encoding),
+        "encoding": type(encoding),
+        "frames": frames,
+        "drawn gaps": getattr(encoding, "gap", None) is not None,
+        "frames to neurons that change at spikes": frames is not None and first.neuron.acts_at_spikes,
         "neuron_spread": tuple(first.neuron_spread),
         "carried membranes": first.membrane == "carried",
         "winners": first.winners,
@@ -113,7 +125,9 @@ class ResponseEngine:
             parts = max(1, round(float(network.time_step / table_step)))
         # Tables are in double precision.
         tabulated = replace(self.populations[0], precision="double")
-        self.table = ResponseTable(tabulated, ("goodness", "postsynaptic"), tolerance, parts)
+        kind: type[ResponseTable] = ResponseTable if tabulated.events == 1 else PairTable
+        names = "goodness", *event_names("postsynaptic", tabulated.events)
+        self.table = kind(tabulated, names, tolerance, parts)
 
     @cached_property
     def _lanes(self) -> LanesEngine:
@@ -143,14 +157,23 @@ class ResponseEngine:
             self.fallen_back = str(error)
             _LOG.warning("the lanes engine takes over: %s", error)
             return self.present(inputs, weights, goodness_only=goodness_only)
-        drives = self._drives(inputs, weights)
-        terms, factor = (Answers(self.table, name, drives, self._threads) for name in self.table.names)
+        drives, (name, *names) = self._drives(inputs, weights), self.table.names
+        terms: Any
+        factor: Any
+        if isinstance(self.table, PairTable):
+            pair = drives[0], drives[1]
+            terms = PairAnswers(self.table, name, pair, self._threads)
+            factor = of_events(self.table, names, pair, self._threads)
+        else:
+            terms, factor = (Answers(self.table, one, drives[0], self._threads) for one in self.table.names)
         return [LayerResult(terms, np.empty((len(inputs), 0), self._dtype) if goodness_only else factor)]
 
     @cached_property
     def account_table(self) -> ResponseTable | None:
         """What neurons do beside their goodness; None: it is no function of the drive alone, or too rough."""
         population = self.table.population
+        if population.events > 1:
+            return None
         needs = population.neuron.needs_at_spikes | {"immediate synapse": population.synapse.immediate}
         if self.fallen_back or ACCOUNT.refused(needs):
             return None
@@ -170,12 +193,14 @@ class ResponseEngine:
         table = self.account_table
         if table is None or not isinstance(inputs, PulseInput):
             return None
-        drives = self._drives(inputs, weights)
+        (drives,) = self._drives(inputs, weights)
         return {name: Answers(table, name, drives, self._threads) for name in table.names}
 
-    def _drives(self, inputs: PulseInput, weights: Sequence[np.ndarray]) -> SumsOfRows:
-        """Return the drives of a batch."""
+    def _drives(self, inputs: PulseInput, weights: Sequence[np.ndarray]) -> list[SumsOfRows]:
+        """Return the drives of a batch, of each event."""
         check_batch(self.populations, inputs, weights)
         of_images, of_labels = (drive.astype(self._dtype, copy=False) for drive in inputs.drives(weights[0]))
-        image, label = (numbers.astype(np.int64, copy=False) for numbers in (inputs.image, inputs.label))
-        return SumsOfRows(np.ascontiguousarray(of_images), np.ascontiguousarray(of_labels), image, label)
+        rows = np.ascontiguousarray(of_images), np.ascontiguousarray(of_labels)
+        frames = inputs.frames if isinstance(inputs, FrameInput) else [inputs]
+        numbers = [[np.ascontiguousarray(which, np.int64) for which in (one.image, one.label)] for one in frames]
+        return [SumsOfRows(*rows, image, label) for image, label in numbers]

@@ -24,7 +24,7 @@ from brianff.equations.synapse import SEPARABLE
 from brianff.errors import NumericalError
 from brianff.storage.files import unpack
 
-__all__ = ["ResponseTable"]
+__all__ = ["ResponseTable", "kept"]
 
 FORMAT = 1
 """Goes up when the same description gives other tables."""
@@ -221,54 +221,77 @@ def _plain(value: Any) -> float | None:
         return None
 
 
-_not_written: dict[str, tuple[int, Interpolated]] = {}
+_not_written: dict[str, Any] = {}
 """What the cache had no place for, as long as this process lasts."""
 
+Packed = tuple[dict[str, np.ndarray], dict[str, Any]]
+"""Arrays by name, and facts that JSON can hold."""
 
-def _kept(key: str, make: Callable[[], tuple[int, Interpolated]]) -> tuple[int, Interpolated]:
-    """Return a segment, and the parts of its time step, from the cache; made unless a whole one is there."""
+
+def kept(key: str, make: Callable[[], Any], packed: Callable[[Any], Packed], unpacked: Callable[..., Any]) -> Any:
+    """Return what the cache keeps under a key; made unless a whole one is there.
+
+    Parameters
+    ----------
+    key : str
+    make : callable
+    packed : callable
+        Gives what is written to the disk.
+    unpacked : callable
+        Gives the same from what was written.
+    """
     path = cache_base() / "tables" / f"{key}.npz"
     if key in _not_written:
         return _not_written[key]
     try:
-        return _read(path, key)
+        return unpacked(*_read(path, key))
     except FileNotFoundError:
         pass
     except (OSError, ValueError, KeyError, TypeError) as error:
         _LOG.warning("%s is no table of this version and is made anew (%s)", path, error)
-    parts, segment = make()
-    arrays: dict[str, np.ndarray] = {}
-    facts: dict[str, Any] = {
-        "key": key,
-        "parts": parts,
-        "low": segment.low,
-        "high": segment.high,
-        "errors": segment.errors,
-    }
-    facts["rough"] = segment.rough
-    facts["envelopes"] = [[name, side, value] for (name, side), value in segment.envelopes.items()]
-    for name, one in segment.segments.items():
-        parts_of_it = {part: getattr(one, part) for part in PARTS}
-        arrays |= {f"{part} {name}": array for part, array in parts_of_it.items() if array is not None}
-    facts["digest"] = _digest(arrays)
+    made = make()
+    arrays, facts = packed(made)
+    facts |= {"key": key, "digest": _digest(arrays)}
     temporary = path.with_name(f"{path.stem}.{np.random.SeedSequence().entropy:x}.npz")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(temporary, **(arrays | {"facts": np.array(json.dumps(facts))}))  # type: ignore[arg-type]
         temporary.replace(path)
     except OSError as error:
-        _not_written[key] = parts, segment
+        _not_written[key] = made
         _LOG.warning("the table could not be kept: %s; set BRIANFF_CACHE to another directory", error)
         with suppress(OSError):
             temporary.unlink()
-    return parts, segment
+    return made
 
 
-def _read(path: Path, key: str) -> tuple[int, Interpolated]:
+def _read(path: Path, key: str) -> Packed:
     arrays = unpack(path.read_bytes())
     facts = json.loads(str(arrays.pop("facts")))
     if facts["key"] != key or facts["digest"] != _digest(arrays):
         raise ValueError("its content is not what was written")
+    return arrays, facts
+
+
+def _kept(key: str, make: Callable[[], tuple[int, Interpolated]]) -> tuple[int, Interpolated]:
+    """Return a segment, and the parts of its time step, from the cache; made unless a whole one is there."""
+    return kept(key, make, _packed, _unpacked)
+
+
+def _packed(made: tuple[int, Interpolated]) -> Packed:
+    parts, segment = made
+    facts: dict[str, Any] = {name: getattr(segment, name) for name in ("low", "high", "errors", "rough")}
+    facts |= {"parts": parts, "envelopes": [[name, side, value] for (name, side), value in segment.envelopes.items()]}
+    arrays = {
+        f"{part} {name}": array
+        for name, one in segment.segments.items()
+        for part in PARTS
+        if (array := getattr(one, part)) is not None
+    }
+    return arrays, facts
+
+
+def _unpacked(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> tuple[int, Interpolated]:
     segment = Interpolated(facts["low"], facts["high"], errors=facts["errors"], rough=facts["rough"])
     segment.envelopes = {(name, side): value for name, side, value in facts["envelopes"]}
     for name in facts["errors"]:

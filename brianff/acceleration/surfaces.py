@@ -1,0 +1,255 @@
+"""Looking functions of two arguments up, each a sum of two rows, for every neuron of every presentation."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from brianff.acceleration.compiled import library
+from brianff.acceleration.lookup import PART_SIZE, PARTS, SumsOfRows
+from brianff.acceleration.threads import share
+
+__all__ = ["SCALE", "Patch", "Surface", "SurfaceLookup", "unwarped", "warped"]
+
+SCALE = 0.25
+"""Arguments up to here have equal cells; those of larger ones grow in proportion to them."""
+
+Pair = tuple[SumsOfRows, SumsOfRows]
+
+
+def warped(argument: ArrayLike) -> np.ndarray:
+    """Return the places of arguments on an axis with equal cells."""
+    return np.arcsinh(np.asarray(argument) / SCALE)
+
+
+def unwarped(place: ArrayLike) -> np.ndarray:
+    """Return the arguments at places."""
+    return SCALE * np.sinh(np.asarray(place))
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A part of a surface, from one place of the first argument to another; curves divide it into strips.
+
+    Parameters
+    ----------
+    low, high : float
+        Places of the first argument.
+    curves : ndarray, shape (rows, curves, 2)
+        At equal distances of the first argument: places of the second at which the next strip begins, and their slope
+        for each row.
+    strips : tuple of ndarray, shape (rows, columns, 4)
+        Of each strip, at equal distances from its begin to its end: the function, its slopes for each row and for each
+        column, and its mixed derivative.
+    """
+
+    low: float
+    high: float
+    curves: np.ndarray
+    strips: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A function of two arguments that is bicubic between curves.
+
+    Parameters
+    ----------
+    low, high : tuple of float
+        Its domain: arguments from `low` and below `high`.
+    patches : tuple of Patch
+        One after the other along the first argument.
+    """
+
+    low: tuple[float, float]
+    high: tuple[float, float]
+    patches: tuple[Patch, ...]
+
+    def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Return the function at arguments (arguments,) in its domain."""
+        x, y = warped(first), warped(second)
+        result, which = np.empty(len(x)), np.searchsorted([one.high for one in self.patches[:-1]], x, side="right")
+        for number in np.unique(which):
+            patch, own = self.patches[number], np.flatnonzero(which == number)
+            rows = len(patch.curves) - 1
+            row, t = _cell((x[own] - patch.low) / (patch.high - patch.low), rows)
+            basis = _hermite(t)
+            curves = np.einsum("bn,bncd->nc", basis[::2], patch.curves[np.stack([row, row + 1])][..., :1]) + np.einsum(
+                "bn,bncd->nc", basis[1::2], patch.curves[np.stack([row, row + 1])][..., 1:]
+            )
+            edges = np.hstack(
+                [
+                    np.full((len(own), 1), warped(self.low[1])),
+                    curves,
+                    np.full((len(own), 1), warped(self.high[1])),
+                ]
+            )
+            strip = (y[own, np.newaxis] >= curves).cumprod(axis=1).sum(axis=1)
+            for one, nodes in enumerate(patch.strips):
+                inside = np.flatnonzero(strip == one)
+                begin, end = edges[inside, one], edges[inside, one + 1]
+                column, u = _cell((y[own[inside]] - begin) / (end - begin), nodes.shape[1] - 1)
+                across, at = _hermite(u), row[inside]
+                value = np.zeros(len(inside))
+                for i in (0, 1):
+                    for k in (0, 1):
+                        f, f1, f2, f12 = nodes[at + i, column + k].T
+                        b, c = basis[2 * i : 2 * i + 2, inside], across[2 * k : 2 * k + 2]
+                        value += c[0] * (b[0] * f + b[1] * f1) + c[1] * (b[0] * f2 + b[1] * f12)
+                result[own[inside]] = value
+        return result
+
+
+def _cell(place: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cell of places from 0 to 1, and where in it they lie."""
+    scaled = place * cells
+    cell = np.clip(scaled.astype(np.int64), 0, cells - 1)
+    return cell, scaled - cell
+
+
+def _hermite(t: np.ndarray) -> np.ndarray:
+    """Return the weights of value and slope at 0, and of value and slope at 1; shape (4, places)."""
+    s = 1 - t
+    return np.stack([s * s * (1 + 2 * t), t * s * s, t * t * (3 - 2 * t), -t * t * s])
+
+
+class SurfaceLookup:
+    """A function made of surfaces, the first the one in which nearly all arguments lie.
+
+    Parameters
+    ----------
+    surfaces : sequence of Surface
+        At least one.
+    dtype : type
+        Of the arithmetic.
+    """
+
+    def __init__(self, surfaces: Sequence[Surface], dtype: type[np.floating]):
+        self._surfaces, self.dtype = surfaces, dtype
+        self._library = library(Path(__file__).with_suffix(".cpp"))
+
+    def values(self, arguments: Pair, out: np.ndarray, threads: int = 1) -> bool:
+        """Write the function to `out`, shape (presentations, neurons); returns whether all have a finite value."""
+        return self._in_parts("values", arguments, out, threads)
+
+    def sums(self, arguments: Pair, out: np.ndarray, threads: int = 1) -> bool:
+        """Write the sum over the neurons of each presentation to `out`, doubles; returns what `values` does."""
+        return self._in_parts("sums", arguments, out, threads)
+
+    def _in_parts(self, what: str, arguments: Pair, out: np.ndarray, threads: int) -> bool:
+        count, neurons = len(arguments[0]), arguments[0].of_images.shape[1]
+        lost, step = [], max(-(-count // (PARTS * threads)), -(-PART_SIZE // (8 * neurons)), 1)
+
+        def compute(first: int) -> None:
+            last = min(first + step, count)
+            if self._library is not None:
+                lost.append(self._call(what, arguments, first, last, out))
+                return
+            values, lost_here = self._slowly(arguments, np.arange(first, last))
+            out[first:last] = values if what == "values" else values.sum(axis=1)
+            lost.append(lost_here)
+
+        share(compute, range(0, count, step), min(threads, max(-(-count // step), 1)))
+        return not any(lost)
+
+    def add(
+        self,
+        arguments: Pair,
+        event: int,
+        images: slice,
+        order: np.ndarray,
+        starts: np.ndarray,
+        weights: np.ndarray,
+        by_image: np.ndarray,
+        by_label: np.ndarray,
+    ) -> None:
+        """Add weight x function of the presentations that show some images in an event; see `Lookup.add`."""
+        if self._library is not None:
+            given = (images.start, images.stop, event, order, starts, weights, by_image, by_label)
+            self._call("add", arguments, *given)
+            return
+        for row, image in enumerate(range(images.start, images.stop)):
+            for presentation in order[starts[image] : starts[image + 1]]:
+                if weights[presentation]:
+                    change = weights[presentation] * self._slowly(arguments, np.array([presentation]))[0][0]
+                    by_image[row] += change
+                    by_label[arguments[event].label[presentation]] += change
+
+    def _slowly(self, arguments: Pair, rows: np.ndarray) -> tuple[np.ndarray, bool]:
+        """Return what `values` writes for some presentations, and whether an argument has no surface."""
+        drives = [one.of_images[one.image[rows]] + one.of_labels[one.label[rows]] for one in arguments]
+        values, missing = np.empty_like(drives[0]), np.ones(drives[0].shape, bool)
+        for surface in self._surfaces:
+            inside = missing.copy()
+            for drive, low, high in zip(drives, surface.low, surface.high, strict=True):
+                inside &= (drive >= low) & (drive < high)
+            values[inside] = surface(*(drive[inside].astype(float) for drive in drives))
+            missing &= ~inside
+        return values, bool(missing.any() or np.isnan(values).any())
+
+    def _call(self, name: str, arguments: Pair, *more: Any) -> bool:
+        """Call the compiled function of a name; returns what it returns."""
+        function = getattr(self._library, f"{name}_{'single' if self.dtype is np.float32 else 'double'}")
+        given = [
+            ctypes.c_void_p(one.ctypes.data) if isinstance(one, np.ndarray) else ctypes.c_int64(one) for one in more
+        ]
+        described = [ctypes.byref(one.described) for one in arguments]
+        return bool(function(self._described, ctypes.c_int64(len(self._surfaces)), *described, *given))
+
+    @cached_property
+    def _described(self) -> ctypes.Array:
+        """The surfaces as the compiled code reads them."""
+        real = ctypes.c_float if self.dtype is np.float32 else ctypes.c_double
+        pointer, number = ctypes.c_void_p, ctypes.c_int32
+
+        class DescribedPatch(ctypes.Structure):
+            _fields_ = (
+                ("curves", pointer),
+                ("nodes", pointer),
+                ("starts", pointer),
+                ("columns", pointer),
+                ("low", real),
+                ("high", real),
+                ("rows", number),
+                ("strips", number),
+            )
+
+        class Described(ctypes.Structure):
+            _fields_ = (
+                ("patches", pointer),
+                ("low", real * 2),
+                ("high", real * 2),
+                ("first", real),
+                ("last", real),
+                ("count", number),
+            )
+
+        self._kept: list[Any] = []
+
+        def address(array: Any, dtype: Any) -> int:
+            self._kept.append(np.ascontiguousarray(array, dtype))
+            return self._kept[-1].ctypes.data
+
+        described = (Described * len(self._surfaces))()
+        for item, surface in zip(described, self._surfaces, strict=True):
+            patches = (DescribedPatch * len(surface.patches))()
+            for patch, one in zip(patches, surface.patches, strict=True):
+                sizes = [nodes.size for nodes in one.strips]
+                patch.curves = address(one.curves, self.dtype)
+                patch.nodes = address(np.concatenate([nodes.ravel() for nodes in one.strips]), self.dtype)
+                patch.starts = address(np.append(0, np.cumsum(sizes))[:-1], np.int32)
+                patch.columns = address([nodes.shape[1] - 1 for nodes in one.strips], np.int32)
+                patch.low, patch.high, patch.rows = one.low, one.high, len(one.curves) - 1
+                patch.strips = len(one.strips)
+            self._kept.append(patches)
+            item.patches, item.count = ctypes.cast(patches, pointer), len(patches)
+            item.low[:], item.high[:] = surface.low, surface.high
+            item.first, item.last = (float(warped(end[1])) for end in (surface.low, surface.high))
+        return described

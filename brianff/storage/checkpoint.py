@@ -5,6 +5,7 @@ comment, name the format, its version and the SHA-256 of everything before them:
 """
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
@@ -22,7 +23,7 @@ from brianff.errors import CheckpointError
 from brianff.storage.files import read, unpack
 from brianff.storage.locks import PARTIAL
 
-__all__ = ["digest", "load_checkpoint", "previous_path", "save_checkpoint", "write_atomically"]
+__all__ = ["append", "digest", "load_checkpoint", "previous_path", "save_checkpoint", "write_atomically"]
 
 _VERSION = 1
 _METADATA = "metadata.json"
@@ -107,6 +108,28 @@ def write_atomically(path: Path, content: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def append(path: Path, content: bytes) -> None:
+    """Add to the end of a file; a kill may leave a part of what was added, an error leaves nothing of it.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be written.
+    """
+    try:
+        with path.open("r+b", buffering=0) as file:
+            before = file.seek(0, os.SEEK_END)
+            try:
+                if file.write(content) < len(content):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file.fileno())
+            except BaseException:
+                file.truncate(before)
+                raise
+    except OSError as error:
+        raise CheckpointError(f"cannot write {path}: {error.strerror}; free some space or allow writing") from None
 
 
 def _pack(arrays: Mapping[str, np.ndarray], metadata: dict[str, Any]) -> bytes:

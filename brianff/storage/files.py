@@ -90,11 +90,15 @@ def read_json(path: str | Path, kind: Kind = DataError) -> Any:
         raise kind(f"{path} is not valid JSON: {error}") from None
 
 
-def read_table(path: str | Path, kind: Kind = DataError, **options: Any) -> pandas.DataFrame:
-    """Return the table of a CSV file; errors as of `read`. Options are those of `pandas.read_csv`."""
+def read_table(path: str | Path, kind: Kind = DataError, whole_lines: bool = False, **options: Any) -> pandas.DataFrame:
+    """Return the table of a CSV file; errors as of `read`. Options are those of `pandas.read_csv`.
+
+    With `whole_lines`, a last line that does not end as one is left out.
+    """
     import pandas
 
-    text = io.StringIO(read_text(path, kind), newline="")
+    content = read_text(path, kind)
+    text = io.StringIO(content[: content.rfind("\n") + 1] if whole_lines else content, newline="")
     try:
         return pandas.read_csv(text, **options)
     except (ValueError, OverflowError) as error:  # those of pandas are ValueErrors

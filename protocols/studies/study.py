@@ -11,6 +11,7 @@ import builtins
 import csv
 import io
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.progress import Progress
-from brianff.storage.checkpoint import write_atomically
+from brianff.storage.checkpoint import append, write_atomically
 from brianff.storage.files import read_json, read_table
 from brianff.storage.locks import writing
 
@@ -79,6 +80,8 @@ def _measured(measure: Callable[..., Any], failed: Failed | None, point: Point) 
 
 class Study:
     """A directory of tidy tables, one row per measurement: <name>.csv, and <name>.parquet where pyarrow is installed.
+
+    A table may have grown by a part of a line when its process was killed: that point is measured again.
 
     Parameters
     ----------
@@ -151,6 +154,7 @@ class Study:
         path = self.path(name)
         if not path.exists():
             return pandas.DataFrame()
+        options |= {"whole_lines": True}  # a kill may have cut the last one short
         try:  # a text such as "NA" stays one
             return read_table(path, CheckpointError, keep_default_na=False, na_values=[""], low_memory=False, **options)
         except CheckpointError as error:
@@ -171,7 +175,7 @@ class Study:
         Parameters
         ----------
         name : str
-            Name of the table: <name>.csv, written anew after each point.
+            Name of the table: <name>.csv, to which each point's rows are added; <name>.parquet follows.
         points : sequence of mapping
             All with the same keys: the first columns of the table. None: the table stays as it is.
         measure : callable
@@ -200,10 +204,10 @@ class Study:
 
     def _fill(self, name, points, measure, progress, map, failed, again) -> None:
         keys = list(points[0]) if points else []
-        table = self.rows(name)
-        if table and not set(keys) <= set(table[0]):
+        if self.path(name).exists() and not set(keys) <= set(self._read(name, dtype=str)):
             raise CheckpointError(_damaged(self.path(name), f"it has no columns {', '.join(keys)}"))
-        table = [row for row in table if not again(row)]
+        there = self.rows(name)
+        table = [row for row in there if not again(row)]
         done = {identity(row[key] for key in keys) for row in table}
         missing = [point for point in points if identity(point.values()) not in done]
         with Progress(len(points), None, enabled=progress, unit="points", initial=len(points) - len(missing)) as bar:
@@ -213,32 +217,49 @@ class Study:
                     bar.stage(f"{name}: {', '.join(str(value) for value in point.values())}")
                     yield point
 
+            columns: list[str] = []  # of the file as this call has written it
+            due = 0.0
             for point, rows in measure_points(announced(), measure, map, failed):
-                table += [{key: _cell(value) for key, value in {**point, **row}.items()} for row in rows]
-                self._write(name, table)
+                new = [{key: _cell(value) for key, value in {**point, **row}.items()} for row in rows]
+                table += new
+                if columns and all(row.keys() <= set(columns) for row in new):
+                    append(self.path(name), _text_of(columns, new))
+                else:
+                    columns = self._write(name, table)
+                if (start := time.monotonic()) >= due:  # it is written anew: let that take a part of the time only
+                    self._write_parquet(name)
+                    due = start + 20 * (time.monotonic() - start)
                 bar.advance()
         order = {identity(point.values()): number for number, point in enumerate(points)}
         ordered = sorted(table, key=lambda row: order.get(identity(row[key] for key in keys), -1))
-        if ordered != table:
+        if ordered != there:
             self._write(name, ordered)
+            self._write_parquet(name)
 
     def write(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write a table that is derived from others, in the place of the one that is there."""
         self._write(name, [{key: _cell(value) for key, value in row.items()} for row in rows])
 
-    def _write(self, name: str, table: Sequence[Mapping[str, str]]) -> None:
+    def _write(self, name: str, table: Sequence[Mapping[str, str]]) -> list[str]:
+        """Write a table anew and return its columns."""
         columns = list(dict.fromkeys(key for row in table for key in row))
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
-        write_atomically(self.path(name), text.getvalue().encode())
+        header = dict(zip(columns, columns, strict=True))
+        write_atomically(self.path(name), _text_of(columns, [header, *table]))
+        return columns
+
+    def _write_parquet(self, name: str) -> None:
         with suppress(ImportError):
             import pyarrow  # noqa: F401
 
-            parquet = io.BytesIO()
-            self.table(name).to_parquet(parquet, index=False)
-            write_atomically(self.path(name).with_suffix(".parquet"), parquet.getvalue())
+            content = io.BytesIO()
+            self.table(name).to_parquet(content, index=False)
+            write_atomically(self.path(name).with_suffix(".parquet"), content.getvalue())
+
+
+def _text_of(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.DictWriter(text, columns, restval="", lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
 
 
 def _damaged(path: Path, reason: str) -> str:

@@ -1,5 +1,7 @@
 """Studies resume where they stopped, and those of equivalence and of STDP run through in miniature."""
 
+import errno
+import os
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -15,6 +17,7 @@ from brianff.errors import CheckpointError, ConfigurationError, NumericalError
 from brianff.protocols.studies import equivalence, stdp
 from brianff.protocols.studies.rate_limit import measure_rate_limit
 from brianff.protocols.studies.study import Study
+from brianff.storage.checkpoint import append
 from brianff.storage.locks import writing
 
 
@@ -57,6 +60,41 @@ def test_damaged_files_are_named(tmp_path):
     (tmp_path / "settings.json").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigurationError, match=r"settings.json"):
         Study(tmp_path, {})
+
+
+def test_a_line_that_a_kill_cut_short_is_measured_again(tmp_path):
+    points = [{"seed": seed} for seed in range(3)]
+    path = tmp_path / "table.csv"
+    Study(tmp_path, {}).fill("table", points, lambda seed: [{"value": 10 * seed}], progress=False)
+    whole = path.read_bytes()
+    assert whole == b"seed,value\n0,0\n1,10\n2,20\n"
+    measured = []
+    for length in range(len(b"seed,value\n"), len(whole)):
+        path.write_bytes(whole[:length])
+        Study(tmp_path, {}).fill(
+            "table", points, lambda seed: measured.append(seed) or [{"value": 10 * seed}], progress=False
+        )
+        assert measured == list(range(whole[:length].count(b"\n") - 1, 3))
+        measured.clear()
+        assert path.read_bytes() == whole
+
+
+def test_a_row_with_more_columns_and_a_full_disk(tmp_path, monkeypatch):
+    def measure(seed):
+        return [{"value": 1} if seed == 0 else {"value": 2, "more": "a,b"}]
+
+    study = Study(tmp_path, {})
+    study.fill("table", [{"seed": seed} for seed in range(3)], measure, progress=False)
+    assert study.path("table").read_text() == 'seed,value,more\n0,1,\n1,2,"a,b"\n2,2,"a,b"\n'
+    before = study.path("table").read_bytes()
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CheckpointError, match="free some space"):
+        append(study.path("table"), b"4,5,6\n")
+    assert study.path("table").read_bytes() == before
 
 
 @pytest.mark.parametrize("value", [4.0, 0.1, 1e-9, 3, "pair", "7", "NA", "", None, True])

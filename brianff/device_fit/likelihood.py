@@ -8,7 +8,7 @@ y is the distance from the end that the pulses start from, f the factor of the s
 spread from device to device), w the noise of the cycles and r that of reads. What a law predicts from a reading
 misses the next one by e_i = w_i + r_(i+1) - (1 + covered') r_i: normal, with a tridiagonal covariance. The factors
 enter linearly and are integrated out. So the likelihood is in closed form, exactly for laws that are linear in y and
-to first order in the read noise for others; scipy.optimize maximises it. A device that may have reached the far end
+to first order in the read noise for others; scipy.optimize maximises it. A device that may have reached an end
 is expected where a normal distance that stops there is, with the variance that is left. Intervals are those of the
 profile likelihood, along which the other parameters follow linearly.
 """
@@ -179,12 +179,15 @@ class Model:
         distance, covered, passed = self._predicted(values, steps)
         moved, group = self._moved(values, steps), 2 * steps.device + steps.down
         cycle, before, after = self._variances(values, steps)
+        # A reading from beyond the near end is one of a device that stands there.
+        near, known, unsure = _stopped(1 - distance, before + 1e-12)
+        moved, distance = moved + distance - (1 - near), 1 - near
+        passed, unsure = known * passed, passed**2 * unsure
         # A device at its end says nothing of the noise that it would have elsewhere: that of the last fit stops there.
         reached, free, kept = _stopped(distance + steps.usual, steps.variance)
         moved -= reached - distance - free * steps.usual  # what the end takes does not depend on the factor
         covered, passed = free * covered, free * passed
-        diagonal = np.where(free > 0.99, cycle, kept - passed**2 * before)
-        diagonal = np.maximum(diagonal, 0) + passed**2 * before + after + 1e-10
+        diagonal = np.where(free > 0.99, cycle + free**2 * unsure, np.maximum(kept, free**2 * unsure)) + after + 1e-10
         beside = -np.where(steps.train[1:] == steps.train[:-1], passed[1:] * before[1:], 0.0)
         d, e, wrong = dpttrf(diagonal, beside)
         if wrong:

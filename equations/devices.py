@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from brian2 import joule, nS, second, siemens, uS, us, volt
+from brian2 import joule, nS, ohm, second, siemens, uS, us, volt
 
 from brianff.equations.parameters import ANY, NOT_NEGATIVE, POSITIVE, SHARE, Parameter, Preset, Range
 from brianff.equations.pulse_response import (
@@ -70,6 +70,9 @@ _COMMON = _parameters(
     bound_spread_difference=(0.0, "by how much that of the upper end exceeds that of the lower end", ANY),
     reference=(0.0, "1: reads subtract each device's symmetry point, where pulses up and down are equal", SHARE),
     reference_spread=(0.0, "device to device: standard deviation of what is subtracted about that point"),
+    endurance=(0.0, "median number of pulses after which a device sticks where it is; 0: it never does"),
+    endurance_log_spread=(0.0, "device to device: standard deviation of the logarithm of that number"),
+    wire_resistance=(0 * ohm, "resistance of a row's or a column's wire from one cell to the next"),
     one_sided=(0.0, "1: pulses up only, on one device of a pair or the other; pairs near the end are reset", SHARE),
     refresh_upper=(0.75, "a pair is reset and written anew where one device is above this state", SHARE),
     refresh_lower=(0.25, "and the other one above this", SHARE),

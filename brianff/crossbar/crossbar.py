@@ -9,6 +9,7 @@ import numpy as np
 from brianff.acceleration.threads import share
 from brianff.arrays import checked
 from brianff.crossbar.device_array import DOWN, UP, DeviceArray
+from brianff.crossbar.wires import transfer
 from brianff.description import Layer, Network
 from brianff.description.device import Device
 from brianff.description.fields import Real, argument, shown
@@ -284,15 +285,26 @@ class DeviceCrossbar(Crossbar):
         self._add(checked("weights", weights, self.weights.shape) - self.weights)
 
     def read(self, generator: np.random.Generator) -> np.ndarray:
+        weights = self._through_wires() if self.device.physics["wire_resistance"] else self.weights
         if not self.noisy:
-            return self.weights
+            return weights
         deviation = self.devices.read_deviation()
         noise = self.full_scale * (deviation * generator.standard_normal(deviation.size))
         if self._places is None:
-            return self.weights + noise.reshape(self.weights.shape)
-        read = self.weights.copy()
+            return weights + noise.reshape(weights.shape)
+        read = weights.copy()
         read.reshape(-1)[self._places] += noise
         return read
+
+    def _through_wires(self) -> np.ndarray:
+        """Return the weights as the ends of the wires show them."""
+        plus_and_minus = np.zeros((2, self.weights.size))
+        plus_and_minus[:, slice(None) if self._places is None else self._places] = self.devices.conductances
+        plus, minus = (
+            transfer(G, self.device.physics["wire_resistance"]) - G
+            for G in plus_and_minus.reshape(2, *self.weights.shape)
+        )
+        return self.weights + self.full_scale * (plus - minus) / self.devices.span
 
     def by_input(self, values: np.ndarray) -> np.ndarray:
         """Return the sums over each input's pairs, shape (inputs,), of values of all pairs (pairs,)."""
@@ -319,7 +331,8 @@ class DeviceCrossbar(Crossbar):
     def _arrays(self) -> dict[str, np.ndarray]:
         devices = self.devices
         arrays = {"weights": self.weights, "devices": devices.state, "counts": devices.counts}
-        return arrays if devices.offset is None else arrays | {"offsets": devices.offset}
+        more = {"offsets": devices.offset, "pulsed": devices.pulsed}
+        return arrays | {name: array for name, array in more.items() if array is not None}
 
     @property
     def _generator(self) -> np.random.Generator:

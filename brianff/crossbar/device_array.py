@@ -39,6 +39,8 @@ class DeviceArray:
         Mean laws of potentiation and depression; empty: any change in one pulse.
     reference : ndarray, shape (2, pairs), or None
         What reads subtract from each state, less the mean device's symmetry point.
+    pulsed : ndarray, shape (2, pairs), or None
+        Pulses that each device has had; None: devices endure any number.
     bounds : tuple of ndarray, shape (2, pairs), or None
         Lower and upper end of each device's range; None: 0 and 1. A stuck device has a range of zero width.
     """
@@ -60,7 +62,12 @@ class DeviceArray:
         self._reset_states: np.ndarray | None = None
         self._own_range = device.base.law.own_range
         self._middle = symmetry_point(*self.responses) if self._own_range or physics["reference"] else 0.5
+        self.pulsed: np.ndarray | None = None
         self._draw_spreads(generator)
+        if physics["endurance"]:
+            spread = physics["endurance_log_spread"] * generator.standard_normal(shape)
+            self._endured = physics["endurance"] * np.exp(spread)
+            self.pulsed = np.zeros(shape)
         if physics["reference"]:
             self._subtract_reference(generator)
         if physics["one_sided"]:
@@ -116,6 +123,9 @@ class DeviceArray:
     def reset(self, chosen: np.ndarray, generator: np.random.Generator) -> None:
         """Put chosen devices, bool (2, pairs), near the lower end of their range in one large pulse each."""
         p = self.physics
+        if self.pulsed is not None:
+            self.pulsed[chosen] += 1
+            chosen = chosen & (self.pulsed <= self._endured)
         if self._reset_states is None:
             drawn = p["reset_device_spread"] * generator.standard_normal(self.state.shape)
             self._reset_states = (p["reset_state"] + drawn).astype(self._type)
@@ -205,6 +215,10 @@ class DeviceArray:
                 continue
             number = np.abs(pulses[chosen])
             state = self.state[polarity, block]
+            if self.pulsed is not None:
+                chosen, number = self._enduring(direction, polarity, block, chosen, number)
+                if not chosen.size:
+                    continue
             before = state[chosen]
             place, width = self._own_place(polarity, block, chosen) if self._own_range else (before, None)
             distance = place if direction == UP else 1 - place
@@ -221,6 +235,16 @@ class DeviceArray:
             self._settle(polarity, block, chosen, after, generator)
             self.counts[direction] += float(number.sum())
             self.counts[2 + direction] += 0.5 * float(number @ before + number @ state[chosen])
+
+    def _enduring(self, direction, polarity, block, chosen, number) -> tuple[np.ndarray, np.ndarray]:
+        """Count the pulses of chosen devices; return those that work still. Pulses on the others are spent in vain."""
+        assert self.pulsed is not None
+        pulsed, state = self.pulsed[polarity, block], self.state[polarity, block]
+        pulsed[chosen] += number
+        works = pulsed[chosen] <= self._endured[polarity, block][chosen]
+        self.counts[direction] += float(number[~works].sum())
+        self.counts[2 + direction] += float(number[~works] @ state[chosen[~works]])
+        return chosen[works], number[works]
 
     def _own_place(self, polarity: int, block: slice, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray | float]:
         """Return where chosen devices stand in their own ranges, and the widths of these."""

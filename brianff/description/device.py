@@ -135,8 +135,9 @@ class Device(Description):
                 raise ValueError(f"parameters.{name} is {value:g}; it must {defaults[name].range.rule}")
         if self.physics["G_on"] <= self.physics["G_off"]:
             raise ValueError("parameters.G_on must be larger than G_off")
-        if not self.responses and (self.physics["reference"] or self.physics["one_sided"]):
-            raise ValueError(f"device {self.name!r} takes any change in one pulse; reference and one_sided need pulses")
+        needy = [name for name in ("reference", "one_sided", "endurance") if self.physics[name]]
+        if needy and not self.responses:
+            raise ValueError(f"device {self.name!r} takes any change in one pulse; {needy[0]} needs a law of pulses")
         _ = self.responses  # a law that does not work is told now
         if self.stuck_on + self.stuck_off + self.stuck_anywhere > 1:
             raise ValueError("stuck_on, stuck_off and stuck_anywhere together exceed 1")

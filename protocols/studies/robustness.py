@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from brian2 import ohm
 
 from brianff.crossbar.crossbar import DeviceCrossbar, make_crossbar
 from brianff.data.named import load_dataset
@@ -113,6 +114,11 @@ def imperfections(coarse: bool = False) -> list[Imperfection]:
         "cycle spread": ((0, 0.5, 1, 2, 4, 8, 16), lambda value: {"device": device(cycle_spread=value)}),
         "device spread": ((0, 0.1, 0.2, 0.4, 0.6, 0.8, 1), lambda value: {"device": device(device_spread=value)}),
         "stuck share": ((0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3), lambda value: {"device": device(), "stuck": value}),
+        "pulses endured": (
+            (30, 100, 300, 1000),
+            lambda value: {"device": device(endurance=value, endurance_log_spread=0.5)},
+        ),
+        "wire resistance": ((0.1, 0.3, 1, 3), lambda value: {"device": device(wire_resistance=value * ohm)}),
         "drift time": (
             (0, 60, 3600, DAY, 30 * DAY, 365 * DAY, 3650 * DAY),
             lambda value: {"device": device(**drift), "seconds": value},

@@ -1,7 +1,7 @@
 """Wires with a resistance: what a crossbar's columns carry, exactly and as a fast approximation.
 
-Rows are driven at their first cell and columns are held at 0 V below their last one; every cell adds one piece of wire to
-its row and one to its column. The network is linear, so that there is a matrix T with currents = voltages @ T.
+Rows are driven at their first cell and columns are held at 0 V below their last one; every cell adds one piece of wire
+to its row and one to its column. The network is linear, so that there is a matrix T with currents = voltages @ T.
 """
 
 import numpy as np

@@ -34,10 +34,10 @@ def test_a_square_of_devices_obeys_kirchhoff():
     assert exact_transfer(np.full((2, 2), G), r)[0] == pytest.approx(voltages[[6, 7]] / r, rel=1e-9)
 
 
-@pytest.mark.parametrize(("resistance", "lost", "error"), [(5.0, (0.02, 0.05), 0.001), (20.0, (0.1, 0.15), 0.01)])
+@pytest.mark.parametrize(("resistance", "lost", "error"), [(13.0, (0.02, 0.05), 0.001), (50.0, (0.1, 0.15), 0.01)])
 def test_the_fast_approximation_of_wires_keeps_to_its_error(resistance, lost, error):
     generator = np.random.default_rng(1)
-    G, volts = generator.uniform(0.1e-6, 5e-6, (64, 64)), generator.random(64)
+    G, volts = generator.uniform(0.1e-6, 5e-6, (40, 40)), generator.random(40)
     exact = volts @ exact_transfer(G, resistance)
     assert lost[0] < 1 - exact.sum() / (volts @ G).sum() < lost[1]
     np.testing.assert_allclose(volts @ transfer(G, resistance), exact, rtol=error)

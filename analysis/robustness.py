@@ -20,6 +20,8 @@ _LABELS = {
     "cycle spread": "cycle-to-cycle spread / step",
     "device spread": "device-to-device spread / step",
     "stuck share": "stuck devices (%)",
+    "pulses endured": "pulses that a device endures",
+    "wire resistance": "wire from cell to cell (Ω)",
     "drift time": "time since programming",
 }
 _TIMES = {"0": 0.0, "1 min": 60.0, "1 h": 3600.0, "1 d": 86_400.0, "30 d": 30 * 86_400.0, "1 y": 365 * 86_400.0}

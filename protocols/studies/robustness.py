@@ -115,7 +115,7 @@ def imperfections(coarse: bool = False) -> list[Imperfection]:
         "device spread": ((0, 0.1, 0.2, 0.4, 0.6, 0.8, 1), lambda value: {"device": device(device_spread=value)}),
         "stuck share": ((0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3), lambda value: {"device": device(), "stuck": value}),
         "pulses endured": (
-            (30, 100, 300, 1000),
+            (10, 30, 100, 300),
             lambda value: {"device": device(endurance=value, endurance_log_spread=0.5)},
         ),
         "wire resistance": ((0.1, 0.3, 1, 3), lambda value: {"device": device(wire_resistance=value * ohm)}),

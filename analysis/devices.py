@@ -114,7 +114,14 @@ def measured_and_simulated(fit: DeviceFit, seed: int = 1, axes: np.ndarray | Non
         ):
             ax.plot(pulses.T, 1e6 * course.T, color=colour, alpha=0.25, linewidth=0.5, zorder=1 + number)
             mean = np.nanmean(course, axis=0)
-            ax.plot(np.nanmean(pulses, axis=0), 1e6 * mean, color=colour, linewidth=2, label=label, zorder=3 + number)
+            ax.plot(
+                np.nanmean(pulses, axis=0),
+                1e6 * mean,
+                color=colour,
+                linewidth=2 if len(course) > 1 else 1,
+                label=label,
+                zorder=3 + number,
+            )
         ax.set(xlabel=f"pulses {way}")
     axes[0].set_ylabel("conductance (µS)")
     axes[0].legend(frameon=False, fontsize=8)

@@ -102,7 +102,9 @@ def fit_device(
     with one_blas_thread():  # thousands of small systems of equations
         models = {name: Model.of(steps, one, held | known) for name, (one, held) in laws.items()}
         chosen, scores = choose(models)
-        model = max((models[chosen], models[chosen].otherwise()), key=lambda one: one.likelihood)
+        model, other = models[chosen], models[chosen].otherwise()
+        endless = model.values["cycle_spread"] >= model.bounds["cycle_spread"][1]
+        model = other if endless or other.likelihood > model.likelihood else model
         fitted, intervals = model.parameters(), model.intervals()
     if steps.devices == 1:
         notes.append("one device: its spread from device to device is not known")

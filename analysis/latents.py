@@ -117,7 +117,7 @@ def latent_embedding(
         One per panel, row by row; latents of images with their own labels belong beside those with none ("zero").
     labels : ndarray of int, shape (images,)
     titles : sequence of str
-    samples, seed
+    samples, seed : int
         As in `embedding`.
     caption : str
         A line below the panels, such as `CAUTION`.

@@ -21,6 +21,7 @@ from .description import RateEncoding as RateEncoding
 from .description import ReceptiveField as ReceptiveField
 from .device_fit import DeviceFit as DeviceFit
 from .device_fit import fit_device as fit_device
+from .doctor import show_versions as show_versions
 from .errors import BrianffError as BrianffError
 from .errors import CheckpointError as CheckpointError
 from .errors import ConfigurationError as ConfigurationError

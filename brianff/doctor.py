@@ -10,7 +10,7 @@ from typing import Any
 
 from brianff.storage.provenance import version_of
 
-__all__ = ["report"]
+__all__ = ["report", "show_versions"]
 
 _PACKAGES = ("brianff", "brian2", "numpy", "cython", "scipy", "pandas", "scikit-learn", "matplotlib")
 
@@ -28,6 +28,12 @@ def report() -> list[tuple[str, str]]:
         ("surroundings", _attempt(_surroundings)),
         *_datasets(),
     ]
+
+
+def show_versions() -> None:
+    """Print what this installation consists of, as ``brianff doctor`` does: what a report of an error should hold."""
+    for item, value in report():
+        print(f"{item:24}{value}")
 
 
 def _attempt(probe: Callable[[], Any]) -> str:

@@ -87,7 +87,13 @@ class LogOfSum(Pooling):
 
 @dataclass(frozen=True)
 class LargestTerms(Pooling):
-    """The sum of the `count` largest terms; of all, if there are fewer neurons."""
+    """The sum of the `count` largest terms; of all, if there are fewer neurons.
+
+    Parameters
+    ----------
+    count : int
+        At least 1.
+    """
 
     count: int = 1
 

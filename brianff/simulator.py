@@ -123,12 +123,6 @@ class Simulator(Described):
     tolerance : float
         What halving the table's step again may change, relative to the largest goodness at usual drives.
 
-    Raises
-    ------
-    ConfigurationError
-        If an engine, a precision or what the network names is not known or does not fit, equations do not work in
-        Brian2, or a number is less than it can be.
-
     Attributes
     ----------
     layers : tuple of SimulatedLayer
@@ -145,6 +139,12 @@ class Simulator(Described):
         Type of what the engine computes.
     presentations, neuron_steps : int
         Presentations made so far, and neurons advanced by one time step.
+
+    Raises
+    ------
+    ConfigurationError
+        If an engine, a precision or what the network names is not known or does not fit, equations do not work in
+        Brian2, or a number is less than it can be.
 
     Examples
     --------

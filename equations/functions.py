@@ -5,7 +5,7 @@ neurons. Where a divisor differs between neurons, equations therefore multiply b
 
 `exponential` is a polynomial in line: a call, even of a function for vectors, makes the compiler put all that a loop
 holds in registers onto the stack and fetch it again, and how long that takes depends on where the stack happens to lie
-beside the arrays (docs/performance.md).
+beside the arrays (docs/results/performance.md).
 
 Both functions exist in double and in single precision; the C++ compiler takes the one of its argument. `exponential`
 holds its argument within a range in which the result can be represented, and in single precision its square too: a

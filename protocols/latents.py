@@ -66,6 +66,11 @@ def without_rest(trainer: Trainer) -> Trainer:
 
     The latents of arXiv 2406.16479 were taken that way, from networks that were trained and tested with rest: membranes
     that are carried over then start further from the threshold.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Returned itself if its protocol has no rest.
     """
     protocol = trainer.protocol
     if not protocol.network.rest_steps:
@@ -99,6 +104,13 @@ def hoyer_sparsity(latents: np.ndarray, offset: float = 1e-3) -> float:
 def separability(latents: np.ndarray, labels: np.ndarray, neighbours: int = 5) -> float:
     """Return the mean share of a vector's nearest neighbours (Euclidean, itself excluded) that have its label.
 
+    Parameters
+    ----------
+    latents : ndarray, shape (images, neurons)
+    labels : ndarray of int, shape (images,)
+    neighbours : int
+        How many are looked at.
+
     Raises
     ------
     ConfigurationError
@@ -113,5 +125,10 @@ def separability(latents: np.ndarray, labels: np.ndarray, neighbours: int = 5) -
 
 
 def dead_units(latents: np.ndarray) -> float:
-    """Return the share of neurons that are active for none of the images."""
+    """Return the share of neurons that are active for none of the images.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (images, neurons)
+    """
     return float(np.mean(~np.any(latents, axis=0)))

@@ -129,6 +129,11 @@ class Sigmoid(Modulator):
     """P = s(a (G - theta)): the modulator is a (1 - P) for positive and -a P for negative data.
 
     Source: arXiv 2406.16479.
+
+    Parameters
+    ----------
+    sharpness, threshold : float
+        a and theta.
     """
 
     name = "sigmoid"
@@ -155,6 +160,11 @@ class Pair(Modulator):
     +-a s(theta - a (G_positive - G_negative)) (SymBa, arXiv 2303.08418). With several (the N-pair loss of Sohn,
     NIPS 2016), -a exp(...) / (1 + sum of exp(...)) for each, and minus their sum for the right label. The negatives of
     an image follow each other.
+
+    Parameters
+    ----------
+    sharpness, threshold : float
+        a and theta.
     """
 
     name = "pair"
@@ -193,6 +203,8 @@ class Symmetric(Modulator):
 
     Parameters
     ----------
+    sharpness, threshold : float
+        Without effect here.
     epsilon : float
         eps, 0.01 as in arXiv 2406.16479; in TOML ``modulator = {name = "symmetric", epsilon = 0.02}``.
     """

@@ -55,7 +55,13 @@ class Optimiser:
 
 
 class Plain(Optimiser):
-    """step = learning_rate x change: purely local, without state."""
+    """step = learning_rate x change: purely local, without state.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Size of a step at a factor of 1.
+    """
 
     moments: tuple[str, ...] = ()
     """Which averages are kept for each weight."""
@@ -88,7 +94,13 @@ class Plain(Optimiser):
 
 
 class Momentum(Plain):
-    """The step is an exponential average of the changes; decay 0.9."""
+    """The step is an exponential average of the changes; decay 0.9.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Size of a step at a factor of 1.
+    """
 
     digital_support = "a running average of the change for each weight (momentum)"
     moments = ("first",)
@@ -99,7 +111,13 @@ step = size*first_moment
 
 
 class Adam(Plain):
-    """The step of each weight is normalised by its changes' root mean square (Kingma & Ba, arXiv 1412.6980)."""
+    """The step of each weight is normalised by its changes' root mean square (Kingma & Ba, arXiv 1412.6980).
+
+    Parameters
+    ----------
+    learning_rate : float
+        Size of a step at a factor of 1.
+    """
 
     digital_support = "two running averages, a root and a division for each weight (Adam)"
     moments = ("first", "second")

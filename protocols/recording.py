@@ -92,9 +92,9 @@ def record_held_out(
     Parameters
     ----------
     trainer : Trainer
-    images, negatives
+    images, negatives : optional
         As in `held_out_contrast`.
-    neurons, layer, variables, every, file
+    neurons, layer, variables, every, file : optional
         As in `Simulator.record`.
 
     Returns

@@ -13,7 +13,13 @@ def constant(progress: float) -> float:
 
 
 def cosine(progress: float) -> float:
-    """Return the factor of the learning rate at a share `progress` of the training: half a cosine from 1 to 0."""
+    """Return the factor of the learning rate at a share `progress` of the training: half a cosine from 1 to 0.
+
+    Parameters
+    ----------
+    progress : float
+        From 0 to 1; beyond, the factor is 0.
+    """
     return 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
 
 

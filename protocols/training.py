@@ -92,7 +92,13 @@ def resume(
 def open_trainer(run: RunDirectory, data_dir: Path | None = None, dataset: Dataset | None = None) -> Trainer:
     """Return the trainer of a run in the state of its last checkpoint, for evaluation, figures and analysis.
 
-    Parameters are those of `prepare`.
+    Parameters
+    ----------
+    run : RunDirectory
+    data_dir : Path, optional
+        Where named data sets are looked for first.
+    dataset : Dataset, optional
+        That of a run whose data set was made by a script.
 
     Raises
     ------

@@ -118,6 +118,8 @@ class PulseEncoding(InputEncoding):
         Length of a presentation in time steps.
     pulse_steps : tuple of int
         Steps at which the pulses arrive, in [0, steps).
+    centred, norm, noise, labels : optional
+        As of every `InputEncoding`.
     """
 
     name: ClassVar[str] = "pulses"
@@ -157,6 +159,8 @@ class FrameEncoding(InputEncoding):
     window_steps : int or None
         Goodness and plasticity see so many steps after each image, the last one too, and nothing in between. None:
         until the next image, the last until the end; under drawn gaps, the least gap.
+    centred, norm, noise : optional
+        As of every `InputEncoding`.
 
     Examples
     --------
@@ -237,6 +241,8 @@ class RateEncoding(InputEncoding):
     maximum_probability : float
     rest_steps : int
         Steps of silence before each presentation; they matter where a layer's membrane is carried over.
+    centred, norm, noise, labels : optional
+        As of every `InputEncoding`.
     """
 
     name: ClassVar[str] = "rate"
@@ -272,6 +278,8 @@ class LatencyEncoding(InputEncoding):
         Spikes come at these steps only, the earliest for the upper part of the intensities, and so on in equal parts.
         Each volley is then an event with a postsynaptic factor of its own, and plasticity is resolved in time. Empty:
         spikes come at any step, from 0 for an intensity of 1 to the last for the faintest.
+    centred, norm, noise : optional
+        As of every `InputEncoding`.
     """
 
     name: ClassVar[str] = "latency"
@@ -315,6 +323,8 @@ class EventEncoding(InputEncoding):
     label_steps : tuple of int
         Steps at which the units of the label's code spike, whatever its strength; with `labels` "once" at the first of
         them only. With strength 0 they are silent.
+    centred, norm, noise, labels : optional
+        As of every `InputEncoding`.
     """
 
     name: ClassVar[str] = "events"

@@ -358,14 +358,23 @@ class Population:
         measurement += self.neuron.energy if self.energy else ""
         equations = compose(self.neuron, current, measurement, time_course)
         if goodness_only:
-            kept = [equation for name, equation in equations.items() if name not in ONLY_PLASTICITY]
-            equations = Equations(kept)
+            equations = self._without_plasticity(equations)
         elif self.credit != "held":
             equations = self._with_credit(equations, self._gated and self.credit == "within-event")
         equations = with_events(equations, events)
         equations += "\n".join(f"{name} : {self._unit(name)!r} (constant)" for name in self.spread)
         equations += "\n".join(f"{name} : {self._unit(name)!r} (shared, constant)" for name in self._shared)
         return equations if self.layer.winners is None else equations + WINNING_VOLTAGE
+
+    def _without_plasticity(self, equations: Equations) -> Equations:
+        """Leave out what only plasticity needs and what follows from it, unless the neuron itself reads that."""
+        dropped: set[str] = set(ONLY_PLASTICITY)
+        while more := {name for name, one in equations.items() if one.identifiers & dropped} - dropped:
+            dropped |= more
+        read = get_identifiers(f"{self.threshold}\n{self.neuron.reset}") | {"v", "goodness"}
+        if read & dropped:
+            return equations
+        return Equations([one for name, one in equations.items() if name not in dropped])
 
     def _with_credit(self, equations: Equations, gated: bool) -> Equations:
         try:

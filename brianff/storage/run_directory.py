@@ -35,10 +35,13 @@ _HISTORY_TYPES = {"epoch": "int64", "layer": "int64", "quantity": "str", "value"
 class RunDirectory(Described):
     """One run on disk. Make it with `create` or `open`.
 
-    Attributes
+    Parameters
     ----------
     path : Path
-        The directory.
+        The directory; also an attribute.
+
+    Attributes
+    ----------
     figures : Path
         Its directory of figures.
     checkpoint_path : Path

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import brianff
 from brianff import codegeneration, doctor
 from brianff.acceleration import compiled
 
@@ -59,3 +60,10 @@ def test_what_fails_is_reported_as_a_value(monkeypatch, datasets):
     assert items["no-such-package"] == "not installed"
     failed = {item for item, value in items.items() if value == "failed: RuntimeError: out of order"}
     assert failed == {"compiler", "code generation target", "SIMD exp", "cache directory", "data sets"}
+
+
+def test_versions_are_shown_to_a_script(capsys):
+    brianff.show_versions()
+    shown = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert shown["brian2"] == version("brian2")
+    assert shown["compiler"]

@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import brian2
 import numpy as np
 import pytest
-from brian2 import uA
+from brian2 import Mohm, ms, nA, uA
 from scipy.sparse import csr_matrix
 
 from brianff import LabelCode, Layer, Network, PulseEncoding, RateEncoding, Simulator
+from brianff.equations import NeuronModel
 from brianff.errors import ConfigurationError, DataError
 from brianff.inputs import SparseSpikes
 from brianff.protocols.modulators import Sigmoid
@@ -320,3 +321,23 @@ def test_arguments_in_words():
         Simulator(NETWORK, memory="1 KuB")
     with pytest.raises(ConfigurationError, match="goodness is 'spike-count'; it must be a Goodness"):
         Simulator(NETWORK, "spike-count")
+
+
+@pytest.mark.parametrize("reset", ["", "v = 0*mV; sensitivity = 0"], ids=["none", "of the sensitivity"])
+def test_what_reads_the_sensitivity_is_no_obstacle_to_evaluation(reset):
+    equations = """
+dv/dt = (R*I - v - w)/tau : volt
+dw/dt = (v - w)/tau : volt
+dsensitivity/dt = (R*unit_current/mV - sensitivity - adaptation)/tau : 1
+dadaptation/dt = (sensitivity - adaptation)/tau : 1
+activity = v/mV : 1
+"""
+    events = {"threshold": "v > 1*mV", "reset": reset} if reset else {}
+    neuron = NeuronModel("adapting", equations, {"tau": 5 * ms, "R": 10 * Mohm}, **events)
+    layer = Layer(neurons=3, neuron=neuron, current_scale=3 * nA, synapse_time_constant=3 * ms)
+    simulator = Simulator(Network(pixels=4, classes=2, layers=[layer], time_step=1 * ms), engine="lanes", seed=1)
+    images = np.random.default_rng(1).random((2, 4))
+    (every,) = simulator.present_every_label(images)
+    one_by_one = [simulator.present(images, np.full(2, label)).goodness for label in range(2)]
+    np.testing.assert_allclose(every.goodness.reshape(2, 2), np.transpose(one_by_one), rtol=1e-12)
+    assert every.goodness.min() > 0

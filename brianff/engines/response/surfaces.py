@@ -33,6 +33,9 @@ CELL = 0.055
 NARROWEST = 0.015
 FEWEST = 5
 BISECTIONS = 20
+NEAR = 0.02
+"""How far curves of two time steps, or of two grids, are from each other, mostly: else a row is searched again."""
+
 BESIDE = 1e-7
 """Distance of the outermost knots from a curve: on its own side."""
 
@@ -99,9 +102,9 @@ def surfaces(
     unit = generator.random((2, POINTS))
     widths = np.array([CELL, CELL])
     names: list[str] = []
-    before = np.full(2, np.inf)
+    before, grid = np.full(2, np.inf), None
     while True:
-        grid = _Grid.of(domain, shape, ends[-1], levels[-1], widths)
+        grid = _Grid.of(domain, shape, ends[-1], levels[-1], widths, grid)
         made = grid.surfaces(low, high)
         errors = []
         for points in (grid.on_rows(unit), grid.on_columns(unit)):
@@ -114,7 +117,7 @@ def surfaces(
         before = np.where(too_large, errors, before)
         widths = np.where(too_large, widths / 1.5, widths)
     coarser = zip(ends[:-1], levels[:-1], strict=True)
-    grids = [_Grid.of(domain, shape, one, functions, widths, like=grid) for one, functions in coarser]
+    grids = [_Grid.of(domain, shape, one, functions, widths, grid, like=grid) for one, functions in coarser]
     whole = _Grid.extrapolated([*grids, grid])
     found = Surfaces(whole.surfaces(low, high))
     points = domain.low[:, np.newaxis] + (domain.high - domain.low)[:, np.newaxis] * generator.random((2, POINTS))
@@ -232,16 +235,20 @@ class _Grid:
         ends: np.ndarray,
         functions: PairFunctions,
         widths: np.ndarray,
+        guess: _Grid | None = None,
         like: _Grid | None = None,
     ) -> _Grid:
-        """Return the functions at knots whose distances are `widths`, or as many knots as another grid has."""
+        """Return the functions at knots whose distances are `widths`, or as many knots as another grid has.
+
+        Curves are looked for beside those of a `guess` first.
+        """
         curves, values = [], []
         for number, signature in enumerate(shape.signatures):
             begin, end = ends[number : number + 2]
             count = len(like.curves[number]) if like else max(FEWEST, int((end - begin) / widths[0]) + 2)
             rows = np.linspace(begin, end, count)
             rows[[0, -1]] += [BESIDE, -BESIDE]
-            edges = _curves(domain, functions, rows, signature)
+            edges = _curves(domain, functions, rows, signature, guess.curves[number] if guess else None)
             strips = []
             for strip, (left, right) in enumerate(zip(edges.T, edges.T[1:], strict=False)):
                 columns = max(FEWEST, int(np.median(right - left) / widths[1]) + 2)
@@ -330,27 +337,45 @@ class _Grid:
         return points
 
 
-def _curves(domain: _Domain, functions: PairFunctions, rows: np.ndarray, signature: tuple[int, ...]) -> np.ndarray:
-    """Return the places of the second drive at which regions of each row begin and end, (rows, regions + 1)."""
-    count, columns = len(signature) - 1, domain.columns
+def _curves(
+    domain: _Domain, functions: PairFunctions, rows: np.ndarray, signature: tuple[int, ...], guess: np.ndarray | None
+) -> np.ndarray:
+    """Return the places of the second drive at which regions of each row begin and end, (rows, regions + 1).
+
+    Of another grid's curves, `guess`, shape (any number of rows, regions + 1), brackets are taken where they are right.
+    """
+    count, columns, own = len(signature) - 1, domain.columns, np.array(signature)
     edges = np.empty((len(rows), count + 2))
     edges[:, 0], edges[:, -1] = domain.low[1], domain.high[1]
     if not count:
         return edges
-    regions = domain.regions(functions, rows)
-    right = np.array([_signature(one) == signature for one in regions])
+
+    def seen(which: np.ndarray, places: np.ndarray) -> np.ndarray:
+        first = np.broadcast_to(rows[which, np.newaxis], places.shape)
+        return functions(unwarped(first.ravel()), unwarped(places.ravel()))[REGION].reshape(places.shape)
+
+    before, after, every = np.empty((len(rows), count)), np.empty((len(rows), count)), np.arange(len(rows))
+    right = np.zeros(len(rows), bool)
+    if guess is not None:
+        known = CubicSpline(np.linspace(0, 1, len(guess)), guess[:, 1:-1])(np.linspace(0, 1, len(rows)))
+        before, after = np.maximum(known - NEAR, domain.low[1]), np.minimum(known + NEAR, domain.high[1] - BESIDE)
+        right = ((seen(every, before) == own[:-1]) & (seen(every, after) == own[1:])).all(axis=1)
+    if len(unknown := np.flatnonzero(~right)):
+        regions = domain.regions(functions, rows[unknown])
+        alike = np.array([_signature(one) == signature for one in regions])
+        right[unknown[alike]] = True
+        at = np.array([np.flatnonzero(np.diff(one)) for one in regions[alike]], int).reshape(-1, count)
+        before[unknown[alike]], after[unknown[alike]] = columns[at], columns[at + 1]
     if not right.any():
         raise TooRough("the kinks of functions of two drives are too close to each other for a table")
-    known = np.flatnonzero(right)
-    at = np.array([np.flatnonzero(np.diff(regions[row])) for row in known])
-    before, after = columns[at], columns[at + 1]
-    first, own = np.broadcast_to(rows[known, np.newaxis], at.shape), regions[known[:, np.newaxis], at]
+    found = np.flatnonzero(right)
+    before, after = before[found], after[found]
     for _ in range(BISECTIONS):
         middle = (before + after) / 2
-        seen = functions(unwarped(first.ravel()), unwarped(middle.ravel()))[REGION].reshape(at.shape)
-        before, after = np.where(seen == own, middle, before), np.where(seen == own, after, middle)
+        is_before = seen(found, middle) == own[:-1]
+        before, after = np.where(is_before, middle, before), np.where(is_before, after, middle)
     for curve in range(count):
-        edges[:, curve + 1] = np.interp(rows, rows[known], (before + after)[:, curve] / 2)
+        edges[:, curve + 1] = np.interp(rows, rows[found], (before + after)[:, curve] / 2)
     return edges
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from typing import Annotated, Any, NoReturn
@@ -38,6 +39,7 @@ def main() -> NoReturn:
     """Run the command line and exit: 0 when all went well, 2 after an error, 130 or 143 when stopped."""
     IMPORTED.clear()
     open_streams()
+    os.environ.setdefault("MPLBACKEND", "agg")  # commands write figures to files: no windows
     warnings.formatwarning = lambda message, *_: f"brianff: warning: {message}\n"
     try:
         status = app(prog_name="brianff", standalone_mode=False) or 0

@@ -1,5 +1,7 @@
 """Figures show the data that they were given, with labels and units."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -252,6 +254,16 @@ def test_receptive_fields_show_the_weights_of_labels_below():
     np.testing.assert_allclose(grid[4:6, :4], [[-limit, -limit, 0, 0]] * 2)
     np.testing.assert_allclose(grid[4:6, 5:9], limit * np.array([[0.5, 0.5, 0.25, 0.25]] * 2))
     assert "within ±2" in ax.get_title()
+
+
+def test_the_gallery_shows_every_figure_in_less_than_a_megabyte():
+    docs = Path(__file__).parents[2] / "docs"
+    shown = {path.name.removesuffix(".png").partition("-")[0]: path for path in (docs / "gallery").glob("*.png")}
+    others = {"letters", "off_screen", "save_figure", "robustness"}  # the last needs a study
+    assert shown.keys() == set(figures.__all__) - others
+    page = (docs / "gallery.md").read_text(encoding="utf-8")
+    assert all(f"](gallery/{path.name})" in page for path in (docs / "gallery").iterdir())
+    assert sum(path.stat().st_size for path in (docs / "gallery").iterdir()) < 1e6
 
 
 def test_letters_stand_at_the_upper_left():

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brianff.arrays import checked
+from brianff.description.fields import Place, argument, shown
+from brianff.encoding import checked_images
 from brianff.errors import ConfigurationError, DataError, MissingDependencyError
 from brianff.responses import Recording
 
@@ -44,7 +46,9 @@ def record(
     from brianff.engines.lanes.engine import LanesEngine
     from brianff.engines.population import whole_number
 
-    network, count, every = simulator.network, len(images), whole_number("every", every, 1)
+    network, every = simulator.network, whole_number("every", every, 1)
+    images = checked_images(network, images)
+    count = len(images)
     top = simulator._number(layer)
     table = presentation_table(labels, polarity, presentations)
     if len(table) != count:
@@ -123,23 +127,25 @@ def presentation_table(
     """
     import pandas
 
-    labels = np.asarray(labels)
-    if labels.ndim != 1:
-        raise ConfigurationError("record takes one label for each image")
+    labels = checked("labels", labels, (None,), kind="whole", error=ConfigurationError)
     count = len(labels)
     unknown = np.full(count, -1, dtype=np.int32)
     columns: dict[str, Any] = {"image": np.arange(count, dtype=np.int32), "label": labels.astype(np.int32)}
     columns |= {"true_label": unknown, "polarity": [""] * count if polarity is None else polarity, "epoch": unknown}
-    columns |= dict(presentations if presentations is not None else {})
+    try:
+        columns |= dict(presentations if presentations is not None else {})
+        columns = {name: np.asarray(values) for name, values in columns.items()}
+    except (TypeError, ValueError):
+        raise ConfigurationError("polarity and presentations must be columns by name: {'epoch': [0, 1]}") from None
     for name, values in columns.items():
         if name in {"time", "neuron", "layer", "presentation"}:
             raise ConfigurationError(f"{name!r} is a column of the spikes: give that of the presentations another name")
-        if len(values) != count:
+        if values.shape != (count,):
             what = "polarities" if name == "polarity" else f"values of {name}"
-            raise ConfigurationError(f"there are {len(values)} {what} for {count} presentations")
-    plain = {name: np.asarray(values) for name, values in columns.items()}
-    text = {name: values.astype(object) for name, values in plain.items() if values.dtype.kind == "U"}
-    return pandas.DataFrame(plain | text).rename_axis("presentation")
+            given = values.size if values.ndim < 2 else f"{values.shape}"
+            raise ConfigurationError(f"there are {given} {what} for {count} presentations")
+    text = {name: values.astype(object) for name, values in columns.items() if values.dtype.kind == "U"}
+    return pandas.DataFrame(columns | text).rename_axis("presentation")
 
 
 def spike_table(
@@ -191,9 +197,10 @@ def _chosen(neurons: Any, top: int, sizes: Sequence[int]) -> dict[int, np.ndarra
     if not isinstance(neurons, Mapping) or not neurons:
         neurons = {top: [] if isinstance(neurons, Mapping) else neurons}
     chosen = {}
+    for number in neurons:
+        if number not in range(top + 1):
+            raise ConfigurationError(f"traces of layer {shown(number)} were asked for; layers 0 to {top} are recorded")
     for number, places in sorted(neurons.items()):
-        if not 0 <= number <= top:
-            raise ConfigurationError(f"traces of layer {number!r} were asked for; layers 0 to {top} are recorded")
         chosen[number] = places = checked("neurons", places, (None,), kind="whole", error=ConfigurationError)
         if places.size and not 0 <= places.min() <= places.max() < sizes[number]:
             raise ConfigurationError(f"neurons must lie between 0 and {sizes[number] - 1}, the size of layer {number}")
@@ -205,8 +212,10 @@ def _names(population: Population, variables: Sequence[str] | None) -> tuple[str
     if variables is None:
         return ("I", *population.neuron.traces)
     known = ["I", *sorted(population.neuron.variables.names)]
-    if unknown := [name for name in variables if name not in known]:
-        raise ConfigurationError(f"there is no variable {unknown[0]!r} to record; known: {', '.join(known)}")
+    if not isinstance(variables, list | tuple):
+        raise ConfigurationError(f"variables is {shown(variables)}; give names in a list, of {', '.join(known)}")
+    if unknown := [name for name in variables if not isinstance(name, str) or name not in known]:
+        raise ConfigurationError(f"there is no variable {shown(unknown[0])} to record; known: {', '.join(known)}")
     return tuple(variables)
 
 
@@ -295,14 +304,17 @@ def _store(file: str | Path | None, shapes: Mapping, dtype: type) -> Iterator[_M
     if file is None:
         yield _Memory(shapes, dtype)
         return
-    store = _File(Path(file), shapes, dtype)
+    path = argument("file", file, Place())
+    if not path.name:
+        raise ConfigurationError(f"file is {shown(file)}; it must be the name of a file")
+    store = _File(path, shapes, dtype)
     try:
         yield store
     finally:
         store.discard()
 
 
-def _h5py(path: Path) -> Any:
+def _h5py(path: str | Path) -> Any:
     try:
         import h5py
     except ImportError:
@@ -310,15 +322,16 @@ def _h5py(path: Path) -> Any:
     return h5py
 
 
-def open_recording(path: Path) -> Recording:
+def open_recording(path: str | Path) -> Recording:
     """Return the recording in a file; see `Recording.open`."""
     import pandas
 
+    path = argument("path", path, Place(), DataError)
     h5py = _h5py(path)
     try:
         file = h5py.File(path)
     except OSError as error:
-        raise DataError(f"{path} cannot be read as HDF5: {error}") from None
+        raise DataError(f"{path} cannot be read as HDF5: {' '.join(str(error).split())}") from None
     if file.attrs.get("format") != FORMAT:
         raise DataError(f"{path} holds no recording of this version of brianff")
     store, about = _Memory({}, float), dict(file.attrs)

@@ -203,7 +203,7 @@ class Recording(Described):
         """
         from brianff.recording import open_recording
 
-        return open_recording(Path(path))
+        return open_recording(path)
 
     def at(self, layer: int) -> Recording:
         """Return the same recording with the traces of another layer that was recorded too.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from brianff.acceleration.memory import DEFAULT_MEMORY, Need, check_memory, peak
 from brianff.crossbar.crossbar import Crossbar, connections, make_crossbar
 from brianff.describing import Described, layer_table
 from brianff.description import EventEncoding, FrameEncoding, LatencyEncoding, Network, PulseEncoding
-from brianff.description.fields import shown
+from brianff.description.fields import TRUTH, Instance, Whole, argument, shown
 from brianff.encoding import checked_images, code_matrix, encode_spikes, image_part, label_and_events
 from brianff.engines import ENGINES, LanesEngine, ResponseEngine, make_engine
 from brianff.engines.lanes.engine import memory_bytes
@@ -168,14 +169,16 @@ class Simulator(Described):
         table_step: brian2.Quantity | None = None,
         tolerance: float = TOLERANCE,
     ):
-        if not isinstance(network, Network):
-            raise ConfigurationError(f"network is {shown(network)}; it must be a Network")
-        if credit not in CREDITS:
-            raise ConfigurationError(f"no credit {credit!r}; known: {', '.join(CREDITS)}")
-        if engine not in ("auto", *ENGINES):
-            raise ConfigurationError(f"no engine {engine!r}; known: auto, {', '.join(ENGINES)}")
-        if precision not in tuple(PRECISIONS):
-            raise ConfigurationError(f"no precision {precision!r}; known: {', '.join(PRECISIONS)}")
+        argument("network", network, _NETWORK)
+        names = {
+            "credit": (credit, CREDITS),
+            "engine": (engine, ("auto", *ENGINES)),
+            "precision": (precision, PRECISIONS),
+        }
+        for what, (name, known) in names.items():
+            if not isinstance(name, str) or name not in known:
+                raise ConfigurationError(f"no {what} {shown(name)}; known: {', '.join(known)}")
+        argument("workers", workers, Whole(1, 1000))
         if engine == "reference" and precision != "double":
             raise ConfigurationError("the reference engine computes in double precision: use precision = 'double'")
         self.network = network
@@ -308,10 +311,8 @@ class Simulator(Described):
         NumericalError
             If the integration diverged.
         """
-        if observe is not None and not callable(observe):
-            raise ConfigurationError(f"observe is {shown(observe)}; it must be a function")
         number = self._number(layer)
-        if not events:
+        if not argument("events", events, TRUTH):
             return self.present_layers(images, labels, number + 1, spikes, observe)[number]
         return self._present_events(self.inputs(images, labels), number, observe)
 
@@ -360,6 +361,11 @@ class Simulator(Described):
         goodness_only: bool = False,
     ) -> list[Responses]:
         """Present what `inputs` returned to the first `count` layers; see `present_layers`."""
+        if observe is not None and not callable(observe):
+            raise ConfigurationError(f"observe is {shown(observe)}; it must be a function")
+        for name, value in {"spikes": spikes, "goodness_only": goodness_only}.items():
+            argument(name, value, TRUTH)
+        argument("inputs", inputs, Instance(Input, "what Simulator.inputs(images, labels) returns"))
         if count is not None:
             self._number(whole_number("count", count, 1) - 1)
         check_memory(self.needs(len(inputs), count, spikes, goodness_only))
@@ -424,14 +430,15 @@ class Simulator(Described):
 
     def read_weights(self, count: int | None = None) -> list[np.ndarray]:
         """Return the weights of the first `count` layers as one read shows them, shape (inputs, neurons) each."""
-        return [layer.crossbar.read(self._read_noise) for layer in self.layers[:count]]
+        number = len(self.layers) if count is None else whole_number("count", count, 0)
+        return [layer.crossbar.read(self._read_noise) for layer in self.layers[:number]]
 
     def _number(self, layer: int) -> int:
         """Return the number of a layer, counted from the end if negative."""
         try:
-            return range(len(self.layers))[layer]
+            return range(len(self.layers))[operator.index(layer)]
         except (IndexError, TypeError):
-            raise ConfigurationError(f"there is no layer {layer!r}: the network has {len(self.layers)}") from None
+            raise ConfigurationError(f"there is no layer {shown(layer)}: the network has {len(self.layers)}") from None
 
     @property
     def _read_noise(self) -> np.random.Generator:
@@ -446,7 +453,7 @@ class Simulator(Described):
 
         The presentations are ordered image by image: row `image * classes + label`.
         """
-        classes = self.network.classes
+        classes, images = self.network.classes, checked_images(self.network, images)
         labels = np.broadcast_to(np.arange(classes), (len(images), classes))
         return self.present_layers(images, labels, goodness_only=True)
 
@@ -568,9 +575,10 @@ class Simulator(Described):
         It shares the layers with this one and so follows what they learn; in its own `evaluation()` it leaves no trace.
         """
         goodness = self.goodness if goodness is None else _goodness(goodness)
+        network = self.network if network is None else argument("network", network, _NETWORK)
         other = object.__new__(Simulator)
         vars(other).update(vars(self))
-        other.goodness, other.network = goodness, network or self.network
+        other.goodness, other.network = goodness, network
         other.codes, other._evaluation_generator = self.codes.copy(), None
         other.streams = RandomStreams(self.streams.seed)
         other._use_engine()
@@ -678,7 +686,11 @@ class Simulator(Described):
         return FrameInput(part, codes, image[presentation], label, encoding.steps, steps, self.workers, onsets)
 
     def _checked(self, images: Any, labels: np.ndarray) -> tuple[Any, np.ndarray]:
-        images, labels = checked_images(self.network, images), np.asarray(labels)
+        images = checked_images(self.network, images)
+        try:
+            labels = np.asarray(labels)
+        except ValueError as error:  # rows of several lengths
+            raise DataError(f"labels are no array: {error}") from None
         if labels.ndim not in (1, 2) or len(labels) != len(images) or 0 in labels.shape[1:]:
             raise DataError(f"labels have the shape {labels.shape}; there are {len(images)} images")
         if labels.size and (
@@ -686,6 +698,9 @@ class Simulator(Described):
         ):
             raise DataError(f"labels must be whole numbers from 0 to {self.network.classes - 1}")
         return images, labels
+
+
+_NETWORK = Instance(Network, "a Network")
 
 
 def _needs(network: Network) -> list[Need]:

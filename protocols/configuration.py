@@ -23,10 +23,12 @@ from brianff.description.fields import (
     Memory,
     Name,
     NotNegative,
+    Place,
     Positive,
     Seed,
     Text,
     Whole,
+    argument,
     between,
     shown,
 )
@@ -449,7 +451,11 @@ def load_protocol(name: str | Path | Protocol, settings: Iterable[str] | Mapping
     ConfigurationError
         If the protocol, a key or a value is unknown; the message names it and what is allowed.
     """
-    return changed(written(name), settings if isinstance(settings, Mapping) else dict(map(_parsed, settings)))
+    if not isinstance(settings, Mapping):
+        if isinstance(settings, str | np.ndarray) or not isinstance(settings, Iterable):
+            raise ConfigurationError(f"settings are {shown(settings)}; give them in a list: ['learning.epochs=3']")
+        settings = dict(map(_parsed, settings))
+    return changed(written(name), settings)
 
 
 def changed(values: Mapping[str, Any], settings: Mapping[str, Any]) -> Protocol:
@@ -465,7 +471,7 @@ def written(name: str | Path | Protocol) -> dict[str, Any]:
     if isinstance(name, Protocol):
         return _table(name)
     known = named_protocols()
-    path = known.get(str(name), Path(name))
+    path = known.get(str(name)) or argument("a protocol", name, Place())
     if not os.path.isfile(path):  # pathlib's raises where a name is too long
         raise ConfigurationError(
             f"no protocol {shown(str(name))}; known: {', '.join(known)}, or the path of a TOML file"
@@ -486,7 +492,7 @@ def _table(value: Any) -> Any:
 
 def _parsed(setting: str) -> tuple[str, Any]:
     """Return key and value of a setting in text."""
-    key, separator, text = setting.partition("=")
+    key, separator, text = setting.partition("=") if isinstance(setting, str) else ("", "", "")
     key = key.strip()
     if not separator:
         raise ConfigurationError(f"setting {shown(setting)} is not of the form key=value")

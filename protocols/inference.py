@@ -7,7 +7,8 @@ import numpy as np
 
 from brianff.arrays import answer, checked
 from brianff.data.split import Split
-from brianff.description.fields import Whole, argument, shown
+from brianff.description.fields import Instance, Whole, argument, shown
+from brianff.encoding import checked_images
 from brianff.equations.parameters import Range
 from brianff.errors import ConfigurationError, DataError
 from brianff.responses import Responses
@@ -16,6 +17,7 @@ from brianff.simulator import Simulator
 __all__ = ["Outcome", "Score", "accuracy", "label_scores", "outcome", "predict", "total_goodness"]
 
 
+SIMULATOR = Instance(Simulator, "a Simulator")
 Score = Callable[[Responses], np.ndarray]
 
 
@@ -62,6 +64,8 @@ def label_scores(
         chosen = responses if layers is None else [responses[layer] for layer in numbers]
         return np.sum([answer(who, score(response), (len(response),)) for response in chosen], axis=0)
 
+    argument("simulator", simulator, SIMULATOR)
+    images = checked_images(simulator.network, images)
     who, known = "the score", Range("be numbers of layers", 0, len(simulator.layers) - 1)
     if layers is not None:
         numbers = checked("layers", layers, (None,), kind="whole", range=known, error=ConfigurationError)
@@ -134,10 +138,11 @@ def outcome(
     report: Callable[[int], None] = lambda images: None,
 ) -> Outcome:
     """Return what inference makes of a split; a DataError if it is empty. See `accuracy`."""
-    if not isinstance(split, Split):
-        raise ConfigurationError(f"split is {shown(split)}; it must be a Split, such as dataset.test")
-    if not callable(score):
-        raise ConfigurationError(f"score is {shown(score)}; it must be a function of responses")
+    argument("simulator", simulator, SIMULATOR)
+    argument("split", split, Instance(Split, "a Split, such as dataset.test"))
+    for name, function in {"score": score, "report": report}.items():
+        if not callable(function):
+            raise ConfigurationError(f"{name} is {shown(function)}; it must be a function")
     argument("batch", batch, Whole(1))
     if not len(split):
         raise DataError("split holds no images: an accuracy needs one at least")

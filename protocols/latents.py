@@ -6,7 +6,9 @@ from typing import Literal
 
 import numpy as np
 
+from brianff.arrays import checked
 from brianff.data.split import Split
+from brianff.description.fields import Whole, argument
 from brianff.errors import ConfigurationError
 from brianff.protocols.negatives import wrong_labels
 from brianff.protocols.readout import measuring_activity
@@ -96,6 +98,7 @@ def hoyer_sparsity(latents: np.ndarray, offset: float = 1e-3) -> float:
     float
         nan without images. Source: Hoyer, JMLR 5:1457 (2004).
     """
+    latents = checked("latents", latents, (None, None))
     root = np.sqrt(latents.shape[1])
     norms = np.abs(latents).sum(axis=1) + offset, np.sqrt(np.square(latents, dtype=float).sum(axis=1)) + offset
     return float(np.mean((root - norms[0] / norms[1]) / (root - 1))) if len(latents) else float("nan")
@@ -116,7 +119,9 @@ def separability(latents: np.ndarray, labels: np.ndarray, neighbours: int = 5) -
     ConfigurationError
         If there are not more vectors than neighbours.
     """
-    if len(latents) <= neighbours:
+    latents = checked("latents", latents, (None, None))
+    labels = checked("labels", labels, (len(latents),), kind="whole")
+    if len(latents) <= argument("neighbours", neighbours, Whole(1)):
         raise ConfigurationError(f"separability needs more than {neighbours} latents, there are {len(latents)}")
     from sklearn.neighbors import NearestNeighbors
 
@@ -131,4 +136,4 @@ def dead_units(latents: np.ndarray) -> float:
     ----------
     latents : ndarray, shape (images, neurons)
     """
-    return float(np.mean(~np.any(latents, axis=0)))
+    return float(np.mean(~np.any(checked("latents", latents, (None, None)), axis=0)))

@@ -7,8 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from brianff.arrays import checked
 from brianff.data.spikes import whole_numbers
 from brianff.data.split import Dataset
+from brianff.description.fields import GENERATOR, Whole, argument
 from brianff.errors import ConfigurationError, missing
 from brianff.registry import Registry
 
@@ -178,7 +180,9 @@ def wrong_labels(
         If a label is no whole number.
     """
     labels = whole_numbers("labels", labels)
-    wanted = 1 if count is None else count
+    classes = argument("classes", classes, Whole(2))
+    wanted = 1 if count is None else argument("count", count, Whole(1))
+    argument("generator", generator, GENERATOR)
     if not 1 <= wanted < classes:
         raise ConfigurationError(f"cannot draw {wanted} different wrong labels out of {classes} classes")
     if labels.max(initial=0) >= classes:
@@ -224,6 +228,10 @@ def hybrid_images(
     -------
     ndarray, shape (images, pixels)
     """
+    argument("generator", generator, GENERATOR)
+    image_shape = tuple(checked("image_shape", image_shape, (2,), kind="whole"))
+    images = checked("images", images, (None, int(np.prod(image_shape))))
+    blurs = argument("blurs", blurs, Whole(0))
     field = generator.integers(0, 2, (len(images), *image_shape)).astype(float)
     for axis in (1, 2) * blurs:
         ahead, behind = np.roll(field, 1, axis), np.roll(field, -1, axis)  # round the edges, so that none is special

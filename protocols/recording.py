@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brianff.description.fields import Instance, argument
 from brianff.errors import ConfigurationError
 from brianff.protocols.negatives import hybrid_images, wrong_labels
 from brianff.random import RandomStreams
@@ -52,6 +53,9 @@ def held_out_contrast(
     """
     import pandas
 
+    from brianff.protocols.trainer import Trainer
+
+    argument("trainer", trainer, Instance(Trainer, "a Trainer"))
     split, generator = trainer.held_out, RandomStreams(trainer.protocol.seed)["figures"]
     if isinstance(images, int | np.integer):
         images = range(min(int(images), len(split)))

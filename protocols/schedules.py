@@ -2,6 +2,8 @@
 
 import math
 
+from brianff.description.fields import Real, argument
+from brianff.equations.parameters import NOT_NEGATIVE
 from brianff.registry import Registry
 
 __all__ = ["SCHEDULES", "constant", "cosine"]
@@ -20,6 +22,7 @@ def cosine(progress: float) -> float:
     progress : float
         From 0 to 1; beyond, the factor is 0.
     """
+    progress = argument("progress", progress, Real(NOT_NEGATIVE))
     return 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
 
 

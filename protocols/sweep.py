@@ -21,7 +21,7 @@ import numpy as np
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from brianff.description import Description
-from brianff.description.fields import Count, Seed, Table, shown
+from brianff.description.fields import Count, Place, Seed, Table, argument, shown
 from brianff.description.parts import part
 from brianff.errors import BrianffError, CheckpointError, ConfigurationError, DataError
 from brianff.protocols.cluster import here, name_of
@@ -422,8 +422,10 @@ def run_sweep(
     BrianffError
         Whatever a run raises; the runs before it are kept.
     """
+    if not isinstance(protocols, Mapping):
+        raise ConfigurationError(f"protocols are {shown(protocols)}; give them by the names of their directories")
     points = [{"name": name} for name in protocols]
-    fit = partial(_fit, protocols, Path(directory), data_dir, progress)
+    fit = partial(_fit, protocols, argument("directory", directory, Place()), data_dir, progress)
     summaries = {point["name"]: summary for point, summary in measure_points(points, fit, map)}
     return {name: summaries[name] for name in protocols}
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from brianff.data.split import Dataset, Split
+from brianff.description.fields import Instance, argument
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.progress import Progress
 from brianff.protocols.activity import changed_by_freezing, layer_activity
@@ -105,6 +106,7 @@ def open_trainer(run: RunDirectory, data_dir: Path | None = None, dataset: Datas
     CheckpointError
         If the run has no checkpoint yet, or it is damaged.
     """
+    argument("run", run, Instance(RunDirectory, "a RunDirectory: RunDirectory.open(path)"))
     trainer = prepare(Protocol(**run.read_config()), data_dir, dataset)
     _restore(trainer, run)
     return trainer

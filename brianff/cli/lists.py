@@ -83,12 +83,13 @@ def devices(
         ends = " to ".join(f"{1e6 * device.physics[end]:.3g} uS" for end in ("G_off", "G_on"))
         energies = ", ".join(f"{device.pulse_energy(way):.2g} J {way}" for way in ("up", "down"))
         rows += [(name, f"{preset.law.name}; {ends}; {energies}"), ("", preset.source)]
-    print_table([*rows, ("laws", ""), *((name, law.formula) for name, law in LAWS.items())])
+    drawn = []
     if figure is not None:
         from brianff.analysis.devices import device_sheet
         from brianff.analysis.style import save_figure
 
-        echo(save_figure(device_sheet(), figure))
+        drawn = [("figure", str(save_figure(device_sheet(), figure)))]
+    print_table([*rows, ("laws", ""), *((name, law.formula) for name, law in LAWS.items()), *drawn])
 
 
 @devices_app.command("fit")

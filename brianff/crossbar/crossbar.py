@@ -13,7 +13,7 @@ from brianff.crossbar.wires import transfer
 from brianff.description import Layer, Network
 from brianff.description.device import Device
 from brianff.description.fields import Real, argument, shown
-from brianff.equations.parameters import NOT_NEGATIVE, SHARE
+from brianff.equations.parameters import NOT_NEGATIVE, POSITIVE, SHARE
 from brianff.errors import ConfigurationError, DataError
 from brianff.random import RandomStreams
 
@@ -110,8 +110,11 @@ class Crossbar:
     threads = 1
 
     def __init__(self, weights: np.ndarray, bound: float | None = None, connected: np.ndarray | None = None):
-        self.bound, self.connected = bound, connected
-        self.weights = np.array(weights, dtype=float)
+        self.weights = np.array(checked("weights", weights, (None, None)), dtype=float)
+        self.bound = None if bound is None else argument("bound", bound, Real(POSITIVE))
+        self.connected = connected
+        if connected is not None:
+            self.connected = checked("connected", connected, self.weights.shape, kind="bool")
         self._add(np.broadcast_to(0.0, self.weights.shape))
 
     @property

@@ -83,7 +83,7 @@ def read_hdf5(path: Path) -> dict[str, Any]:
         with h5py.File(path) as file:
             return {key: _plain(item[()]) for key, item in file.items() if isinstance(item, h5py.Dataset)}
     except OSError as error:
-        raise DataError(f"{path} cannot be read as HDF5: {error}") from None
+        raise DataError(f"{path} cannot be read as HDF5: {' '.join(str(error).split())}") from None
 
 
 def _plain(value: Any) -> Any:

@@ -20,6 +20,7 @@ import numpy as np
 from pydantic import PlainSerializer, PlainValidator
 
 from brianff.data.split import Dataset, Split
+from brianff.description.fields import shown
 from brianff.errors import ConfigurationError, DataError
 from brianff.registry import Registry
 from brianff.storage.files import read, short
@@ -147,7 +148,7 @@ def load_dataset(dataset: str | Path | Mapping[str, Any] | Dataset, data_dir: st
     if isinstance(dataset, Dataset):
         return dataset
     if not isinstance(dataset, str | Path) and not (isinstance(dataset, Mapping) and "name" in dataset):
-        raise ConfigurationError(f"{_REFERENCE}; not {dataset!r}")
+        raise ConfigurationError(f"{_REFERENCE}; not {shown(dataset)}")
     if not isinstance(dataset, Mapping):
         text, path = str(dataset), Path(dataset)
         kind = _SUFFIXES.get(path.suffix.lower(), "folder")

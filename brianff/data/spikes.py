@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from brianff.description.fields import Whole, argument
 from brianff.errors import DataError
 
 __all__ = ["SpikeTrains", "whole_numbers"]
@@ -15,7 +16,10 @@ __all__ = ["SpikeTrains", "whole_numbers"]
 
 def whole_numbers(what: str, values: Any, below: int | None = None) -> np.ndarray:
     """Return values as an array of integers; a DataError if they are not whole numbers from 0 to `below` - 1."""
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # rows of several lengths
+        raise DataError(f"{what} must be whole numbers, in one row: {error}") from None
     whole = array.ndim == 1 and (array.dtype.kind in "bui" or (array.dtype.kind == "f" and (array % 1 == 0).all()))
     limit = "" if below is None else f" to {below - 1}"
     if not whole or array.min(initial=0) < 0 or (below is not None and array.max(initial=-1) >= below):
@@ -66,8 +70,8 @@ class SpikeTrains:
         steps = round(exact) if exact < 1e9 else 0
         if steps < 1 or abs(exact - steps) > 1e-6 * steps:
             raise DataError(f"duration {duration!s} must be one or more whole time steps ({time_step!s})")
-        if not isinstance(units, int | np.integer) or units < 1:
-            raise DataError(f"units is {units!r}; it must be a whole number, at least 1")
+        for name, number in (("units", units), ("samples", samples)):
+            argument(name, number, Whole(1), DataError)
         unit, sample = whole_numbers("unit", unit, units), whole_numbers("sample", sample, samples)
         if not when.shape == unit.shape == sample.shape:
             shapes = unit.shape, when.shape, sample.shape

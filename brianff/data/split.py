@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from brianff.arrays import checked
 from brianff.data import files
 from brianff.data.spikes import SpikeTrains, whole_numbers
 from brianff.describing import Described
+from brianff.description.fields import GENERATOR, Place, Whole, argument, shown
+from brianff.equations.parameters import Range
 from brianff.errors import DataError
 
 __all__ = ["Batch", "Dataset", "Split"]
@@ -65,7 +68,7 @@ class Split:
             kind = images.dtype
             white = (255 if kind == np.uint8 else 1.0 if kind.kind in "bf" else None) if white is None else white
             if not isinstance(white, Real) or not 0 < white < np.inf:
-                raise DataError(f"images of {kind} need white, the pixel value that stands for 1: it is {white}")
+                raise DataError(f"images of {kind} need white, the pixel value that stands for 1: it is {shown(white)}")
             if images.size and (kind, white) != (np.uint8, 255):
                 low, high = images.min(), images.max()
                 if not (low >= 0 and high <= white * (1 + 1e-6)):
@@ -91,7 +94,8 @@ class Split:
     def batches(self, size: int, generator: np.random.Generator) -> Iterator[Batch]:
         """Yield all images in random order, in batches of `size`; the last may be smaller."""
         if not isinstance(size, int | np.integer) or size < 1:
-            raise DataError(f"a batch of {size} images: it must hold at least one")
+            raise DataError(f"a batch of {shown(size)} images: it must hold at least one")
+        argument("generator", generator, GENERATOR, DataError)
         order = generator.permutation(len(self))
         for start in range(0, len(order), size):
             rows = order[start : start + size]
@@ -178,6 +182,10 @@ class Dataset(Described):
         if (test_images is None) != (test_labels is None):
             raise DataError("test_images and test_labels belong together: give both or none")
         images, labels = _images(images), whole_numbers("labels", labels)
+        if image_shape is not None:
+            image_shape = tuple(checked("image_shape", image_shape, (2,), kind="whole", range=Range("be 1 or more", 1)))
+        if classes is not None:
+            classes = argument("classes", classes, Whole(2), DataError)
         shape = images.shape[1:] if len(images.shape) == 3 else tuple(image_shape or (1, images.shape[1]))
         if test_images is None:
             if len(images) != len(labels):
@@ -235,8 +243,7 @@ class Dataset(Described):
         trains = SpikeTrains.from_events(unit, time, sample, len(labels), units, duration, time_step)
         if test_samples is None:
             return cls.from_arrays(trains, labels, **options)
-        if not 0 <= test_samples < len(labels):
-            raise DataError(f"test_samples is {test_samples}; there are {len(labels)} samples")
+        argument("test_samples", test_samples, Whole(0, len(labels) - 1), DataError)
         first = len(labels) - test_samples
         return cls.from_arrays(trains[:first], labels[:first], trains[first:], labels[first:], **options)
 
@@ -257,7 +264,7 @@ class Dataset(Described):
         DataError
             If a class is empty, an image cannot be read, or images differ in size.
         """
-        return cls.from_arrays(**{"name": Path(path).resolve().name} | files.read_folder(Path(path)) | options)
+        return cls.from_arrays(**{"name": _place(path).resolve().name} | files.read_folder(_place(path)) | options)
 
     @classmethod
     def from_npz(cls, path: str | Path, **options: Any) -> Dataset:
@@ -265,12 +272,12 @@ class Dataset(Described):
 
         Options are parameters, too; they go before what the file holds. A DataError tells what is missing.
         """
-        return cls._from_file(Path(path), files.read_npz(Path(path)), options)
+        return cls._from_file(_place(path), files.read_npz(_place(path)), options)
 
     @classmethod
     def from_hdf5(cls, path: str | Path, **options: Any) -> Dataset:
         """Return the data set of an HDF5 file, as `from_npz` does; it needs h5py, or a MissingDependencyError."""
-        return cls._from_file(Path(path), files.read_hdf5(Path(path)), options)
+        return cls._from_file(_place(path), files.read_hdf5(_place(path)), options)
 
     @classmethod
     def from_csv(cls, path: str | Path, **options: Any) -> Dataset:
@@ -279,7 +286,7 @@ class Dataset(Described):
         Samples are numbered in the order of their numbers. Options are the other parameters of `from_spikes`: units,
         duration and time_step are needed.
         """
-        return cls._from_file(Path(path), files.read_csv(Path(path)), options)
+        return cls._from_file(_place(path), files.read_csv(_place(path)), options)
 
     @classmethod
     def _from_file(cls, path: Path, arrays: dict[str, Any], options: dict[str, Any]) -> Dataset:
@@ -333,9 +340,13 @@ def _images(images: Any, *dimensions: int) -> Any:
     return array
 
 
+def _place(path: Any) -> Path:
+    return argument("path", path, Place(), DataError)
+
+
 def _count(count: int) -> int:
     if not isinstance(count, int | np.integer) or count < 0:
-        raise DataError(f"{count} images: a number of images is 0 or more")
+        raise DataError(f"{shown(count)} images: a number of images is 0 or more")
     return count
 
 
@@ -346,4 +357,7 @@ def _shares(labels: np.ndarray, share: float | int) -> list[np.ndarray]:
     try:
         return train_test_split(np.arange(len(labels)), test_size=share, random_state=0, stratify=labels)
     except ValueError as error:
-        raise DataError(f"no test share of {share} can be taken ({error}): give a test set, or test_share") from None
+        told = " ".join(str(error).split())
+        raise DataError(
+            f"no test share of {shown(share)} can be taken ({told}): give a test set, or test_share"
+        ) from None

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 import reprlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Real as RealNumber
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -25,17 +27,21 @@ from pydantic_core import core_schema
 
 from brianff.acceleration.memory import parse_bytes
 from brianff.equations.parameters import NOT_NEGATIVE, POSITIVE, SHARE, Range
-from brianff.errors import ConfigurationError
+from brianff.errors import BrianffError, ConfigurationError
 
 __all__ = [
+    "GENERATOR",
+    "TRUTH",
     "Count",
     "Declared",
     "Finite",
     "Index",
+    "Instance",
     "Measured",
     "Memory",
     "Name",
     "NotNegative",
+    "Place",
     "Positive",
     "Real",
     "Seed",
@@ -129,6 +135,35 @@ class Characters(Declared):
 
 
 @dataclass(frozen=True)
+class Instance(Declared):
+    """An object of a kind, which `rule` tells in words."""
+
+    kind: type | tuple[type, ...]
+    rule: str
+
+    def __call__(self, value: Any) -> Any:
+        if not isinstance(value, self.kind):
+            raise ValueError(f"must be {self.rule}")
+        return value
+
+
+GENERATOR = Instance(np.random.Generator, "a numpy.random.Generator, such as numpy.random.default_rng(1)")
+
+
+TRUTH = Instance((bool, np.bool_), "True or False")
+
+
+@dataclass(frozen=True)
+class Place(Declared):
+    """A path, as text or an object."""
+
+    def __call__(self, value: Any) -> Path:
+        if not isinstance(value, str | os.PathLike) or "\0" in (text := os.fspath(value)):
+            raise ValueError("must be a path")
+        return Path(text)
+
+
+@dataclass(frozen=True)
 class _Bytes(Declared):
     """An amount of memory: see `parse_bytes`."""
 
@@ -146,12 +181,14 @@ class Table(Declared):
         return dict(value)
 
 
-def argument(name: str, value: Any, declared: Declared) -> Any:
-    """Return an argument that is what was declared; a ConfigurationError if it is not."""
+def argument(
+    name: str, value: Any, declared: Declared, kind: Callable[[str], BrianffError] = ConfigurationError
+) -> Any:
+    """Return an argument that is what was declared; an error of a kind if it is not."""
     try:
         return declared(value)
     except ValueError as error:
-        raise ConfigurationError(f"{name} is {shown(value)}; it {error}") from None
+        raise kind(f"{name} is {shown(value)}; it {error}") from None
 
 
 Count = Annotated[int, Whole(1)]

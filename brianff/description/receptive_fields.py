@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import PlainSerializer, PlainValidator
 
+from brianff.description.fields import shown
 from brianff.errors import ConfigurationError, missing
 from brianff.registry import Registry
 
@@ -67,7 +68,7 @@ class Patches(ReceptiveField):
         pairs += [(self.rows, self.columns)] + ([] if self.image_shape is None else [self.image_shape])
         whole = all(len(pair) == 2 and all(type(one) is int and one >= 0 for one in pair) for pair in pairs)
         if not whole or self.places == () or 0 in (self.rows, self.columns):
-            raise ConfigurationError(f"{self} is no field: sizes and places are pairs of whole numbers")
+            raise ConfigurationError(f"{shown(self)} is no field: sizes and places are pairs of whole numbers")
 
     def connected(self, units, neurons, generator):
         shape = (isqrt(units), isqrt(units)) if self.image_shape is None else self.image_shape

@@ -19,6 +19,7 @@ from brian2.utils.stringtools import get_identifiers
 
 from brianff.acceleration.compiled import code_target, generating
 from brianff.description import FrameEncoding, Layer, Network
+from brianff.description.fields import shown
 from brianff.engines.steady_state import steady_state
 from brianff.engines.synaptic_current import SynapticCurrent, in_plain_python, method_options
 from brianff.equations import NeuronModel, SynapseModel
@@ -576,5 +577,5 @@ def whole_number(name: str, value: Any, least: int) -> int:
     except TypeError:
         number = least - 1
     if number < least:
-        raise ConfigurationError(f"{name} is {value!r}; it must be a whole number of at least {least}")
+        raise ConfigurationError(f"{name} is {shown(value)}; it must be a whole number of at least {least}")
     return number

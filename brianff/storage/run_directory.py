@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import tomli_w
 
 from brianff.describing import Described
+from brianff.description.fields import Place, argument
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.storage.checkpoint import write_atomically
 from brianff.storage.files import read_json, read_table, read_toml, short
@@ -51,7 +52,7 @@ class RunDirectory(Described):
     """
 
     def __init__(self, path: str | Path):
-        self.path = Path(path)
+        self.path: Path = argument("path", path, Place())
         self.figures = self.path / "figures"
         self.checkpoint_path = self.path / "checkpoint.npz"
         self._config_path, self._summary_path = self.path / "config.toml", self.path / "summary.json"
@@ -66,10 +67,10 @@ class RunDirectory(Described):
         ConfigurationError
             If it cannot be made.
         """
-        name = re.sub(r"[^\w.-]+", "-", protocol_name)  # the name is anything a user wrote, slashes too
+        name = re.sub(r"[^\w.-]+", "-", str(protocol_name))  # the name is anything a user wrote, slashes too
         stem = f"{name}-seed{seed}-{datetime.now():%Y%m%d-%H%M%S}"
         for number in count(1):
-            run = cls(Path(parent, stem if number == 1 else f"{stem}-{number}"))
+            run = cls(Path(argument("parent", parent, Place()), stem if number == 1 else f"{stem}-{number}"))
             try:
                 run.make()
                 return run

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brianff.description.fields import Place, argument, shown
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.progress import Progress
 from brianff.storage.checkpoint import append, write_atomically
@@ -104,8 +105,11 @@ class Study:
     """
 
     def __init__(self, directory: str | Path, settings: Mapping[str, Any], changing: Sequence[str] = ()):
-        self.directory = Path(directory)
-        self._settings = json.dumps(settings, indent=2, sort_keys=True)
+        self.directory = argument("directory", directory, Place())
+        try:
+            self._settings = json.dumps(dict(settings), indent=2, sort_keys=True)
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"settings must be a table of what JSON can hold: {error}") from None
         path = self.directory / "settings.json"
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -131,7 +135,7 @@ class Study:
 
     def path(self, name: str) -> Path:
         """Return the file of a table."""
-        return self.directory / f"{name}.csv"
+        return self.directory / f"{argument('name', name, Place())}.csv"
 
     def table(self, name: str) -> pandas.DataFrame:
         """Return a table as far as it is done; empty if it was not begun.
@@ -196,6 +200,9 @@ class Study:
         ConfigurationError
             If another process fills a table of this study.
         """
+        tables = isinstance(points, Sequence) and all(isinstance(point, Mapping) for point in points)
+        if not tables or any(point.keys() != points[0].keys() for point in points):
+            raise ConfigurationError(f"points are {shown(points)}; give a list of tables with the same keys")
         with writing(self.directory):
             if json.loads(self._settings) != self.before:
                 self._write_settings()

@@ -63,7 +63,7 @@ def test_any_events_enter_as_they_are_with_the_code_of_the_label(events, labels)
         ({"units": 0, "unit": [], "time": [], "sample": []}, "units is 0; it must be a whole number"),
         ({"units": 2.5}, "units is 2.5"),
         ({"duration": float("inf")}, "duration inf must be one or more whole time steps"),
-        ({"test_samples": 7}, "test_samples is 7; there are 6 samples"),
+        ({"test_samples": 7}, "test_samples is 7; it must be a whole number from 0 to 5"),
     ],
 )
 def test_spikes_that_mean_nothing_are_refused(change, message):

@@ -11,8 +11,9 @@ Three changes of one layer's weights for a batch of positive and negative presen
 
 How the gradient is measured depends on the input:
 
-- Pulses with a common time course: the drive is linear in the weights, so dL/dW_ij = sum of x_i dL/d(drive_j). Central
-  differences over the drive, through the whole simulation, memristors included, give every weight.
+- Pulses with a common time course: the drive is linear in the weights, so dL/dW_ij = sum of x_i dL/d(drive_j), over the
+  events of a presentation too, each with a drive of its own. Central differences over the drive, through the whole
+  simulation, memristors included, give every weight.
 - Spikes: central differences over single weights, for a random sample of them, with the same spikes on both sides. The
   differences are small where the goodness is smooth: memristive neurons, also above another layer.
 
@@ -31,10 +32,11 @@ from functools import partial
 
 import numpy as np
 
+from brianff.acceleration.contraction import contract
 from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness
 from brianff.gradient_check import loss_slopes
-from brianff.inputs import PulseInput, SpikeInput
+from brianff.inputs import FrameInput, PulseInput, SpikeInput
 from brianff.protocols.layers import ACTIVITY, LayerFunction, simulated_layer
 from brianff.protocols.modulators import Modulator
 from brianff.protocols.plasticity import modulated_hebbian
@@ -166,7 +168,7 @@ def numerical_gradient(
     positive, negative : PulseInput or SpikeInput
     weights : ndarray, shape (inputs, neurons)
     modulator : Modulator
-        Its loss is differentiated.
+        Its loss is differentiated, with respect to all events of a presentation.
     generator : numpy.random.Generator, optional
         Draws the sample of weights; needed for spikes only.
     weight_step : float, optional
@@ -202,11 +204,10 @@ def numerical_gradient(
 def _gradient_of_pulses(
     respond: LayerFunction, passes: tuple[PulseInput, PulseInput], weights: np.ndarray, modulator: Modulator
 ) -> np.ndarray:
-    gradient = np.zeros_like(weights)
     slopes = loss_slopes(modulator, *(respond(inputs, weights) for inputs in passes))
-    for inputs, slope in zip(passes, slopes, strict=True):
-        gradient -= inputs.amplitudes.T @ (slope * _drive_derivative(respond, inputs, weights))
-    return gradient / max(len(passes[0]), 1)
+    derivatives = [_drive_derivatives(respond, inputs, weights) for inputs in passes]
+    factors = [-slope / max(len(passes[0]), 1) for slope in slopes]
+    return contract(passes, factors, derivatives, np.ones(1))
 
 
 def _gradient_of_spikes(
@@ -236,17 +237,27 @@ def _gradient_of_spikes(
     return halves
 
 
-def _drive_derivative(respond: LayerFunction, inputs: PulseInput, weights: np.ndarray) -> np.ndarray:
-    """Return d(term)/d(drive), shape (presentations, neurons): one more input unit of amplitude 1 shifts the drive."""
-    step = SMALL_STEP * np.sqrt(np.mean(np.square(inputs.amplitudes @ weights)))
-    image_part = np.pad(inputs.image_part, ((0, 0), (0, 1)), constant_values=1.0)
-    codes = np.pad(inputs.codes, ((0, 0), (0, 1)))
-    shifted = replace(inputs, image_part=image_part, codes=codes)
-    above, below = (
-        respond(shifted, np.vstack([weights, np.full((1, weights.shape[1]), sign * step)])).goodness_terms
-        for sign in (1, -1)
-    )
-    return (above - below) / (2 * step)
+def _drive_derivatives(respond: LayerFunction, inputs: PulseInput, weights: np.ndarray) -> np.ndarray:
+    """Return d(term)/d(drive), shape (presentations, neurons), with frames (frames, presentations, neurons).
+
+    One more input unit, of amplitude 1 in this event, shifts the drive.
+    """
+    amplitudes = inputs.amplitudes.reshape(len(inputs), -1, inputs.codes.shape[1])
+    step = SMALL_STEP * np.sqrt(np.mean(np.square(amplitudes @ weights)))
+    presentations, events, units = amplitudes.shape
+    number = np.arange(presentations * events).reshape(inputs.image.shape)
+    derivatives = []
+    for event in range(events):
+        own = np.zeros((presentations, events, 1))
+        own[:, event] = 1.0
+        shown = np.concatenate([amplitudes, own], axis=2).reshape(-1, units + 1)
+        shifted = replace(inputs, image_part=shown, codes=np.zeros((1, units + 1)), image=number, label=0 * number)
+        above, below = (
+            respond(shifted, np.vstack([weights, np.full((1, weights.shape[1]), sign * step)])).goodness_terms
+            for sign in (1, -1)
+        )
+        derivatives.append((above - below) / (2 * step))
+    return np.array(derivatives) if isinstance(inputs, FrameInput) else derivatives[0]
 
 
 def equivalence(

@@ -126,6 +126,14 @@ def gap(quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = No
     _study("gap", quick, data_dir, out)
 
 
+@study_app.command()
+def equivalence_in_time(
+    quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None, imports: Imports = None
+) -> None:
+    """Compare rules that learn from several events with the gradient: credit through memristors, averages, STDP."""
+    _study("equivalence_in_time", quick, data_dir, out)
+
+
 def _study(name: str, quick: bool, data_dir: Path | None, out: Path | None) -> None:
     """Run a study of `brianff.protocols.studies` and show it."""
     run_study = import_module(f"brianff.protocols.studies.{name}").run_study

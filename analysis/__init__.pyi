@@ -14,5 +14,6 @@ from .latents import latent_embedding as latent_embedding
 from .latents import latent_raster as latent_raster
 from .latents import separability as separability
 from .latents import without_rest as without_rest
+from .page import write_report as write_report
 from .report import write_figures as write_figures
 from .style import save_figure as save_figure

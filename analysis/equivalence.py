@@ -29,6 +29,7 @@ __all__ = [
     "compare_layers",
     "equivalence",
     "fitted_slope",
+    "foretold",
     "hebbian_change",
     "numerical_gradient",
     "plot_cosines",
@@ -41,6 +42,44 @@ def summarise(table: pandas.DataFrame) -> pandas.DataFrame:
     """Return the corrected cosine of the neo-Hebbian change: goodness by neuron, mean over stages, forms and sets."""
     hebbian = table[table["rule"] == "hebbian"]
     return hebbian.pivot_table("corrected_cosine", "goodness", "neuron", "mean", sort=False)
+
+
+def foretold(equivalence: pandas.DataFrame, training: pandas.DataFrame, chance: float = 0.1) -> pandas.DataFrame:
+    """Return how well the cosine of the neo-Hebbian change foretells the accuracy lost by it, over goodness functions.
+
+    Parameters
+    ----------
+    equivalence, training : pandas.DataFrame
+        equivalence.csv and training.csv; of the first, pair form and the data set that both have, MNIST.
+    chance : float
+        Accuracy where a training diverged.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns neuron, batches (of training before the cosine was measured), goodness_functions (those with the same
+        cosine and loss count once), spearman (rank correlation of cosine and loss), low, high (95 %, by Fisher's
+        transform with the variance 1.06 / (n - 3) of Fieller et al. 1957; nan below four functions).
+    """
+    import pandas
+    from scipy.stats import spearmanr
+
+    chosen = (equivalence["rule"] == "hebbian") & (equivalence["probability"] == "pair")
+    measured = equivalence[chosen & (equivalence["dataset"] == "mnist")]
+    accuracy = training.pivot(index=["neuron", "goodness"], columns="rule", values="accuracy")
+    lost = (accuracy["local rule"] - accuracy["hebbian"].fillna(chance)).dropna().rename("lost").round(6)
+    rows = []
+    for (neuron, batches), part in measured.groupby(["neuron", "batches"], sort=False):
+        pairs = part.join(lost, on=["neuron", "goodness"])[["corrected_cosine", "lost"]].dropna().round(6)
+        pairs = pairs.drop_duplicates()
+        if len(pairs) < 3:
+            continue
+        found = spearmanr(pairs["corrected_cosine"], pairs["lost"]).statistic
+        half = 1.96 * np.sqrt(1.06 / (len(pairs) - 3)) if len(pairs) > 3 else np.nan
+        low, high = np.tanh(np.arctanh(found) + np.array([-half, half]))
+        row = {"neuron": neuron, "batches": batches, "goodness_functions": len(pairs)}
+        rows.append({**row, "spearman": found, "low": low, "high": high})
+    return pandas.DataFrame(rows)
 
 
 def plot_cosines(table: pandas.DataFrame) -> Figure:

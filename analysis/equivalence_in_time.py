@@ -90,12 +90,14 @@ def windows(table: pandas.DataFrame) -> Figure:
             for drive, colour in zip(drives, (BLUE, VERMILION), strict=False):
                 curve = part[(part["drive"] == drive) & (part["lag"].abs() <= 150)].sort_values("lag")
                 scale = curve["change"].abs().max() or 1.0
-                ax.plot(curve["lag"], curve["change"] / scale, ".-", color=colour, ms=4, lw=1.2)
+                for side in (curve[curve["lag"] < 0], curve[curve["lag"] > 0]):
+                    ax.plot(side["lag"], side["change"] / scale, ".-", color=colour, ms=4, lw=1.2)
             ax.set(xlim=(-155, 155), ylim=(-1.15, 1.15))
             ax.spines[["top", "right"]].set_visible(False)
             name = "memristive neuron (MIF)" if neuron == "MIF" else "linear membrane (LIF)"
             ax.set_title(f"{name}, goodness by {goodness}", fontsize=9)
-    figure.supxlabel("teacher's time - input event's time (µs)", fontsize=9)
+    for ax in panels[-1]:
+        ax.set_xlabel("teacher's time - input event's time (µs)", fontsize=9)
     figure.supylabel("change of the weight / largest", fontsize=9)
     lines: list[Any] = [
         *(panels[0, 0].plot([], [], ".-", color=c)[0] for c in (BLUE, VERMILION)[: len(drives)]),

@@ -63,6 +63,10 @@ SAMPLED_WEIGHTS = 16
 """Weights of each neuron that are differentiated where this has to be done one by one."""
 
 
+LEAST_RELIABILITY = 0.3
+"""Reliability of a gradient below which no cosine is corrected for its noise: the correction would be noise itself."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """A change of the weights beside the gradient.
@@ -89,8 +93,21 @@ class Comparison:
 
     @property
     def corrected_cosine(self) -> float:
-        """The cosine with the gradient free of noise, as far as its halves tell: cosine / sqrt(reliability)."""
-        return self.cosine / np.sqrt(self.reliability) if self.reliability > 0 else np.nan
+        """The cosine with the gradient free of noise, as far as its halves tell: cosine / sqrt(reliability).
+
+        nan where `unreliable` says why; noise can still lift it a little above 1.
+        """
+        return np.nan if self.unreliable else self.cosine / np.sqrt(self.reliability)
+
+    @property
+    def unreliable(self) -> str:
+        """Why there is no corrected cosine; empty if there is one."""
+        if self.reliability >= LEAST_RELIABILITY:
+            return ""
+        return (
+            f"two measurements of the gradient agree with a reliability of {self.reliability:.2f}, below "
+            f"{LEAST_RELIABILITY}: take more presentations or draws"
+        )
 
 
 def compare(change: np.ndarray, gradient: np.ndarray) -> Comparison:

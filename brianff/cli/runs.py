@@ -1,4 +1,4 @@
-"""Commands of one run: demo, train, evaluate, plot, energy."""
+"""Commands of runs: demo, train, evaluate, plot, report, energy."""
 
 from __future__ import annotations
 
@@ -184,6 +184,18 @@ def plot(run: Run, data_dir: DataDirectory = None, imports: Imports = None) -> N
 
     for path in write_figures(open_trainer(_open(run), data_dir), Path(run, "figures")):
         echo(path)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN [RUN ...]", help="Run directories, shown side by side.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The page.")] = Path("report.html"),
+    imports: Imports = None,
+) -> None:
+    """Write runs as one HTML page that needs nothing else: what was trained, results, figures, energy, provenance."""
+    from brianff.analysis.page import write_report
+
+    typer.echo(write_report([_open(run) for run in runs], out))
 
 
 @app.command()

@@ -24,8 +24,10 @@ teacher. "cutoff": the error of the change where an event is credited in its own
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -115,26 +117,19 @@ def run_study(directory: Path, quick: bool = False, data_dir: Path | None = None
 
     points = [
         {"task": task, "goodness": goodness, "seed": seed}
-        for seed in seeds
         for task in ("order", "latency")
+        for seed in seeds
         for goodness in ("spikes", "voltage")
     ]
-    study.fill("equivalence_in_time", points, follow, progress)
-    windows = [
-        {"neuron": neuron, "goodness": goodness, "lag": sign * lag}
-        for neuron in ("MIF", "LIF")
-        for goodness in ("voltage", "spikes")
-        for lag in lags
-        if goodness == "voltage" or lag >= WHOLE_PEAK
-        for sign in (-1, 1)
-    ]
-    study.fill("window", windows, implied_window, progress)
+    windows = [{"neuron": neuron, "goodness": goodness} for neuron in ("MIF", "LIF") for goodness in _GOODNESS]
+    study.fill("window", windows, partial(implied_window, lags=lags), progress)
     cuts = [{"goodness": goodness, "seed": seed} for goodness in _GOODNESS for seed in seeds]
     study.fill("cutoff", cuts, _cut, progress)
     costs = [
         {"events": events, "credit": credit} for events in range(1, 3 if quick else EVENTS + 1) for credit in CREDITS
     ]
     study.fill("cost", costs, _cost, progress)
+    study.fill("equivalence_in_time", points, follow, progress)
     return study
 
 
@@ -209,7 +204,7 @@ def _pairings(responses: Responses) -> np.ndarray:
     return np.einsum("eps,spn->epn", exponential_window(lag), raster)
 
 
-def implied_window(neuron: str, goodness: str, lag: float) -> Iterator[dict[str, Any]]:
+def implied_window(neuron: str, goodness: str, lags: Sequence[float]) -> Iterator[dict[str, Any]]:
     """Yield what the rule "memory" gives to an input event `lag` us before a strong one, the teacher; after: negative.
 
     The event has a drive of its own, beside the teacher of drive `teacher`, which changes the neuron's goodness: the
@@ -221,26 +216,32 @@ def implied_window(neuron: str, goodness: str, lag: float) -> Iterator[dict[str,
     neuron : {"MIF", "LIF"}
         LIF: the same membrane with its memristors frozen, linear, without a reset (a reset has no derivative).
     goodness : {"voltage", "spikes"}
-    lag : float
+    lags : sequence of float
+        Times, each of which is taken before and after the teacher.
     """
-    coarse, fine = (_window_factors(neuron, _GOODNESS[goodness], lag, steps) for steps in STEPS_PER_US)
+    chosen = np.array([lag for lag in lags if goodness == "voltage" or lag >= WHOLE_PEAK])
+    coarse, fine = (_window_factors(neuron, _GOODNESS[goodness], chosen, steps) for steps in STEPS_PER_US)
     factors = fine + (fine - coarse) / (STEPS_PER_US[1] / STEPS_PER_US[0] - 1)
-    for drive, (beside, alone) in zip(DRIVES, factors, strict=True):
-        yield {"drive": drive, "change": beside - alone, "alone": alone}
+    for sign, lag, drive in product((0, 1), range(len(chosen)), range(len(DRIVES))):
+        beside, alone = factors[sign, lag, drive]
+        yield {"lag": (1, -1)[sign] * chosen[lag], "drive": DRIVES[drive], "change": beside - alone, "alone": alone}
 
 
-def _window_factors(neuron: str, goodness: Goodness, lag: float, steps_per_us: int) -> np.ndarray:
-    """Return the factor of the event beside the teacher and alone, shape (drives, 2), with so many time steps."""
-    gap, total = round(abs(lag) * steps_per_us), (round(abs(lag)) + AFTERWARDS) * steps_per_us
-    encoding = FrameEncoding(steps=total, onset_steps=(0, gap), labels="never")
+def _window_factors(neuron: str, goodness: Goodness, lags: np.ndarray, steps_per_us: int) -> np.ndarray:
+    """Return the factors of the event, shape (before and after, lags, drives, beside the teacher and alone)."""
+    shape = 2, len(lags), len(DRIVES), 2
+    sign, lag, drive, alone = (index.ravel() for index in np.indices(shape))
+    events = np.stack([np.array(DRIVES)[drive], np.where(alone, 0.0, TEACHER)], axis=1)
+    images = np.where(sign[:, np.newaxis], events[:, ::-1], events)
+    onsets = np.stack([np.zeros_like(lag), np.round(lags[lag] * steps_per_us).astype(int)], axis=1)
+    total = (round(max(lags)) + AFTERWARDS) * steps_per_us
+    encoding = FrameEncoding(steps=total, onset_steps=(0, total // 2), labels="never")
     layer = _LAYER.replace(neurons=1, memristors={"MIF": "moving", "LIF": "frozen"}[neuron])
     network = Network(pixels=1, classes=2, encoding=encoding, layers=[layer], time_step=us / steps_per_us)
-    drives = [(drive, teacher) for drive in DRIVES for teacher in (TEACHER, 0.0)]
-    images = np.array(drives if lag > 0 else [pair[::-1] for pair in drives])
-    inputs = Simulator(network).inputs(images, np.zeros(len(images), dtype=int))
+    inputs = replace(Simulator(network).inputs(images, np.zeros(len(images), dtype=int)), onsets=onsets)
     (result,) = LanesEngine(network, goodness, credit="memory").present(inputs, [np.array([[1.0], [0.0], [0.0]])])
     scale = total / steps_per_us if goodness.readout == "average" else 1.0
-    return scale * result.postsynaptic[0 if lag > 0 else 1, :, 0].reshape(-1, 2)
+    return scale * result.postsynaptic[sign, np.arange(len(sign)), 0].reshape(shape)
 
 
 def truncated_changes(goodness: Goodness, images: np.ndarray, weights: np.ndarray) -> list[np.ndarray]:

@@ -147,3 +147,19 @@ def test_the_cosine_is_corrected_for_noise_of_the_gradient():
     comparison = compare(gradient, noisy)
     assert comparison.cosine == pytest.approx(1 / np.sqrt(1 + 1.5**2 / 2), abs=0.02)
     assert comparison.corrected_cosine == pytest.approx(1, abs=0.02)
+
+
+def test_a_gradient_that_is_mostly_noise_corrects_nothing():
+    generator = np.random.default_rng(1)
+    gradient = generator.normal(size=(30, 30))
+    comparison = compare(gradient, gradient + generator.normal(0, 5.0, (2, 30, 30)))
+    assert comparison.reliability < 0.3
+    assert np.isnan(comparison.corrected_cosine)
+    assert "take more presentations" in comparison.unreliable
+    assert compare(gradient, gradient).unreliable == ""
+
+
+def test_a_reliability_without_a_value_corrects_nothing():
+    comparison = compare(np.ones((2, 2)), np.zeros((2, 2, 2)))
+    assert np.isnan(comparison.corrected_cosine)
+    assert comparison.unreliable

@@ -19,6 +19,7 @@ from brianff.engines.synaptic_current import mean_of_one
 from brianff.equations.composition import state_variables
 from brianff.equations.synapse import COMMON_TIME_COURSE, GIVEN_DRIVE, SEPARABLE
 from brianff.equations.tangent import event_names
+from brianff.errors import ConfigurationError
 from brianff.matching import FastPath
 
 __all__ = ["LaneGroup", "Spikes"]
@@ -273,6 +274,10 @@ class LaneGroup:
         for number, name in enumerate(self._given):
             variable = self._group.variables[name]
             if variable.scalar:
+                if len(courses) > 1:
+                    raise ConfigurationError(
+                        "presentations have other event times than each other: give the encoding a gap"
+                    )
                 variable.get_value()[0] = courses[0, number]
             else:
                 values = variable.get_value().reshape(-1, self.population.layer.neurons)[: self._lanes]

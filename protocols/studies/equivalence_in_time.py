@@ -238,7 +238,8 @@ def _window_factors(neuron: str, goodness: Goodness, lags: np.ndarray, steps_per
     encoding = FrameEncoding(steps=total, onset_steps=(0, total // 2), labels="never")
     layer = _LAYER.replace(neurons=1, memristors={"MIF": "moving", "LIF": "frozen"}[neuron])
     network = Network(pixels=1, classes=2, encoding=encoding, layers=[layer], time_step=us / steps_per_us)
-    inputs = replace(Simulator(network).inputs(images, np.zeros(len(images), dtype=int)), onsets=onsets)
+    shown: Any = Simulator(network).inputs(images, np.zeros(len(images), dtype=int))
+    inputs = replace(shown, onsets=onsets)
     (result,) = LanesEngine(network, goodness, credit="memory").present(inputs, [np.array([[1.0], [0.0], [0.0]])])
     scale = total / steps_per_us if goodness.readout == "average" else 1.0
     return scale * result.postsynaptic[sign, np.arange(len(sign)), 0].reshape(shape)

@@ -35,7 +35,7 @@ def test_ranks_of_cosine_and_loss():
 
 def test_the_published_table_tells_what_the_documentation_says():
     found = foretold(pandas.read_csv(RESULTS / "equivalence.csv"), pandas.read_csv(RESULTS / "training.csv"))
-    text = " ".join((RESULTS.parents[1] / "equivalence.md").read_text(encoding="utf-8").split())
+    text = " ".join((RESULTS.parent / "equivalence.md").read_text(encoding="utf-8").split())
     for row in found[found["batches"].isin([0, 50])].itertuples():
         numbers = f"{row.spearman:.2f} [{row.low:.2f}, {row.high:.2f}]".replace("0.", ".")
         assert numbers in text, (row.neuron, row.batches, numbers)

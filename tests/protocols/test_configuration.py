@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 import tomli_w
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from brianff.errors import ConfigurationError
+from brianff.errors import BrianffError, ConfigurationError
 from brianff.protocols.configuration import Protocol, load_protocol, named_protocols
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.modulators import Sigmoid
 from brianff.protocols.trainer import Trainer
+from brianff.protocols.training import _flat
 from brianff.responses import Responses
 from brianff.simulator import Simulator
 
@@ -138,3 +141,24 @@ def test_memory_and_workers_of_the_engine():
     assert (engine.memory, engine.workers) == (2 * 1024**2, 3)
     with pytest.raises(ConfigurationError, match="memory: write a number and one of B, kB"):
         load_protocol("msnn-digits", ["engine.memory=much"])
+
+
+KEYS = sorted(_flat(load_protocol("msnn-digits").model_dump(mode="json")))
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.dates()
+VALUES = st.recursive(
+    LEAVES, lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(max_size=9), one, max_size=3)
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(KEYS), st.booleans(), VALUES, st.text(max_size=20))
+def test_any_value_of_any_key_is_taken_or_refused_in_one_line(key, shorter, value, text):
+    key = key.rpartition(".")[0] or key if shorter else key
+    for wanted in ({key: value}, [f"{key}={text}"]):
+        told = "taken"
+        try:
+            load_protocol("msnn-digits", wanted)
+        except BrianffError as error:
+            told = str(error)
+        assert told
+        assert "\n" not in told

@@ -118,6 +118,7 @@ def cache_directory() -> Path:
 
 def cache_base() -> Path:
     """Return the directory of everything that can be made again, for each user."""
-    return Path(
-        os.environ.get("BRIANFF_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "brianff")
-    )
+    home = os.path.expanduser("~/.cache")
+    if home.startswith("~"):  # the system does not know the user, as in containers: nothing can be written there
+        home = os.devnull
+    return Path(os.environ.get("BRIANFF_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or home, "brianff"))

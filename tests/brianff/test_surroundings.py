@@ -65,6 +65,13 @@ def test_where_the_cache_is(variables, expected, monkeypatch):
     assert str(cache_base()) == expected
 
 
+def test_a_user_without_a_home_has_no_cache_in_the_working_directory(monkeypatch):
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    monkeypatch.delenv("BRIANFF_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert str(cache_base()).startswith("/dev/null/")
+
+
 def test_a_table_that_cannot_be_kept_is_made_once(tmp_path, monkeypatch):
     (tmp_path / "cache").write_text("a file in the way")
     monkeypatch.setenv("BRIANFF_CACHE", str(tmp_path / "cache"))
@@ -84,8 +91,8 @@ def test_a_data_directory_that_is_none_is_named(monkeypatch, tmp_path):
     for value in (str(tmp_path), ""):
         monkeypatch.setenv("BRIANFF_DATA", value)
         assert available_datasets()["digits"]
-    monkeypatch.setenv("BRIANFF_DATA", "/nowhere")
-    with pytest.raises(DataError, match="BRIANFF_DATA /nowhere is no directory"):
+    monkeypatch.setenv("BRIANFF_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(DataError, match=r"BRIANFF_DATA .*nowhere is no directory"):
         available_datasets()
 
 

@@ -186,7 +186,8 @@ class Goodness:
     ----------
     name : str
     density : str
-        Brian2 expression of `activity`, of numbers and of known functions (abs, clip, exp, log1p, tanh, ...).
+        Brian2 expression of `activity`, of numbers and of known functions (abs, clip, exp, log, tanh, ...; log1p
+        and expm1 are called through Python, many times slower).
     slope : str
         Its derivative with respect to `activity`; empty: it is derived.
     pooling : Pooling, str or mapping

@@ -26,7 +26,7 @@ halves of the draws are measured apart, and `Comparison.corrected_cosine` divide
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -43,7 +43,15 @@ from brianff.protocols.plasticity import modulated_hebbian
 from brianff.responses import Responses
 from brianff.simulator import Simulator
 
-__all__ = ["Comparison", "compare", "compare_layers", "equivalence", "hebbian_change", "numerical_gradient"]
+__all__ = [
+    "Comparison",
+    "compare",
+    "compare_layers",
+    "cosine_interval",
+    "equivalence",
+    "hebbian_change",
+    "numerical_gradient",
+]
 
 Inputs = PulseInput | SpikeInput
 
@@ -63,6 +71,7 @@ SAMPLED_WEIGHTS = 16
 """Weights of each neuron that are differentiated where this has to be done one by one."""
 
 
+LARGEST_COSINE = 1 - 1e-12
 LEAST_RELIABILITY = 0.3
 """Reliability of a gradient below which no cosine is corrected for its noise: the correction would be noise itself."""
 
@@ -83,6 +92,13 @@ class Comparison:
         Cosine over the weights of each neuron; nan where one is zero.
     reliability : float
         Cosine that two measurements of the gradient with other noise would have; 1 without noise.
+    interval : pair of float
+        95 % interval of the cosine, by leaving out blocks of presentations; nan where there are none.
+    permuted : float
+        Cosine of the same change whose presynaptic activities are those of other presentations: what a rule has that
+        knows nothing of which input made a neuron respond. nan where it was not measured.
+    random : float
+        Absolute cosine that one in twenty random changes exceeds.
     """
 
     cosine: float
@@ -90,6 +106,9 @@ class Comparison:
     scale: float
     neuron_cosine: np.ndarray
     reliability: float = 1.0
+    interval: tuple[float, float] = (np.nan, np.nan)
+    permuted: float = np.nan
+    random: float = np.nan
 
     @property
     def corrected_cosine(self) -> float:
@@ -133,7 +152,40 @@ def compare(change: np.ndarray, gradient: np.ndarray) -> Comparison:
             neuron_cosine=_cosine(change.T, mean.T),
             # Spearman and Brown: the mean of two halves is more reliable than each
             reliability=2 * between_halves / (1 + between_halves) if len(halves) == 2 else 1.0,
+            random=float(1.96 / np.sqrt(max(measured.sum(), 1))),
         )
+
+
+def cosine_interval(changes: np.ndarray, gradients: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % interval of the cosine of two sums, by leaving out each of the blocks that are summed.
+
+    A jackknife of the cosine's inverse hyperbolic tangent, with Student's t. Resampling with replacement is no
+    alternative: blocks that are drawn twice make sums noisier, and noise makes a cosine smaller. Where noise
+    is all that keeps the cosine from 1, the interval is up to half as wide again as it need be.
+
+    Parameters
+    ----------
+    changes, gradients : ndarray, shape (blocks, inputs, neurons)
+        What each block of presentations adds to the change and to the gradient. Entries that were not measured are nan.
+
+    Returns
+    -------
+    pair of float
+        nan for less than two blocks.
+    """
+    from scipy import stats
+
+    blocks = len(gradients)
+    if blocks < 2:
+        return np.nan, np.nan
+    measured = np.isfinite(gradients[0])
+    one, other = (values[:, measured] for values in (changes, gradients))
+    without = _cosine(one.sum(axis=0) - one, other.sum(axis=0) - other)
+    cosines = np.append(_cosine(one.sum(axis=0), other.sum(axis=0)), without)
+    whole, *rest = np.arctanh(np.clip(cosines, -LARGEST_COSINE, LARGEST_COSINE))
+    error = np.sqrt((blocks - 1) / blocks * np.square(rest - np.mean(rest)).sum())
+    low, high = np.tanh(whole + np.array([-1, 1]) * stats.t.ppf(0.975, blocks - 1) * error)
+    return float(low), float(high)
 
 
 def _cosine(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -205,53 +257,62 @@ def numerical_gradient(
     ConfigurationError
         If one pass has pulses and the other spikes.
     """
-    if isinstance(positive, PulseInput) and isinstance(negative, PulseInput):
-        return _gradient_of_pulses(respond, (positive, negative), weights, modulator)
-    if not (isinstance(positive, SpikeInput) and isinstance(negative, SpikeInput)):
-        raise ConfigurationError("one pass has pulses and the other spikes; give both the same kind of input")
-    generator = generator or np.random.default_rng(0)
-    step = (weight_step or SMALL_WEIGHT_STEP) * float(weights.std())
-    halves = _gradient_of_spikes(respond, (positive, negative), weights, modulator, generator, step, sampled_weights)
-    middle = len(positive) // 2
-    if weight_step is None:
-        return halves.sum(axis=0) / max(len(positive), 1)
-    return halves / np.array([middle, len(positive) - middle])[:, np.newaxis, np.newaxis]
+    count, middle = len(positive), len(positive) // 2
+    order = np.arange(count)
+    both = isinstance(positive, SpikeInput) and weight_step is not None
+    parts = [order[:middle], order[middle:]] if both else [order]
+    sums = _gradient_sums(
+        respond, (positive, negative), weights, modulator, parts, generator, weight_step, sampled_weights
+    )
+    means = sums / np.maximum([len(part) for part in parts], 1)[:, np.newaxis, np.newaxis]
+    return means if both else means[0]
 
 
-def _gradient_of_pulses(
-    respond: LayerFunction, passes: tuple[PulseInput, PulseInput], weights: np.ndarray, modulator: Modulator
-) -> np.ndarray:
-    slopes = loss_slopes(modulator, *(respond(inputs, weights) for inputs in passes))
-    derivatives = [_drive_derivatives(respond, inputs, weights) for inputs in passes]
-    factors = [-slope / max(len(passes[0]), 1) for slope in slopes]
-    return contract(passes, factors, derivatives, np.ones(1))
-
-
-def _gradient_of_spikes(
+def _gradient_sums(
     respond: LayerFunction,
-    passes: tuple[SpikeInput, SpikeInput],
+    passes: tuple[Inputs, Inputs],
     weights: np.ndarray,
     modulator: Modulator,
-    generator: np.random.Generator,
-    step: float,
-    sampled_weights: int,
+    parts: Sequence[np.ndarray],
+    generator: np.random.Generator | None,
+    weight_step: float | None,
+    sampled_weights: int = SAMPLED_WEIGHTS,
 ) -> np.ndarray:
-    """Return the sums over the first and over the second half of the pairs, shape (2, inputs, neurons)."""
+    """Return the sums of -dL/dW over parts of the pairs, shape (parts, inputs, neurons)."""
+    pulses = [inputs for inputs in passes if isinstance(inputs, PulseInput)]
+    if len(pulses) == 1:
+        raise ConfigurationError("one pass has pulses and the other spikes; give both the same kind of input")
     slopes = loss_slopes(modulator, *(respond(inputs, weights) for inputs in passes))
-    used = np.flatnonzero(sum(inputs.spike_counts.sum(axis=0) for inputs in passes))
+    if pulses:
+        derivatives = [_drive_derivatives(respond, inputs, weights) for inputs in pulses]
+        return np.array(
+            [
+                contract(
+                    [inputs.select(part) for inputs in pulses],
+                    [-slope[part] for slope in slopes],
+                    [derivative[..., part, :] for derivative in derivatives],
+                    np.ones(1),
+                )
+                for part in parts
+            ]
+        )
+    spikes = [inputs for inputs in passes if isinstance(inputs, SpikeInput)]
+    generator = generator or np.random.default_rng(0)
+    step = (weight_step or SMALL_WEIGHT_STEP) * float(weights.std())
+    used = np.flatnonzero(sum(inputs.spike_counts.sum(axis=0) for inputs in spikes))
     sampled, neurons = min(sampled_weights, len(used)), np.arange(weights.shape[1])
     rows = np.array([generator.permutation(used)[:sampled] for _ in neurons]).T
-    halves = np.full((2, *weights.shape), np.nan)
-    middle = len(passes[0]) // 2
+    sums = np.full((len(parts), *weights.shape), np.nan)
     for row in rows:  # neurons do not interact: one weight of each is shifted at a time
         shift = np.zeros_like(weights)
         shift[row, neurons] = step
         per_pair = np.zeros((len(passes[0]), len(neurons)))
-        for inputs, slope in zip(passes, slopes, strict=True):
+        for inputs, slope in zip(spikes, slopes, strict=True):
             above, below = (respond(inputs, weights + sign * shift).goodness_terms for sign in (1, -1))
             per_pair -= slope * (above - below) / (2 * step)
-        halves[:, row, neurons] = per_pair[:middle].sum(axis=0), per_pair[middle:].sum(axis=0)
-    return halves
+        for number, part in enumerate(parts):
+            sums[number, row, neurons] = per_pair[part].sum(axis=0)
+    return sums
 
 
 def _drive_derivatives(respond: LayerFunction, inputs: PulseInput, weights: np.ndarray) -> np.ndarray:
@@ -285,6 +346,7 @@ def equivalence(
     draw_inputs: Callable[[], tuple[Inputs, Inputs]],
     generator: np.random.Generator | None = None,
     weight_step: float | None = None,
+    blocks: Sequence[np.ndarray] = (),
 ) -> dict[str, Comparison]:
     """Compare the neo-Hebbian change and the local rule of one layer with the gradient.
 
@@ -302,6 +364,9 @@ def equivalence(
         Draws the sample of weights that are differentiated under spikes.
     weight_step : float, optional
         As in `numerical_gradient`.
+    blocks : sequence of ndarray of int
+        Pairs, by their number, that are left out together for the interval; none: no interval, and no null. With a
+        `weight_step`, even and odd blocks are the two measurements of the gradient.
 
     Returns
     -------
@@ -312,16 +377,49 @@ def equivalence(
     inputs = draw_inputs()
     positive, negative = (respond(part, weights) for part in inputs)
     first, second = (respond_activity(part, weights).goodness_terms for part in inputs)
-    changes = {
-        "hebbian": hebbian_change(positive, negative, modulator, (first, second)),
-        "local rule": modulated_hebbian(positive, negative, modulator),
-    }
-    gradient = numerical_gradient(respond, *draw_inputs(), weights, modulator, generator, weight_step)
-    return {name: compare(change, gradient) for name, change in changes.items()}
+
+    def changes(order: np.ndarray, shown: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the sums of the changes over some pairs, with the presynaptic activities of pairs `shown`."""
+        right = replace(positive.select(order), inputs=inputs[0].select(shown))
+        false = replace(negative.select(order), inputs=inputs[1].select(shown))
+        return {
+            "hebbian": len(order) * hebbian_change(right, false, modulator, (first[order], second[order])),
+            "local rule": len(order) * modulated_hebbian(right, false, modulator),
+        }
+
+    if len(blocks) < 2:
+        everything = np.arange(len(positive))
+        gradient = numerical_gradient(respond, *draw_inputs(), weights, modulator, generator, weight_step)
+        whole = changes(everything, everything)
+        return {name: compare(change / max(len(positive), 1), gradient) for name, change in whole.items()}
+    sums = _gradient_sums(respond, draw_inputs(), weights, modulator, blocks, generator, weight_step)
+    kept = np.concatenate(blocks)
+    halves = sums.sum(axis=0)[np.newaxis]
+    if weight_step is not None:
+        halves = np.array([sums[start::2].sum(axis=0) / sum(map(len, blocks[start::2])) for start in (0, 1)])
+    else:
+        halves = halves / len(kept)
+    of_blocks = [changes(block, block) for block in blocks]
+    others = changes(kept, np.random.default_rng(0).permutation(kept))
+    compared = {}
+    for name, other in others.items():
+        parts = np.array([one[name] for one in of_blocks])
+        compared[name] = replace(
+            compare(parts.sum(axis=0) / len(kept), halves),
+            interval=cosine_interval(parts, sums),
+            permuted=compare(other / len(kept), halves).cosine,
+        )
+    return compared
 
 
 def compare_layers(
-    simulator: Simulator, images: np.ndarray, labels: np.ndarray, wrong: np.ndarray, modulator: Modulator
+    simulator: Simulator,
+    images: np.ndarray,
+    labels: np.ndarray,
+    wrong: np.ndarray,
+    modulator: Modulator,
+    blocks: int = 10,
+    groups: np.ndarray | None = None,
 ) -> list[dict[str, Comparison]]:
     """Compare the changes of every layer of a simulator with its own local gradient.
 
@@ -335,6 +433,12 @@ def compare_layers(
     labels, wrong : ndarray of int, shape (images,)
         Labels of the positive and of the negative passes.
     modulator : Modulator
+    blocks : int
+        Into so many blocks images are put, which are left out one by one for the intervals, fewer where there are fewer
+        groups; 0: no intervals and no nulls.
+    groups : ndarray of int, shape (images,), optional
+        Presentations with the same number, such as those of one image with several draws of its spikes, stay in one
+        block; default: each is its own.
 
     Returns
     -------
@@ -342,6 +446,9 @@ def compare_layers(
         For each layer "hebbian" and "local rule".
     """
     compared = []
+    own = np.arange(len(images)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    block = own % max(min(blocks, own.max(initial=0) + 1), 1)
+    together = [np.flatnonzero(block == number) for number in range(block.max(initial=0) + 1)] if blocks else []
     for number, layer in enumerate(simulator.layers):
 
         def draw_inputs(number: int = number) -> tuple[Inputs, Inputs]:
@@ -358,6 +465,14 @@ def compare_layers(
         weight_step = WEIGHT_STEP if simulator.network.layers[number].neuron.reset else None
         weights = layer.crossbar.weights
         compared.append(
-            equivalence(make_layer, simulator.goodness, modulator, weights, draw_inputs, weight_step=weight_step)
+            equivalence(
+                make_layer,
+                simulator.goodness,
+                modulator,
+                weights,
+                draw_inputs,
+                weight_step=weight_step,
+                blocks=together,
+            )
         )
     return compared

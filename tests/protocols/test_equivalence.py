@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from brianff import Layer, Network, PulseEncoding, RateEncoding, Simulator, load_dataset
-from brianff.protocols.equivalence import compare, compare_layers, equivalence, numerical_gradient
+from brianff.protocols.equivalence import (
+    compare,
+    compare_layers,
+    cosine_interval,
+    equivalence,
+    numerical_gradient,
+)
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.layers import analog_layer, simulated_layer
 from brianff.protocols.modulators import MODULATORS, Pair
@@ -84,6 +90,14 @@ def test_every_layer_is_compared_with_its_own_gradient(numpy_target):
     assert compared[0]["local rule"].cosine > 0.9
     assert compared[1]["local rule"].reliability == 1
     assert -1 <= compared[1]["hebbian"].cosine <= 1
+    whole = compare_layers(simulator, images, labels, (labels + 1) % 3, modulator, blocks=0)
+    for layer, other in zip(compared, whole, strict=True):  # blocks change no cosine
+        for name, one in layer.items():
+            assert one.cosine == pytest.approx(other[name].cosine, rel=1e-6)
+            assert one.interval[0] <= one.cosine + 1e-6
+            assert one.interval[1] >= one.cosine - 1e-6
+            assert np.isnan(other[name].interval).all()
+    assert compared[0]["local rule"].permuted < compared[0]["local rule"].cosine
 
 
 @pytest.mark.parametrize("probability", MODULATORS)
@@ -163,3 +177,28 @@ def test_a_reliability_without_a_value_corrects_nothing():
     comparison = compare(np.ones((2, 2)), np.zeros((2, 2, 2)))
     assert np.isnan(comparison.corrected_cosine)
     assert comparison.unreliable
+
+
+def test_the_interval_covers_the_cosine_of_other_samples_and_is_hardly_wider():
+    """Sums of blocks of a change and of a gradient that share a part, each with noise of its own."""
+    generator = np.random.default_rng(3)
+    common = generator.normal(size=(6, 5))
+
+    def sample():
+        shared = common + generator.normal(size=(20, 6, 5))
+        return shared + generator.normal(0, 2.0, (2, 20, 6, 5))
+
+    cosines = [compare(*(blocks.sum(axis=0) for blocks in sample())).cosine for _ in range(400)]
+    intervals = np.array([cosine_interval(*sample()) for _ in range(100)])
+    covered = (intervals[:, 0] <= np.mean(cosines)) & (np.mean(cosines) <= intervals[:, 1])
+    assert covered.mean() >= 0.93
+    spread = np.subtract(*np.quantile(cosines, [0.975, 0.025]))
+    assert 0.9 * spread < np.subtract(*intervals.mean(axis=0)[::-1]) < 1.8 * spread
+    assert np.isnan(cosine_interval(*(blocks[:1] for blocks in sample()))).all()
+
+
+def test_random_changes_seldom_exceed_the_cosine_of_random_ones():
+    generator = np.random.default_rng(4)
+    gradient = generator.normal(size=(20, 10))
+    found = [compare(generator.normal(size=(20, 10)), gradient) for _ in range(400)]
+    assert np.mean([abs(one.cosine) > one.random for one in found]) == pytest.approx(0.05, abs=0.03)

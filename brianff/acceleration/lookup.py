@@ -147,6 +147,9 @@ class Lookup:
     def __init__(self, segments: Sequence[Segment], dtype: type[np.floating]):
         self._segments, self.dtype = segments, dtype
         self._library = library(Path(__file__).with_suffix(".cpp"))
+        # Here, not when first used: two threads that both made it would free each other's arrays.
+        self._kept: list[np.ndarray] = []
+        self._described = self._describe()
 
     @property
     def breaks(self) -> np.ndarray:
@@ -235,9 +238,8 @@ class Lookup:
         given = [_address(one, one.dtype.type) if isinstance(one, np.ndarray) else ctypes.c_int64(one) for one in more]
         return bool(function(ctypes.byref(self._described), ctypes.byref(arguments.described), *given))
 
-    @cached_property
-    def _described(self) -> ctypes.Structure:
-        """The segments as the compiled code reads them."""
+    def _describe(self) -> ctypes.Structure:
+        """Return the segments as the compiled code reads them."""
         real = ctypes.c_float if self.dtype is np.float32 else ctypes.c_double
 
         class Described(ctypes.Structure):
@@ -252,7 +254,6 @@ class Lookup:
                 ("degree", ctypes.c_int32),
             )
 
-        self._kept = []
         described = (Described * len(self._segments))()
         for item, one in zip(described, self._segments, strict=True):
             for name, kind in (("coefficients", self.dtype), ("breaks", self.dtype), ("divided", np.int32)):

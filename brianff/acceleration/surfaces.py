@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +133,8 @@ class SurfaceLookup:
     def __init__(self, surfaces: Sequence[Surface], dtype: type[np.floating]):
         self._surfaces, self.dtype = surfaces, dtype
         self._library = library(Path(__file__).with_suffix(".cpp"))
+        self._kept: list[Any] = []
+        self._described = self._describe()  # not when first used, which may be in two threads at once
 
     def values(self, arguments: Pair, out: np.ndarray, threads: int = 1) -> bool:
         """Write the function to `out`, shape (presentations, neurons); returns whether all have a finite value."""
@@ -203,9 +204,8 @@ class SurfaceLookup:
         described = [ctypes.byref(one.described) for one in arguments]
         return bool(function(self._described, ctypes.c_int64(len(self._surfaces)), *described, *given))
 
-    @cached_property
-    def _described(self) -> ctypes.Array:
-        """The surfaces as the compiled code reads them."""
+    def _describe(self) -> ctypes.Array:
+        """Return the surfaces as the compiled code reads them."""
         real = ctypes.c_float if self.dtype is np.float32 else ctypes.c_double
         pointer, number = ctypes.c_void_p, ctypes.c_int32
 
@@ -230,8 +230,6 @@ class SurfaceLookup:
                 ("last", real),
                 ("count", number),
             )
-
-        self._kept: list[Any] = []
 
         def address(array: Any, dtype: Any) -> int:
             self._kept.append(np.ascontiguousarray(array, dtype))

@@ -191,7 +191,7 @@ def test_spikes_of_the_layer_below_can_be_presented(images, engine):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"workers": 0}, "workers is 0; it must be a whole number of at least 1"),
+        ({"workers": 0}, "workers is 0; it must be a whole number from 1"),
         ({"lanes": 0}, "lanes is 0"),
         ({"lanes": 2.5}, "lanes is 2.5"),
         ({"memory": 0}, "memory is 0"),
@@ -220,7 +220,7 @@ def test_layers_that_are_not_there_are_refused(images):
         simulator.present_layers(images, labels, 0)
     with pytest.raises(ConfigurationError, match="layer is 0"):
         simulator.present_spikes(spikes, 0)
-    with pytest.raises(ConfigurationError, match="one label for each image"):
+    with pytest.raises(ConfigurationError, match="labels is .* of the shape"):
         simulator.record(images, np.array([[0, 1], [1, 2], [2, 3]]), [0])
 
 

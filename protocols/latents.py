@@ -59,7 +59,8 @@ def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wron
             rows = slice(start, start + _BATCH)
             responses = simulator.present(split.intensities(rows), labels[rows], spikes=spiking)
             counts = responses.spike_counts
-            parts.append(np.sqrt(responses.goodness_terms) if counts is None else counts)
+            # Looked up, what is zero can be a little below.
+            parts.append(np.sqrt(np.maximum(responses.goodness_terms, 0.0)) if counts is None else counts)
     return np.concatenate(parts)
 
 

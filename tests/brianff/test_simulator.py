@@ -220,7 +220,7 @@ def test_layers_that_are_not_there_are_refused(images):
         simulator.present_layers(images, labels, 0)
     with pytest.raises(ConfigurationError, match="layer is 0"):
         simulator.present_spikes(spikes, 0)
-    with pytest.raises(ConfigurationError, match="labels is .* of the shape"):
+    with pytest.raises(ConfigurationError, match=r"labels is .* of the shape"):
         simulator.record(images, np.array([[0, 1], [1, 2], [2, 3]]), [0])
 
 

@@ -9,8 +9,7 @@ from scipy.special import expit
 
 from brianff import FrameEncoding, Goodness, Layer, Network, Simulator
 from brianff.acceleration.contraction import contract
-from brianff.analysis.equivalence_in_time import FIGURES, summarise
-from brianff.analysis.style import save_figure
+from brianff.analysis.equivalence_in_time import summarise
 from brianff.engines import LanesEngine
 from brianff.protocols.equivalence import compare, numerical_gradient
 from brianff.protocols.goodness import GOODNESS
@@ -20,7 +19,6 @@ from brianff.protocols.studies import equivalence_in_time
 from brianff.protocols.studies.equivalence_in_time import (
     exponential_window,
     implied_window,
-    run_study,
     truncated_changes,
 )
 
@@ -112,15 +110,3 @@ def test_intervals_are_those_of_student():
     (row,) = summarise(pandas.DataFrame(rows)).itertuples()
     assert (row.seeds, row.cosine) == (3, pytest.approx(0.5))
     assert row.high - row.cosine == pytest.approx(4.302653 * 0.1 / np.sqrt(3), rel=1e-6)  # t(2), 97.5 %
-
-
-@pytest.mark.slow
-def test_the_study_finds_that_memory_is_the_gradient_and_draws_its_figures(tmp_path):
-    study = run_study(tmp_path, quick=True, progress=False)
-    table = study.table("equivalence_in_time").set_index("rule")
-    np.testing.assert_allclose(table.loc["memory", "cosine"], 1, atol=1e-9)
-    assert table.loc["memory", "relative_error"].max() < 1e-6
-    assert (table.loc["held", "cosine"] < 1 - 1e-4).all()
-    assert table.loc["random factors", "cosine"].abs().max() < 0.1
-    for name, (kind, draw) in FIGURES.items():
-        assert save_figure(draw(study.table(kind)), tmp_path / f"{name}.png").stat().st_size > 10_000

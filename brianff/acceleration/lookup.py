@@ -14,7 +14,7 @@ import numpy as np
 from brianff.acceleration.compiled import library
 from brianff.acceleration.threads import share
 
-__all__ = ["Lookup", "Segment", "SumsOfRows"]
+__all__ = ["CompiledLookup", "Lookup", "Segment", "SumsOfRows"]
 
 PARTS = 8
 """Parts of the presentations that each thread takes one after the other."""
@@ -133,50 +133,50 @@ class SumsOfRows:
         return float(low), float(high)
 
 
-class Lookup:
-    """A function made of segments, the first the one in which nearly all arguments lie.
+class CompiledLookup:
+    """A function made of pieces, looked up by compiled code where there is a compiler.
 
     Parameters
     ----------
-    segments : sequence of Segment
-        At least one.
+    pieces : sequence
+        At least one, the first the one in which nearly all arguments lie.
     dtype : type
         Of the arithmetic.
     """
 
-    def __init__(self, segments: Sequence[Segment], dtype: type[np.floating]):
-        self._segments, self.dtype = segments, dtype
-        self._library = library(Path(__file__).with_suffix(".cpp"))
+    source: Path
+    """File of the compiled code."""
+
+    part_size = PART_SIZE
+    """Arguments of a part, at least."""
+
+    def __init__(self, pieces: Sequence[Any], dtype: type[np.floating]):
+        self._pieces, self.dtype = pieces, dtype
+        self._library = library(self.source)
         # Here, not when first used: two threads that both made it would free each other's arrays.
-        self._kept: list[np.ndarray] = []
+        self._kept: list[Any] = []
         self._described = self._describe()
 
-    @property
-    def breaks(self) -> np.ndarray:
-        """Arguments at which the function has a kink or a jump, in rising order."""
-        found = [one.breaks for one in self._segments if one.breaks is not None]
-        return np.sort(np.concatenate([one[np.isfinite(one)] for one in found])) if found else np.empty(0)
-
-    def values(self, arguments: SumsOfRows, out: np.ndarray, threads: int = 1) -> bool:
+    def values(self, arguments: Any, out: np.ndarray, threads: int = 1) -> bool:
         """Write the function of all arguments to `out`, shape (presentations, neurons).
 
-        Returns whether all of them lie in a segment; what is written where they do not means nothing.
+        Returns whether all of them lie in a piece; what is written where they do not means nothing.
         """
         return self._in_parts("values", arguments, out, threads)
 
-    def sums(self, arguments: SumsOfRows, out: np.ndarray, threads: int = 1) -> bool:
+    def sums(self, arguments: Any, out: np.ndarray, threads: int = 1) -> bool:
         """Write the sum over the neurons of each presentation to `out`, doubles of shape (presentations,).
 
         Returns what `values` does.
         """
         return self._in_parts("sums", arguments, out, threads)
 
-    def _in_parts(self, what: str, arguments: SumsOfRows, out: np.ndarray, threads: int) -> bool:
-        lost, step = [], max(-(-len(arguments) // (PARTS * threads)), -(-PART_SIZE // arguments.of_images.shape[1]))
-        threads = min(threads, -(-len(arguments) // step))
+    def _in_parts(self, what: str, arguments: Any, out: np.ndarray, threads: int) -> bool:
+        count, neurons = self._size(arguments)
+        lost, step = [], max(-(-count // (PARTS * threads)), -(-self.part_size // neurons), 1)
 
         def compute(first: int) -> None:
-            last = min(first + step, len(arguments))
+            last = min(first + step, count)
             if self._library is not None:
                 lost.append(self._call(what, arguments, first, last, out))
                 return
@@ -184,8 +184,45 @@ class Lookup:
             out[first:last] = values if what == "values" else values.sum(axis=1)
             lost.append(lost_here)
 
-        share(compute, range(0, len(arguments), step), threads)
+        share(compute, range(0, count, step), min(threads, -(-count // step)))
         return not any(lost)
+
+    def _compiled(self, name: str, *more: Any) -> tuple[Any, list[Any]]:
+        """Return the compiled function of a name, and numbers and arrays as it takes them."""
+        function = getattr(self._library, f"{name}_{'single' if self.dtype is np.float32 else 'double'}")
+        given = [_address(one, one.dtype.type) if isinstance(one, np.ndarray) else ctypes.c_int64(one) for one in more]
+        return function, given
+
+    def _size(self, arguments: Any) -> tuple[int, int]:
+        """Return the numbers of presentations and of neurons."""
+        raise NotImplementedError
+
+    def _slowly(self, arguments: Any, rows: Any) -> tuple[np.ndarray, bool]:
+        """Return what `values` writes for some presentations, and whether an argument lies in no piece."""
+        raise NotImplementedError
+
+    def _call(self, name: str, arguments: Any, *more: Any) -> bool:
+        """Call the compiled function of a name; returns what it returns."""
+        raise NotImplementedError
+
+    def _describe(self) -> Any:
+        """Return the pieces as the compiled code reads them; `_kept` holds their arrays."""
+        raise NotImplementedError
+
+
+class Lookup(CompiledLookup):
+    """A function of one argument; its pieces are segments."""
+
+    source = Path(__file__).with_suffix(".cpp")
+
+    @property
+    def breaks(self) -> np.ndarray:
+        """Arguments at which the function has a kink or a jump, in rising order."""
+        found = [one.breaks for one in self._pieces if one.breaks is not None]
+        return np.sort(np.concatenate([one[np.isfinite(one)] for one in found])) if found else np.empty(0)
+
+    def _size(self, arguments: SumsOfRows) -> tuple[int, int]:
+        return len(arguments), arguments.of_images.shape[1]
 
     def add(
         self,
@@ -223,23 +260,19 @@ class Lookup:
                 by_label[arguments.label[presentation]] += change
 
     def _slowly(self, arguments: SumsOfRows, rows: slice) -> tuple[np.ndarray, bool]:
-        """Return what `values` writes for some presentations, and whether an argument lies in no segment."""
         argument = arguments.of_images[arguments.image[rows]] + arguments.of_labels[arguments.label[rows]]
         values, missing = np.empty_like(argument), np.ones(argument.shape, bool)
-        for segment in self._segments:
+        for segment in self._pieces:
             inside = (argument >= segment.low) & (argument < segment.high)
             values[inside] = segment(argument[inside])
             missing &= ~inside
         return values, bool(missing.any())
 
     def _call(self, name: str, arguments: SumsOfRows, *more: Any) -> bool:
-        """Call the compiled function of a name; returns what it returns."""
-        function = getattr(self._library, f"{name}_{'single' if self.dtype is np.float32 else 'double'}")
-        given = [_address(one, one.dtype.type) if isinstance(one, np.ndarray) else ctypes.c_int64(one) for one in more]
+        function, given = self._compiled(name, *more)
         return bool(function(ctypes.byref(self._described), ctypes.byref(arguments.described), *given))
 
     def _describe(self) -> ctypes.Structure:
-        """Return the segments as the compiled code reads them."""
         real = ctypes.c_float if self.dtype is np.float32 else ctypes.c_double
 
         class Described(ctypes.Structure):
@@ -254,8 +287,8 @@ class Lookup:
                 ("degree", ctypes.c_int32),
             )
 
-        described = (Described * len(self._segments))()
-        for item, one in zip(described, self._segments, strict=True):
+        described = (Described * len(self._pieces))()
+        for item, one in zip(described, self._pieces, strict=True):
             for name, kind in (("coefficients", self.dtype), ("breaks", self.dtype), ("divided", np.int32)):
                 if (array := getattr(one, name)) is not None:
                     self._kept.append(np.ascontiguousarray(array, kind))

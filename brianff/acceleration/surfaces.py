@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from brianff.acceleration.compiled import library
-from brianff.acceleration.lookup import PART_SIZE, PARTS, SumsOfRows
-from brianff.acceleration.threads import share
+from brianff.acceleration.lookup import PART_SIZE, CompiledLookup, SumsOfRows
 
 __all__ = ["SCALE", "Patch", "Surface", "SurfaceLookup", "unwarped", "warped"]
 
@@ -119,46 +116,14 @@ def _hermite(t: np.ndarray) -> np.ndarray:
     return np.stack([s * s * (1 + 2 * t), t * s * s, t * t * (3 - 2 * t), -t * t * s])
 
 
-class SurfaceLookup:
-    """A function made of surfaces, the first the one in which nearly all arguments lie.
+class SurfaceLookup(CompiledLookup):
+    """A function of two arguments; its pieces are surfaces. An argument at which it is not finite lies in none."""
 
-    Parameters
-    ----------
-    surfaces : sequence of Surface
-        At least one.
-    dtype : type
-        Of the arithmetic.
-    """
+    source = Path(__file__).with_suffix(".cpp")
+    part_size = PART_SIZE // 8
 
-    def __init__(self, surfaces: Sequence[Surface], dtype: type[np.floating]):
-        self._surfaces, self.dtype = surfaces, dtype
-        self._library = library(Path(__file__).with_suffix(".cpp"))
-        self._kept: list[Any] = []
-        self._described = self._describe()  # not when first used, which may be in two threads at once
-
-    def values(self, arguments: Pair, out: np.ndarray, threads: int = 1) -> bool:
-        """Write the function to `out`, shape (presentations, neurons); returns whether all have a finite value."""
-        return self._in_parts("values", arguments, out, threads)
-
-    def sums(self, arguments: Pair, out: np.ndarray, threads: int = 1) -> bool:
-        """Write the sum over the neurons of each presentation to `out`, doubles; returns what `values` does."""
-        return self._in_parts("sums", arguments, out, threads)
-
-    def _in_parts(self, what: str, arguments: Pair, out: np.ndarray, threads: int) -> bool:
-        count, neurons = len(arguments[0]), arguments[0].of_images.shape[1]
-        lost, step = [], max(-(-count // (PARTS * threads)), -(-PART_SIZE // (8 * neurons)), 1)
-
-        def compute(first: int) -> None:
-            last = min(first + step, count)
-            if self._library is not None:
-                lost.append(self._call(what, arguments, first, last, out))
-                return
-            values, lost_here = self._slowly(arguments, np.arange(first, last))
-            out[first:last] = values if what == "values" else values.sum(axis=1)
-            lost.append(lost_here)
-
-        share(compute, range(0, count, step), min(threads, max(-(-count // step), 1)))
-        return not any(lost)
+    def _size(self, arguments: Pair) -> tuple[int, int]:
+        return len(arguments[0]), arguments[0].of_images.shape[1]
 
     def add(
         self,
@@ -183,11 +148,10 @@ class SurfaceLookup:
                     by_image[row] += change
                     by_label[arguments[event].label[presentation]] += change
 
-    def _slowly(self, arguments: Pair, rows: np.ndarray) -> tuple[np.ndarray, bool]:
-        """Return what `values` writes for some presentations, and whether an argument has no surface."""
+    def _slowly(self, arguments: Pair, rows: slice | np.ndarray) -> tuple[np.ndarray, bool]:
         drives = [one.of_images[one.image[rows]] + one.of_labels[one.label[rows]] for one in arguments]
         values, missing = np.empty_like(drives[0]), np.ones(drives[0].shape, bool)
-        for surface in self._surfaces:
+        for surface in self._pieces:
             inside = missing.copy()
             for drive, low, high in zip(drives, surface.low, surface.high, strict=True):
                 inside &= (drive >= low) & (drive < high)
@@ -196,16 +160,11 @@ class SurfaceLookup:
         return values, bool(missing.any() or np.isnan(values).any())
 
     def _call(self, name: str, arguments: Pair, *more: Any) -> bool:
-        """Call the compiled function of a name; returns what it returns."""
-        function = getattr(self._library, f"{name}_{'single' if self.dtype is np.float32 else 'double'}")
-        given = [
-            ctypes.c_void_p(one.ctypes.data) if isinstance(one, np.ndarray) else ctypes.c_int64(one) for one in more
-        ]
+        function, given = self._compiled(name, *more)
         described = [ctypes.byref(one.described) for one in arguments]
-        return bool(function(self._described, ctypes.c_int64(len(self._surfaces)), *described, *given))
+        return bool(function(self._described, ctypes.c_int64(len(self._pieces)), *described, *given))
 
     def _describe(self) -> ctypes.Array:
-        """Return the surfaces as the compiled code reads them."""
         real = ctypes.c_float if self.dtype is np.float32 else ctypes.c_double
         pointer, number = ctypes.c_void_p, ctypes.c_int32
 
@@ -235,8 +194,8 @@ class SurfaceLookup:
             self._kept.append(np.ascontiguousarray(array, dtype))
             return self._kept[-1].ctypes.data
 
-        described = (Described * len(self._surfaces))()
-        for item, surface in zip(described, self._surfaces, strict=True):
+        described = (Described * len(self._pieces))()
+        for item, surface in zip(described, self._pieces, strict=True):
             patches = (DescribedPatch * len(surface.patches))()
             for patch, one in zip(patches, surface.patches, strict=True):
                 sizes = [nodes.size for nodes in one.strips]

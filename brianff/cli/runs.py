@@ -195,7 +195,7 @@ def report(
     """Write runs as one HTML page that needs nothing else: what was trained, results, figures, energy, provenance."""
     from brianff.analysis.page import write_report
 
-    typer.echo(write_report([_open(run) for run in runs], out))
+    echo(write_report([_open(run) for run in runs], out))
 
 
 @app.command()

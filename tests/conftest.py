@@ -1,5 +1,6 @@
 """Fixtures for all tests: seeded randomness, and the image data where they are."""
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -10,6 +11,14 @@ import pytest
 # A shell that starts the tests in the background lets them ignore Ctrl-C, which some of them send to themselves.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish():
+    """Let the garbage collector pass over what lives anyway: Brian2 collects at each run, a tenth of a second here."""
+    import brian2  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ __all__ = ["FIGURES", "accuracy_against_gap", "summarise"]
 
 def summarise(table: pandas.DataFrame) -> pandas.DataFrame:
     """Return the mean accuracy (per cent) of each gap (us), with moving and with frozen memristors."""
-    return 100 * table.pivot_table("accuracy", "gap", "memristors", sort=False)[["moving", "frozen"]]
+    return 100 * table.pivot_table("accuracy", "gap", "memristors")[["moving", "frozen"]]
 
 
 def accuracy_against_gap(table: pandas.DataFrame, ax: Axes | None = None) -> Axes:

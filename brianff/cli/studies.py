@@ -121,9 +121,34 @@ def controls(
 
 
 @study_app.command()
-def gap(quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None, imports: Imports = None) -> None:
-    """Measure how long the memristors remember: which of two digits came first, against the gap between them."""
-    _study("gap", quick, data_dir, out)
+def gap(
+    protocol: Annotated[
+        str, typer.Argument(metavar="PROTOCOL", help="Of frames: a named protocol or the path of a TOML file.")
+    ] = "msnn-order-digits",
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds.")] = 5,
+    gaps: Annotated[str, typer.Option("--gaps", metavar="US,...", help="Gaps in microseconds.")] = (
+        "40,100,200,400,1000,2000"
+    ),
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. learning.epochs=3.")
+    ] = None,
+    quick: Quick = False,
+    data_dir: DataDirectory = None,
+    out: StudyOut = None,
+    imports: Imports = None,
+) -> None:
+    """Measure how long the memristors remember: which image came first, against the gap between them."""
+    from brianff.cli.runs import described
+    from brianff.protocols.studies.gap import run_study
+
+    short = ["learning.epochs=4"] if quick else []
+    chosen, times = described(protocol, [*short, *(settings or [])]), whole_numbers("--gaps", gaps)
+    if quick:
+        seeds, times = 1, times[:2]
+    with stoppable():
+        directory = out or Path("runs", f"study-gap-{chosen.name}{'-quick' if quick else ''}")
+        study = run_study(chosen, directory, seeds, times, data_dir)
+    _show("gap", study)
 
 
 @study_app.command()

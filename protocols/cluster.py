@@ -60,6 +60,7 @@ class Cluster:
         self.workers, self.scheduler, self.shared_folder = workers, scheduler, shared_folder
         self._stack = ExitStack()
         self._client: Any = None
+        self._prepared = False
 
     def __enter__(self) -> Self:
         try:
@@ -112,6 +113,7 @@ class Cluster:
             self._stack.callback(self._forget, name)
             plugin = _preparation(brianff.__version__, modules, cloudpickle.dumps(check), asked)
             self._client.register_plugin(plugin, name=name)
+        self._prepared = True
 
     def _forget(self, name: str) -> None:
         with suppress(Exception):  # the scheduler may be gone, and its plug-ins with it
@@ -123,6 +125,8 @@ class Cluster:
         """Yield what a function gives for each point, as the workers end them."""
         from distributed import KilledWorker, as_completed
 
+        if not self._prepared:
+            self.prepare(_fit_as_it_is)
         with self._connected():
             ended = as_completed(loop=self._client.loop)
             of_key = {}
@@ -162,6 +166,10 @@ class Cluster:
                 f"the scheduler {self.scheduler or ''} ended or cannot be reached; what is finished is kept: the same "
                 "call goes on once it runs again"
             ) from None
+
+
+def _fit_as_it_is() -> None:
+    """Whatever is measured: the same brianff and modules are all that it needs."""
 
 
 def here() -> Any:

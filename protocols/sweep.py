@@ -6,16 +6,13 @@ import builtins
 import hashlib
 import itertools
 import re
-import shutil
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import cached_property, partial
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Self
-from zipfile import ZipFile
 
 import numpy as np
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
@@ -23,14 +20,15 @@ from pydantic import AfterValidator, Field, PlainValidator, model_validator
 from brianff.description import Description
 from brianff.description.fields import Count, Place, Seed, Table, argument, shown
 from brianff.description.parts import part
-from brianff.errors import BrianffError, CheckpointError, ConfigurationError, DataError
+from brianff.errors import BrianffError, ConfigurationError, DataError
+from brianff.progress import Progress
 from brianff.protocols.cluster import here, name_of
 from brianff.protocols.configuration import Protocol, changed, written
 from brianff.protocols.distributions import DESIGNS, Distribution, distribution, draw
-from brianff.protocols.studies.study import Map, Point, Study, identity, measure_points
+from brianff.protocols.studies.study import FILES, Map, Point, Study, identity, measure_points, take_files
 from brianff.protocols.trainer import Trainer
 from brianff.protocols.training import check_same
-from brianff.storage.files import read_toml
+from brianff.storage.files import make_directory, read_toml
 from brianff.storage.locks import locked
 
 if TYPE_CHECKING:
@@ -40,9 +38,6 @@ __all__ = ["Sweep", "run_sweep"]
 
 _NOT_IN_TABLE = {"protocol", "dataset", "seed", "peak_memory_bytes", "workers", "commit", "python"}
 """Of a summary: what the point tells, and what differs however often it is measured."""
-
-_FILES = "files"
-"""Of a row on its way back: the files of its run, where the folder is not shared."""
 
 
 def _protocol(given: Any) -> Any:
@@ -193,8 +188,7 @@ class Sweep(Description):
         progress : bool
             Show a progress bar, and say whether the sweep resumes or is extended.
         map : callable
-            Makes the runs: a `Cluster`, or another one, see `brianff.protocols.studies.study.measure_points`. All but
-            `map` itself let each run have one worker process of its own only, unless the protocol says how many.
+            Makes the runs: a `Cluster`, or another one, see `brianff.protocols.studies.study.measure_points`.
         retry_failed : bool
             Run points again that failed before.
 
@@ -213,25 +207,21 @@ class Sweep(Description):
         DataError
             If the data are missing.
         """
-        prepare, shared = getattr(map, "prepare", None), getattr(map, "shared_folder", True)
-        if prepare is None:
+        if (prepare := getattr(map, "prepare", None)) is None:
             self.check(data_dir)
         study = self.study(directory)
         if progress and study.before:
             print(self._told(study))
-        if data_dir is not None:
-            data_dir = Path(data_dir).resolve()
-        place = study.directory.resolve()  # workers have working directories of their own
+        place, data_dir = _places(map, study.directory, data_dir)
         if prepare is not None:
-            prepare(partial(_ready, self, place if shared else None, data_dir))
+            prepare(partial(_ready, place, partial(self.check, data_dir)))
         known, names = self._known, [*self.points[0]]
 
         def again(row: Mapping[str, str]) -> bool:
             return bool(row["error"]) and (retry_failed or identity(row[name] for name in names) not in known)
 
-        workers = None if map is builtins.map else 1
-        measure = partial(_run, self._written, self._meant, place if shared else None, data_dir, workers)
-        return study.fill("sweep", self.points, measure, progress, partial(_returned, map, place), _failed, again)
+        measure = partial(_measure, self._written, self._meant, place, data_dir)
+        return study.fill("sweep", self.points, measure, progress, map, _failed, again)
 
     def check(self, data_dir: str | Path | None = None) -> None:
         """Raise the error of the first point unless some point can be run: the others tell theirs in the table."""
@@ -294,26 +284,39 @@ def _protocol_at(base: Mapping[str, Any], meant: Mapping[tuple[str, ...], Any], 
     return changed(base, {key: meant.get((key, *identity([label])), label) for key, label in point.items()})
 
 
-def _ready(sweep: Sweep, directory: Path | None, data_dir: Path | None) -> None:
-    """Raise an error where the points of a sweep cannot be run."""
-    if directory is not None and not (directory / "settings.json").is_file():
+def _places(map: Map, directory: Path, data_dir: str | Path | None) -> tuple[Path | None, Path | None]:
+    """Return where runs and data are for processes in other working directories; no runs: they come back with rows."""
+    shared = getattr(map, "shared_folder", True)
+    return directory.resolve() if shared else None, None if data_dir is None else Path(data_dir).resolve()
+
+
+def _ready(directory: Path | None, check: Callable[[], object]) -> None:
+    """Raise an error where points cannot be run."""
+    if directory is not None and not directory.is_dir():
         raise ConfigurationError(f"there is no {directory} here: share that folder, or use --no-shared-folder")
-    sweep.check(data_dir)
+    check()
 
 
-def _run(
+def _measure(
     base: Mapping[str, Any],
     meant: Mapping[tuple[str, ...], Any],
     directory: Path | None,
     data_dir: Path | None,
-    workers: int | None,
     /,
     **point: Any,
 ) -> Iterator[dict[str, Any]]:
-    """Run a point, or resume it, and give its row; without a directory, the files of the run are in it."""
-    protocol, name = _protocol_at(base, meant, point), _name(point)
-    if workers is not None and protocol.engine.workers is None:
-        protocol = protocol.replace(engine=protocol.engine.replace(workers=workers))
+    """Run a point, or resume it, and give its row."""
+    name = _name(point)
+    summary, files = _run(_protocol_at(base, meant, point), name, directory, data_dir)
+    told = {key: value for key, value in summary.items() if key not in _NOT_IN_TABLE}
+    row = {key: value for key, value in told.items() if not isinstance(value, dict | list)}
+    yield {"run": name, "error": "", **row, FILES: files}
+
+
+def _run(
+    protocol: Protocol, name: str, directory: Path | None, data_dir: Path | None, progress: bool = False
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Make a run, or resume it, and return its summary; without a directory, also its files."""
     with ExitStack() as stack:
         if directory is None:
             worker = here()  # its own directory is cleared even when it is killed
@@ -323,41 +326,14 @@ def _run(
             # A worker that lost its scheduler may still be at it: it ends, and what it made is taken.
             stack.enter_context(locked(directory / f"{name}.lock", wait=True))
             run = directory / name
-        summary = Trainer(protocol, data_dir=data_dir).fit(run, progress=False)
-        told = {key: value for key, value in summary.items() if key not in _NOT_IN_TABLE}
-        row = {key: value for key, value in told.items() if not isinstance(value, dict | list)}
-        yield {"run": name, "error": ""} | row | ({} if directory else {_FILES: _packed(run)})
+        summary = Trainer(protocol, data_dir=data_dir).fit(run, progress)
+        files = [] if directory else sorted((one for one in run.rglob("*") if one.is_file()), key=_written_at)
+        return summary, {file.relative_to(run.parent).as_posix(): file.read_bytes() for file in files}
 
 
-def _returned(
-    map: Map, directory: Path, function: Callable[[Point], tuple[Point, Any]], points: Iterable[Point]
-) -> Iterator[tuple[Point, Any]]:
-    """Map a function over points, and write the files of runs that came back."""
-    for point, rows in map(function, points):
-        for row in [] if isinstance(rows, Exception) else rows:
-            if _FILES in row:
-                _unpack(row.pop(_FILES), directory / row["run"])
-        yield point, rows
-
-
-def _packed(directory: Path) -> bytes:
-    content = BytesIO()
-    with ZipFile(content, "w") as archive:
-        for file in sorted(directory.rglob("*")):
-            archive.write(file, file.relative_to(directory))
-    return content.getvalue()
-
-
-def _unpack(content: bytes, directory: Path) -> None:
-    """Write the files of a run, in the place of one that was begun."""
-    try:
-        with TemporaryDirectory(prefix="coming-", dir=directory.parent) as place, ZipFile(BytesIO(content)) as archive:
-            archive.extractall(Path(place, "run"))
-            if directory.exists():
-                shutil.rmtree(directory)
-            Path(place, "run").replace(directory)
-    except OSError as error:
-        raise CheckpointError(f"cannot write {directory}: {error.strerror}; free some space or allow writing") from None
+def _written_at(file: Path) -> int:
+    """Files come back in the order in which they were written: a kill leaves the run as one of its own would."""
+    return file.stat().st_mtime_ns
 
 
 def _failed(error: Exception, point: Point) -> list[dict[str, Any]]:
@@ -406,7 +382,7 @@ def run_sweep(
     data_dir : Path, optional
         Where the data sets are.
     progress : bool
-        Show a progress bar for each run.
+        Show a progress bar for each run, or for all together where they are side by side.
     map : callable
         Makes the runs, see `brianff.protocols.studies.study.measure_points`.
 
@@ -424,11 +400,29 @@ def run_sweep(
     """
     if not isinstance(protocols, Mapping):
         raise ConfigurationError(f"protocols are {shown(protocols)}; give them by the names of their directories")
+    root: Path = argument("directory", directory, Place())
+    make_directory(root)
+    place, data_dir = _places(map, root, data_dir)
+    if prepare := getattr(map, "prepare", None):
+        prepare(partial(_ready, place, partial(_check, protocols, data_dir)))
     points = [{"name": name} for name in protocols]
-    fit = partial(_fit, protocols, argument("directory", directory, Place()), data_dir, progress)
-    summaries = {point["name"]: summary for point, summary in measure_points(points, fit, map)}
+    one_by_one = map is builtins.map
+    measure = partial(_measure_one, protocols, place, data_dir, progress and one_by_one)
+    summaries = {}
+    with Progress(len(points), None, enabled=progress and not one_by_one, unit="runs") as bar:
+        for point, row in measure_points(points, measure, map):
+            summaries[point["name"]] = take_files(root, row)["summary"]
+            bar.advance()
     return {name: summaries[name] for name in protocols}
 
 
-def _fit(protocols: Mapping[str, Protocol], directory: Path, data_dir, progress: bool, name: str) -> dict[str, Any]:
-    return Trainer(protocols[name], data_dir=data_dir).fit(directory / name, progress)
+def _check(protocols: Mapping[str, Protocol], data_dir: Path | None) -> None:
+    for protocol in {one.data.dataset: one for one in protocols.values()}.values():
+        Trainer(protocol, data_dir=data_dir)
+
+
+def _measure_one(
+    protocols: Mapping[str, Protocol], directory: Path | None, data_dir: Path | None, progress: bool, /, name: str
+) -> dict[str, Any]:
+    summary, files = _run(protocols[name], name, directory, data_dir, progress)
+    return {"summary": summary, FILES: files}

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from brianff.cli.streams import echo, say
 from brianff.errors import ConfigurationError
 from brianff.imports import import_parts
+
+if TYPE_CHECKING:
+    from brianff.protocols.studies.study import Map
 
 DataDirectory = Annotated[
     Path | None, typer.Option("--data-dir", help="Directory of the image sets (else BRIANFF_DATA or the cache).")
@@ -23,6 +26,16 @@ StudyOut = Annotated[
     Path | None, typer.Option("--out", help="Directory of the study (default: runs/study-NAME, or -NAME-quick).")
 ]
 Seeds = Annotated[str, typer.Option("--seeds", metavar="N,...", help="Seeds, one run each.")]
+Processes = Annotated[
+    int | None, typer.Option("--workers", metavar="N", min=1, help="Measure so many points side by side, in processes.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="ADDRESS", help="Measure points on the workers of a Dask scheduler."),
+]
+NoSharedFolder = Annotated[
+    bool, typer.Option("--no-shared-folder", help="Workers do not see --out: runs come back through the scheduler.")
+]
 Imports = Annotated[
     list[str] | None,
     typer.Option(
@@ -73,6 +86,15 @@ def stoppable(tell: Callable[[], str] | None = None) -> Iterator[None]:
         raise typer.Exit(143 if isinstance(stop, Terminated) else 130) from None
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def side_by_side(workers: int | None, scheduler: str | None, shared_folder: bool = True) -> AbstractContextManager[Map]:
+    """Return what schedules points: one after the other, unless there are workers."""
+    if workers is None and scheduler is None:
+        return nullcontext(map)
+    from brianff.protocols.cluster import Cluster
+
+    return Cluster(workers, scheduler, shared_folder)
 
 
 def results(summary: dict[str, Any]) -> list[tuple[str, str]]:

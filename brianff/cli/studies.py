@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,10 +11,14 @@ import typer
 from brianff.cli.common import (
     DataDirectory,
     Imports,
+    NoSharedFolder,
+    Processes,
     Quick,
+    Scheduler,
     Seeds,
     StudyOut,
     names,
+    side_by_side,
     some_names,
     stoppable,
     whole_numbers,
@@ -24,7 +27,7 @@ from brianff.cli.streams import echo
 from brianff.errors import BrianffError
 
 if TYPE_CHECKING:
-    from brianff.protocols.studies.study import Map, Study
+    from brianff.protocols.studies.study import Study
 
 app = typer.Typer()
 study_app = typer.Typer(help="Run a study: many small runs, one table and one figure.", rich_markup_mode=None)
@@ -39,23 +42,16 @@ def sweep(
         Path | None, typer.Option("--out", help="Directory of the sweep (default: runs/sweep-NAME, NAME of the file).")
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run points again that failed.")] = False,
-    workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", min=1, help="Run so many points side by side, in processes.")
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option("--scheduler", metavar="ADDRESS", help="Run points on the workers of a Dask scheduler."),
-    ] = None,
-    no_shared_folder: Annotated[
-        bool, typer.Option("--no-shared-folder", help="Workers do not see --out: runs come back through the scheduler.")
-    ] = False,
+    workers: Processes = None,
+    scheduler: Scheduler = None,
+    no_shared_folder: NoSharedFolder = False,
     imports: Imports = None,
 ) -> None:
     """Train a protocol at each combination of values and seeds; what is there already is not trained again."""
     from brianff.protocols.sweep import Sweep
 
     chosen, directory = Sweep.from_file(file), out or Path("runs", f"sweep-{file.stem}")
-    with stoppable(), _side_by_side(workers, scheduler, not no_shared_folder) as points:
+    with stoppable(), side_by_side(workers, scheduler, not no_shared_folder) as points:
         table = chosen.run(directory, data_dir, map=points, retry_failed=retry_failed)
     study = chosen.study(directory)
     errors = table["error"].dropna()
@@ -68,37 +64,6 @@ def sweep(
         )
 
 
-def _side_by_side(workers: int | None, scheduler: str | None, shared_folder: bool) -> AbstractContextManager[Map]:
-    """Return what schedules points: one after the other, unless there are workers."""
-    if workers is None and scheduler is None:
-        return nullcontext(map)
-    from brianff.protocols.cluster import Cluster
-
-    return Cluster(workers, scheduler, shared_folder)
-
-
-@study_app.command()
-def robustness(
-    quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None, imports: Imports = None
-) -> None:
-    """Measure what imperfect synaptic devices cost and what learning in place wins back, on MNIST."""
-    _study("robustness", quick, data_dir, out)
-
-
-@study_app.command()
-def equivalence(
-    quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None, imports: Imports = None
-) -> None:
-    """Compare the Hebbian change with the gradient: goodness functions, probabilities, neurons, over training."""
-    _study("equivalence", quick, data_dir, out)
-
-
-@study_app.command()
-def stdp(quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None, imports: Imports = None) -> None:
-    """Compare Forward-Forward with pair-based STDP on MNIST and on orders of events, with the same readouts."""
-    _study("stdp", quick, data_dir, out)
-
-
 @study_app.command()
 def controls(
     protocol: Annotated[str, typer.Argument(metavar="PROTOCOL", help="A named protocol or the path of a TOML file.")],
@@ -108,6 +73,8 @@ def controls(
     ] = None,
     data_dir: DataDirectory = None,
     out: StudyOut = None,
+    workers: Processes = None,
+    scheduler: Scheduler = None,
     imports: Imports = None,
 ) -> None:
     """Train a protocol again without its memristors, its spikes, its devices: what is its result due to?"""
@@ -115,8 +82,9 @@ def controls(
     from brianff.protocols.studies.controls import run_study
 
     chosen = described(protocol, settings or [])
-    with stoppable():
-        study = run_study(chosen, out or Path("runs", f"study-controls-{chosen.name}"), seeds, data_dir)
+    directory = out or Path("runs", f"study-controls-{chosen.name}")
+    with stoppable(), side_by_side(workers, scheduler) as points:
+        study = run_study(chosen, directory, seeds, _elsewhere(data_dir), map=points)
     _show("controls", study)
 
 
@@ -135,6 +103,8 @@ def gap(
     quick: Quick = False,
     data_dir: DataDirectory = None,
     out: StudyOut = None,
+    workers: Processes = None,
+    scheduler: Scheduler = None,
     imports: Imports = None,
 ) -> None:
     """Measure how long the memristors remember: which image came first, against the gap between them."""
@@ -145,26 +115,46 @@ def gap(
     chosen, times = described(protocol, [*short, *(settings or [])]), whole_numbers("--gaps", gaps)
     if quick:
         seeds, times = 1, times[:2]
-    with stoppable():
+    with stoppable(), side_by_side(workers, scheduler) as points:
         directory = out or Path("runs", f"study-gap-{chosen.name}{'-quick' if quick else ''}")
-        study = run_study(chosen, directory, seeds, times, data_dir)
+        study = run_study(chosen, directory, seeds, times, _elsewhere(data_dir), map=points)
     _show("gap", study)
 
 
-@study_app.command()
-def equivalence_in_time(
-    quick: Quick = False, data_dir: DataDirectory = None, out: StudyOut = None, imports: Imports = None
-) -> None:
-    """Compare rules that learn from several events with the gradient: credit through memristors, averages, STDP."""
-    _study("equivalence_in_time", quick, data_dir, out)
+def _add_study(name: str, about: str) -> None:
+    """Add the command of a study of `brianff.protocols.studies`."""
+
+    def study(
+        quick: Quick = False,
+        data_dir: DataDirectory = None,
+        out: StudyOut = None,
+        workers: Processes = None,
+        scheduler: Scheduler = None,
+        imports: Imports = None,
+    ) -> None:
+        run_study = import_module(f"brianff.protocols.studies.{name}").run_study
+        directory, data = out or Path("runs", f"study-{name}{'-quick' if quick else ''}"), _elsewhere(data_dir)
+        with stoppable(), side_by_side(workers, scheduler) as points:
+            done = run_study(directory, quick, data, map=points)
+        _show(name, done)
+
+    study_app.command(name.replace("_", "-"), help=about)(study)
 
 
-def _study(name: str, quick: bool, data_dir: Path | None, out: Path | None) -> None:
-    """Run a study of `brianff.protocols.studies` and show it."""
-    run_study = import_module(f"brianff.protocols.studies.{name}").run_study
-    with stoppable():
-        study = run_study(out or Path("runs", f"study-{name}{'-quick' if quick else ''}"), quick, data_dir)
-    _show(name, study)
+for _name, _about in {
+    "robustness": "Measure what imperfect synaptic devices cost and what learning in place wins back, on MNIST.",
+    "equivalence": "Compare the Hebbian change with the gradient: goodness functions, probabilities, neurons, over "
+    "training.",
+    "stdp": "Compare Forward-Forward with pair-based STDP on MNIST and on orders of events, with the same readouts.",
+    "equivalence_in_time": "Compare rules that learn from several events with the gradient: credit through "
+    "memristors, averages, STDP.",
+}.items():
+    _add_study(_name, _about)
+
+
+def _elsewhere(data_dir: Path | None) -> Path | None:
+    """Return a directory for processes in other working directories."""
+    return None if data_dir is None else data_dir.resolve()
 
 
 def _show(name: str, study: Study) -> None:
@@ -190,15 +180,18 @@ def msnn(
     quick: Annotated[bool, typer.Option("--quick", help="One seed, small networks, few epochs: minutes.")] = False,
     data_dir: DataDirectory = None,
     out: Annotated[Path, typer.Option("--out", help="Directory of the runs and the table.")] = Path("runs/msnn"),
+    workers: Processes = None,
+    scheduler: Scheduler = None,
+    no_shared_folder: NoSharedFolder = False,
     imports: Imports = None,
 ) -> None:
     """Train the fully memristive network on three data sets, with two kinds of synaptic devices."""
     from brianff.protocols.studies.msnn import reproduce_msnn
 
-    with stoppable():
-        numbers = whole_numbers("--seeds", seeds)
-        chosen = some_names("--datasets", datasets), some_names("--devices", devices)
-        paths = reproduce_msnn(*chosen, numbers, quick, out, data_dir)
+    numbers = whole_numbers("--seeds", seeds)
+    chosen = some_names("--datasets", datasets), some_names("--devices", devices)
+    with stoppable(), side_by_side(workers, scheduler, not no_shared_folder) as points:
+        paths = reproduce_msnn(*chosen, numbers, quick, out, _elsewhere(data_dir), points)
     echo(paths[-1].read_text(encoding="utf-8"))
     for path in paths:
         echo(path)
@@ -215,6 +208,9 @@ def neohebbian(
     models: Annotated[
         str, typer.Option("--models", metavar="NAME,...", help="Only these, e.g. analog-sigmoid; empty: all.")
     ] = "",
+    workers: Processes = None,
+    scheduler: Scheduler = None,
+    no_shared_folder: NoSharedFolder = False,
     imports: Imports = None,
 ) -> None:
     """Train the six models of one layer of 200 on MNIST of arXiv 2406.16479, with the controls that it lacks."""
@@ -222,7 +218,8 @@ def neohebbian(
     from brianff.protocols.studies.neohebbian import MODELS, markdown, reproduce
 
     numbers = whole_numbers("--seeds", seeds)[: 1 if quick else None]
-    with stoppable():
-        table = reproduce(out, data_dir, numbers, names(models) or MODELS, quick, draw=draw_latents)
+    chosen = names(models) or MODELS
+    with stoppable(), side_by_side(workers, scheduler, not no_shared_folder) as points:
+        table = reproduce(out, _elsewhere(data_dir), numbers, chosen, quick, draw=draw_latents, map=points)
     echo(markdown(table, len(numbers), quick))
     echo(f"written to {out}")

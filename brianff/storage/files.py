@@ -22,8 +22,8 @@ from brianff.errors import BrianffError, ConfigurationError, DataError
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["parse_toml", "read", "read_arrays", "read_json", "read_table", "read_text", "read_toml", "short"]
-__all__ += ["unpack"]
+__all__ = ["make_directory", "parse_toml", "read", "read_arrays", "read_json", "read_table", "read_text", "read_toml"]
+__all__ += ["short", "unpack"]
 
 Kind = Callable[[str], BrianffError]
 """Makes the error of a file: a class of `brianff.errors`."""
@@ -170,6 +170,15 @@ def _array(name: str, content: bytes) -> np.ndarray:
         raise ValueError(f"{name!r} is {shape} of {dtype}, {promised} bytes, and holds {held}")
     stream.seek(0)
     return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def make_directory(path: Path, kind: Kind = ConfigurationError) -> None:
+    """Make a directory and those above it, where there are none; an error of a kind if that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise kind(f"cannot make the directory {short(path)}: {reason}; name another one") from None
 
 
 def short(path: str | Path) -> str:

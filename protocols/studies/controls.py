@@ -6,6 +6,7 @@ With frozen memristors the conductances are constant, and the membrane is a line
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +23,8 @@ from brianff.protocols.configuration import Protocol
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.layers import ACTIVITY
 from brianff.protocols.studies.backpropagation import backpropagated
-from brianff.protocols.studies.over_images import compare, keep
-from brianff.protocols.studies.study import Study
+from brianff.protocols.studies.over_images import compare, right_of
+from brianff.protocols.studies.study import FILES, Map, Study
 from brianff.protocols.trainer import Trainer
 
 __all__ = ["AS_IT_IS", "BACK_PROPAGATION", "controls", "run_study"]
@@ -108,6 +109,7 @@ def run_study(
     seeds: int = 5,
     data_dir: Path | None = None,
     progress: bool = True,
+    map: Map = builtins.map,
 ) -> Study:
     """Train what is missing and return the study.
 
@@ -125,6 +127,8 @@ def run_study(
         Where the data set is.
     progress : bool
         Show a progress bar.
+    map : callable
+        Measures the points: a `Cluster`, or another one, see `brianff.protocols.studies.study.measure_points`.
 
     Raises
     ------
@@ -147,12 +151,11 @@ def run_study(
             told = {name: summary[name] for name in ("decision", "tied_share", "changed_by_freezing")}
             told |= {name: summary["layers"][0][name] for name in ("spiking_share", "switched_share")}
         right = decided == held_out.labels
-        keep(study, control, seed, right, held_out.shown)
-        yield {"accuracy": right.mean(), **told}
+        yield {"accuracy": right.mean(), **told, FILES: right_of(control, seed, right, held_out.shown)}
 
     numbers, compared = range(protocol.seed, protocol.seed + seeds), [*found, BACK_PROPAGATION]
     points = [{"seed": seed, "control": control} for seed in numbers for control in compared]
-    study.fill("controls", points, measure, progress)
+    study.fill("controls", points, measure, progress, map)
     study.write("over-images", compare(study, compared, numbers))
     return study
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import partial
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ from typing import Any
 import numpy as np
 from brian2 import ms, nA
 
-from brianff.data.named import load_dataset
 from brianff.data.split import Split
 from brianff.description import LabelCode, Layer, Network, PulseEncoding, RateEncoding
 from brianff.errors import NumericalError
@@ -24,7 +24,7 @@ from brianff.protocols.negatives import wrong_labels
 from brianff.protocols.optimisers import Adam
 from brianff.protocols.plasticity import modulated_hebbian
 from brianff.protocols.studies.rate_limit import measure_rate_limit, rate_limit_points
-from brianff.protocols.studies.study import Study
+from brianff.protocols.studies.study import Map, Study, loaded
 from brianff.random import RandomStreams
 from brianff.simulator import Simulator
 
@@ -121,24 +121,27 @@ def _training_points(quick: bool) -> list[dict[str, str]]:
     ]
 
 
-def run_study(directory: Path, quick: bool = False, data_dir: Path | None = None, progress: bool = True) -> Study:
+def run_study(
+    directory: Path,
+    quick: bool = False,
+    data_dir: Path | None = None,
+    progress: bool = True,
+    map: Map = builtins.map,
+) -> Study:
     """Return the study, with the tables "equivalence", "training" and "rate-limit"; quick: a part of the grid."""
     settings = _settings(quick)
     study = Study(directory, {"study": "equivalence", "seed": SEED, **settings})
 
-    @cache
-    def split(name: str) -> Split:
-        return load_dataset(name, data_dir).train
-
     def compare(neuron: str, dataset: str, goodness: str, probability: str) -> Iterator[dict[str, Any]]:
-        return _follow_training(neuron, split(dataset), GOODNESS[goodness], probability, settings)
+        return _follow_training(neuron, loaded(dataset, data_dir).train, GOODNESS[goodness], probability, settings)
 
     def judge(neuron: str, goodness: str, rule: str) -> Iterator[dict[str, Any]]:
-        yield {"accuracy": _accuracy_after_training(neuron, split("mnist"), GOODNESS[goodness], rule, settings)}
+        training = loaded("mnist", data_dir).train
+        yield {"accuracy": _accuracy_after_training(neuron, training, GOODNESS[goodness], rule, settings)}
 
-    study.fill("equivalence", _points(quick), compare, progress)
-    study.fill("training", _training_points(quick), judge, progress)
-    study.fill("rate-limit", rate_limit_points(quick), measure_rate_limit, progress)
+    study.fill("equivalence", _points(quick), compare, progress, map)
+    study.fill("training", _training_points(quick), judge, progress, map)
+    study.fill("rate-limit", rate_limit_points(quick), measure_rate_limit, progress, map)
     return study
 
 

@@ -24,6 +24,7 @@ teacher. "cutoff": the error of the change where an event is credited in its own
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -46,7 +47,7 @@ from brianff.protocols.configuration import Protocol, load_protocol
 from brianff.protocols.equivalence import compare, numerical_gradient
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.negatives import wrong_labels
-from brianff.protocols.studies.study import Study
+from brianff.protocols.studies.study import Map, Study
 from brianff.protocols.trainer import Trainer
 from brianff.responses import Responses
 from brianff.simulator import Simulator
@@ -89,7 +90,13 @@ def exponential_window(lag: np.ndarray) -> np.ndarray:
     return np.where(lag >= 0, 1.0, -DEPRESSION) * np.exp(-np.abs(lag) / TIME_CONSTANT)
 
 
-def run_study(directory: Path, quick: bool = False, data_dir: Path | None = None, progress: bool = True) -> Study:
+def run_study(
+    directory: Path,
+    quick: bool = False,
+    data_dir: Path | None = None,
+    progress: bool = True,
+    map: Map = builtins.map,
+) -> Study:
     """Return the study, with the tables "equivalence_in_time", "window", "cutoff" and "cost"; quick: one seed.
 
     Parameters
@@ -100,6 +107,9 @@ def run_study(directory: Path, quick: bool = False, data_dir: Path | None = None
     data_dir : Path, optional
         Not needed: the digits come with scikit-learn.
     progress : bool
+    map : callable
+        Measures the points, see `brianff.protocols.studies.study.measure_points`; but for those of "cost", whose
+        durations are those of a machine that does nothing else.
     """
     seeds, epochs, pairs = ((1,), [0, 1], 16) if quick else (range(1, 6), [0, 1, 8], 64)
     lags = LAGS[::4] if quick else LAGS
@@ -122,14 +132,14 @@ def run_study(directory: Path, quick: bool = False, data_dir: Path | None = None
         for goodness in ("spikes", "voltage")
     ]
     windows = [{"neuron": neuron, "goodness": goodness} for neuron in ("MIF", "LIF") for goodness in _GOODNESS]
-    study.fill("window", windows, partial(implied_window, lags=lags), progress)
+    study.fill("window", windows, partial(implied_window, lags=lags), progress, map)
     cuts = [{"goodness": goodness, "seed": seed} for goodness in _GOODNESS for seed in seeds]
-    study.fill("cutoff", cuts, _cut, progress)
+    study.fill("cutoff", cuts, _cut, progress, map)
     costs = [
         {"events": events, "credit": credit} for events in range(1, 3 if quick else EVENTS + 1) for credit in CREDITS
     ]
     study.fill("cost", costs, _cost, progress)
-    study.fill("equivalence_in_time", points, follow, progress)
+    study.fill("equivalence_in_time", points, follow, progress, map)
     return study
 
 

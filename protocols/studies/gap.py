@@ -7,6 +7,7 @@ than 40 us are left out: there the synaptic current itself is a memory.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from brian2 import us
 from brianff.description import FrameEncoding
 from brianff.errors import ConfigurationError
 from brianff.protocols.configuration import Protocol
-from brianff.protocols.studies.study import Study
+from brianff.protocols.studies.study import Map, Study
 from brianff.protocols.trainer import Trainer
 
 __all__ = ["GAPS", "run_study"]
@@ -32,6 +33,7 @@ def run_study(
     gaps: Sequence[float] = GAPS,
     data_dir: Path | None = None,
     progress: bool = True,
+    map: Map = builtins.map,
 ) -> Study:
     """Train what is missing and return the study, with the table "gap": a row for each gap (us), control and seed.
 
@@ -49,6 +51,8 @@ def run_study(
         Where the data set is.
     progress : bool
         Show a progress bar.
+    map : callable
+        Measures the points: a `Cluster`, or another one, see `brianff.protocols.studies.study.measure_points`.
 
     Raises
     ------
@@ -85,5 +89,5 @@ def run_study(
         for gap in gaps
         for memristors in ("moving", "frozen")
     ]
-    study.fill("gap", points, measure, progress)
+    study.fill("gap", points, measure, progress, map)
     return study

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from brianff.errors import ConfigurationError
 from brianff.protocols.configuration import Protocol, load_protocol
 from brianff.protocols.studies.backpropagation import backpropagated_accuracy
-from brianff.protocols.studies.study import Study
+from brianff.protocols.studies.study import Map, Study
 from brianff.protocols.sweep import run_sweep
 from brianff.storage.checkpoint import write_atomically
 
@@ -102,6 +103,7 @@ def reproduce_msnn(
     quick: bool,
     directory: Path,
     data_dir: Path | None = None,
+    map: Map = builtins.map,
 ) -> list[Path]:
     """Make the runs that are missing and write the tables; return the tables' paths, the readable one last.
 
@@ -114,7 +116,7 @@ def reproduce_msnn(
         Whatever a run raises; what was finished is kept.
     """
     protocols = msnn_runs(datasets, devices, seeds, quick)
-    summaries = run_sweep(protocols, directory, data_dir)
+    summaries = run_sweep(protocols, directory, data_dir, map=map)
     compared = {one.seed: one for one in protocols.values() if one.data.dataset == "kmnist-7k"}
 
     def measure(seed: int) -> Iterator[dict[str, Any]]:
@@ -128,7 +130,7 @@ def reproduce_msnn(
     baselines = {}
     if compared:
         study, name = Study(directory, {"study": "msnn"}), f"backpropagated{'-quick' if quick else ''}"
-        table = study.fill(name, [{"seed": seed} for seed in compared], measure)
+        table = study.fill(name, [{"seed": seed} for seed in compared], measure, map=map)
         baselines["kmnist-7k"] = table["test_accuracy"][table["seed"].isin(compared)].mean()
     quick_form = "QUICK FORM (one seed, small networks, few epochs): " if quick else ""
     return write_msnn_tables(summaries, directory, baselines, f"{quick_form}{_TITLE}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from brianff.errors import ConfigurationError
 from brianff.protocols.callbacks import HeldOutAccuracy
 from brianff.protocols.configuration import Protocol, load_protocol
 from brianff.protocols.latents import dead_units, hoyer_sparsity, latents, separability, without_rest
+from brianff.protocols.studies.study import Map
+from brianff.protocols.sweep import run_sweep
 from brianff.protocols.trainer import Trainer
 from brianff.storage.checkpoint import write_atomically
 
@@ -59,6 +62,7 @@ def reproduce(
     quick: bool = False,
     progress: bool = True,
     draw: Draw | None = None,
+    map: Map = builtins.map,
 ) -> pandas.DataFrame:
     """Train what is missing, measure, and write the table.
 
@@ -77,6 +81,8 @@ def reproduce(
     progress : bool
     draw : callable, optional
         Draws the latents of each model's first seed, such as `brianff.analysis.latents.draw_latents`.
+    map : callable
+        Makes the runs: a `Cluster`, or another one, see `brianff.protocols.studies.study.measure_points`.
 
     Returns
     -------
@@ -92,10 +98,12 @@ def reproduce(
         raise ConfigurationError(f"no model {min(unknown)!r}; known: {', '.join(MODELS)}")
     if not models or not seeds:
         raise ConfigurationError("reproduce needs at least one model and one seed")
+    protocols = {_run(model, seed): _protocol(model, seed, quick) for model in models for seed in seeds}
+    run_sweep(protocols, out, data_dir, progress, map)
     rows, activity = {}, {}
     for model in models:
         trainers = [Trainer(_protocol(model, seed, quick), data_dir=data_dir) for seed in seeds]
-        directories = [Path(out, f"neohebbian-{model}-seed{seed}") for seed in seeds]
+        directories = [Path(out, _run(model, seed)) for seed in seeds]
         summaries = [trainer.fit(run, progress) for trainer, run in zip(trainers, directories, strict=True)]
         test = trainers[0].held_out.first(QUICK_TEST_IMAGES) if quick else trainers[0].held_out
         restless = [without_rest(trainer) for trainer in trainers]
@@ -117,6 +125,10 @@ def reproduce(
         titles = [model.replace("-", ", ") for model in models]
         draw([activity[model] for model in models], test.labels, titles, Path(out, "figures"))
     return table
+
+
+def _run(model: str, seed: int) -> str:
+    return f"neohebbian-{model}-seed{seed}"
 
 
 def _protocol(model: str, seed: int, quick: bool) -> Protocol:

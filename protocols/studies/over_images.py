@@ -5,30 +5,29 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from brianff.errors import CheckpointError
 from brianff.protocols.studies.study import Study
-from brianff.storage.checkpoint import write_atomically
+from brianff.storage.files import read_arrays
 
-__all__ = ["compare", "keep", "paired"]
+__all__ = ["compare", "paired", "right_of"]
 
 
-def keep(study: Study, control: str, seed: int, right: np.ndarray, shown: np.ndarray | None) -> None:
-    """Write which presentations a run was right about, and which images each showed (default: each its own)."""
-    file, path = io.BytesIO(), _path(study, control, seed)
+def right_of(control: str, seed: int, right: np.ndarray, shown: np.ndarray | None) -> dict[str, bytes]:
+    """Return the file of which presentations a run was right about, and what each showed (default: its own image)."""
+    file = io.BytesIO()
     np.savez(file, right=right, shown=np.arange(len(right))[:, np.newaxis] if shown is None else shown)
-    path.parent.mkdir(exist_ok=True)
-    write_atomically(path, file.getvalue())
+    return {_path(control, seed): file.getvalue()}
 
 
 def compare(study: Study, controls: Sequence[str], seeds: Sequence[int]) -> list[dict[str, Any]]:
     """Return a row for each control: how it differs from the first, over the images, averaged over the seeds."""
     shares = []
     for control in controls:
-        kept = [np.load(_path(study, control, seed)) for seed in seeds]
+        kept = [read_arrays(study.directory / _path(control, seed), CheckpointError) for seed in seeds]
         shares.append(np.mean([one["right"] for one in kept], axis=0))
     shown = kept[0]["shown"]
     return [{"control": name, **paired(share - shares[0], shown)} for name, share in zip(controls, shares, strict=True)]
@@ -67,5 +66,5 @@ def paired(differences: np.ndarray, shown: np.ndarray) -> dict[str, float]:
     return {"points": 100 * float(mean), "points_error": 100 * error, "p_images": p_value}
 
 
-def _path(study: Study, control: str, seed: int) -> Path:
-    return study.directory / "right" / f"{re.sub('[^a-z0-9]+', '-', control.lower())}-seed{seed}.npz"
+def _path(control: str, seed: int) -> str:
+    return f"right/{re.sub('[^a-z0-9]+', '-', control.lower())}-seed{seed}.npz"

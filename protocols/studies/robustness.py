@@ -7,9 +7,10 @@ the network has learned in place, with these devices, by open-loop pulses.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,11 @@ import numpy as np
 from brian2 import ohm
 
 from brianff.crossbar.crossbar import DeviceCrossbar, make_crossbar
-from brianff.data.named import load_dataset
-from brianff.data.split import Dataset, Split
+from brianff.data.split import Split
 from brianff.description.device import Device
 from brianff.protocols.configuration import Protocol, load_protocol
 from brianff.protocols.digital_support import digital_support
-from brianff.protocols.studies.study import Study
+from brianff.protocols.studies.study import Map, Study, loaded, measure_points
 from brianff.protocols.trainer import Trainer
 from brianff.storage.checkpoint import load_checkpoint, save_checkpoint
 
@@ -131,11 +131,17 @@ def imperfections(coarse: bool = False) -> list[Imperfection]:
     ]
 
 
-def run_study(directory: Path, quick: bool = False, data_dir: Path | None = None, progress: bool = True) -> Study:
+def run_study(
+    directory: Path,
+    quick: bool = False,
+    data_dir: Path | None = None,
+    progress: bool = True,
+    map: Map = builtins.map,
+) -> Study:
     """Return the study, with the table "robustness"; quick: the size QUICK instead of FULL."""
-    size, dataset = QUICK if quick else FULL, load_dataset("mnist", data_dir)
+    size = QUICK if quick else FULL
     varied = {(one.property, one.value): one for one in imperfections(size.coarse)}
-    trainer = Trainer(size.protocol(size.seeds[0], learning=True), dataset)
+    trainer = _trainer(size, size.seeds[0], data_dir)
     settings = {
         "size": asdict(size),
         "protocol": trainer.protocol.model_dump(mode="json"),
@@ -144,31 +150,34 @@ def run_study(directory: Path, quick: bool = False, data_dir: Path | None = None
     }
     study = Study(directory, settings)
 
-    @cache
-    def reference(seed: int) -> tuple[Trainer, np.ndarray]:
-        weights = _reference(size.protocol(seed, learning=False), dataset, study.directory)
-        return Trainer(size.protocol(seed, learning=True), dataset), weights
+    # Weights learned with ideal devices are kept in the study's directory.
+    references = {seed: study.directory / f"reference-seed{seed}.npz" for seed in size.seeds}
+    missing = [{"seed": seed} for seed, path in references.items() if not path.exists()]
+    for point, learned in measure_points(missing, partial(_reference, size, data_dir), map):
+        save_checkpoint(references[point["seed"]], {"weights_0": learned}, dict(point))
+    weights = {seed: load_checkpoint(path)[0]["weights_0"] for seed, path in references.items()}
 
     def measure(property: str, value: float, seed: int) -> Iterator[dict[str, Any]]:
-        trainer, weights = reference(seed)
-        return _measure(trainer, trainer.held_out.first(size.test_images), varied[property, value], weights)
+        trainer = _trainer(size, seed, data_dir)
+        return _measure(trainer, trainer.held_out.first(size.test_images), varied[property, value], weights[seed])
 
     points = [{"property": name, "value": value, "seed": seed} for seed in size.seeds for name, value in varied]
-    study.fill("robustness", points, measure, progress)
+    study.fill("robustness", points, measure, progress, map)
     return study
 
 
-def _reference(protocol: Protocol, dataset: Dataset, directory: Path) -> np.ndarray:
-    """Return the weights learned with ideal devices; they are kept in the study's directory."""
-    path = directory / f"reference-seed{protocol.seed}.npz"
-    if path.exists():
-        return load_checkpoint(path)[0]["weights_0"]
-    trainer = Trainer(protocol, dataset)
+@lru_cache(1)
+def _trainer(size: Size, seed: int, data_dir: Path | None) -> Trainer:
+    """Return a trainer that learns in place; the last one is kept for the next point."""
+    return Trainer(size.protocol(seed, learning=True), loaded("mnist", data_dir))
+
+
+def _reference(size: Size, data_dir: Path | None, seed: int) -> np.ndarray:
+    """Return the weights learned with ideal devices."""
+    trainer = Trainer(size.protocol(seed, learning=False), loaded("mnist", data_dir))
     while not trainer.finished:
         trainer.run_epoch()
-    weights = trainer.simulator.layers[0].crossbar.weights
-    save_checkpoint(path, {"weights_0": weights}, {"seed": protocol.seed})
-    return weights
+    return trainer.simulator.layers[0].crossbar.weights
 
 
 def _measure(trainer: Trainer, test: Split, one: Imperfection, weights: np.ndarray) -> Iterator[dict[str, Any]]:
@@ -180,7 +189,7 @@ def _measure(trainer: Trainer, test: Split, one: Imperfection, weights: np.ndarr
     for learning in (0, 1):
         if learning:
             crossbar.devices.counts[:] = 0
-            trainer.layer = trainer.epoch = 0
+            trainer._start_layer(0)
             while not trainer.finished:
                 trainer.run_epoch()
         pulses = float(crossbar.devices.counts[:2].sum() / crossbar.fan_out.sum())

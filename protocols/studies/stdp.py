@@ -14,6 +14,7 @@ label shown. Controls: the same layers before learning, and the input itself.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -23,7 +24,6 @@ from typing import Any
 import numpy as np
 from brian2 import Quantity, ms, mV, nA
 
-from brianff.data.named import load_dataset
 from brianff.data.split import Dataset
 from brianff.description import Layer, Network, RateEncoding
 from brianff.inputs import SpikeInput
@@ -35,7 +35,7 @@ from brianff.protocols.optimisers import Adam
 from brianff.protocols.plasticity import modulated_hebbian
 from brianff.protocols.readout import linear_readout, majority_readout
 from brianff.protocols.studies.stdp_layer import StdpLayer
-from brianff.protocols.studies.study import Study
+from brianff.protocols.studies.study import Map, Study, loaded
 from brianff.protocols.studies.temporal_patterns import CLASSES, temporal_patterns
 from brianff.random import RandomStreams
 
@@ -246,20 +246,26 @@ def _activity(counts: np.ndarray) -> dict[str, float]:
     }
 
 
-def run_study(directory: Path, quick: bool = False, data_dir: Path | None = None, progress: bool = True) -> Study:
+def run_study(
+    directory: Path,
+    quick: bool = False,
+    data_dir: Path | None = None,
+    progress: bool = True,
+    map: Map = builtins.map,
+) -> Study:
     """Return the study, with the table "stdp"; quick: fewer images and one seed."""
     training, fit, test, seeds = (400, 400, 200, 1) if quick else (2000, 1000, 1000, 3)
     study = Study(directory, {"study": "stdp", "training": training, "fit": fit, "test": test, "seeds": seeds})
-    dataset = load_dataset("mnist", data_dir)
 
     def measure(task: str, seed: int, rule: str) -> Iterator[dict[str, Any]]:
-        of_task = mnist_task(dataset, training, test) if task == "mnist" else order_task(training, test, seed)
-        return _measure(of_task, rule, seed, fit)
+        if task == "mnist":
+            return _measure(mnist_task(loaded("mnist", data_dir), training, test), rule, seed, fit)
+        return _measure(order_task(training, test, seed), rule, seed, fit)
 
     points = [
         {"task": task, "seed": seed, "rule": rule}
         for seed, task, rule in product(range(1, seeds + 1), ("mnist", "order"), RULES)
         if (task, rule) != ("mnist", "input in time")
     ]
-    study.fill("stdp", points, measure, progress)
+    study.fill("stdp", points, measure, progress, map)
     return study

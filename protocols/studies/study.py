@@ -1,8 +1,8 @@
 """Studies: tables that grow point by point, are kept on disk, and resume where they were stopped.
 
-A study is a module with a function ``run_study(directory, quick, data_dir, progress)``. It measures what is missing
-and returns the `Study` of the directory, in which one that was stopped resumes; with `quick` a small part of it. Data
-sets are looked for in `data_dir` first.
+A study is a module with a function ``run_study(directory, quick, data_dir, progress, map)``. It measures what is
+missing and returns the `Study` of the directory, in which one that was stopped resumes; with `quick` a small part of
+it. Data sets are looked for in `data_dir` first. Points are measured by `map`: one after the other, or by a `Cluster`.
 """
 
 from __future__ import annotations
@@ -13,22 +13,25 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from functools import partial
+from contextlib import nullcontext, suppress
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brianff.data.named import load_dataset
+from brianff.data.split import Dataset
 from brianff.description.fields import Place, argument, shown
+from brianff.engines.lanes.workers import one_processor
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.progress import Progress
 from brianff.storage.checkpoint import append, write_atomically
-from brianff.storage.files import read_json, read_table
+from brianff.storage.files import make_directory, read_json, read_table
 from brianff.storage.locks import writing
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Map", "Point", "Study", "identity", "measure_points"]
+__all__ = ["FILES", "Map", "Point", "Study", "identity", "loaded", "measure_points", "take_files"]
 
 Point = Mapping[str, Any]
 """What identifies a measurement, e.g. {"neuron": "mif", "dataset": "mnist"}."""
@@ -43,6 +46,17 @@ Failed = Callable[[Exception, Point], Any]
 """Gives what stands for the measurement of a point that raised an error."""
 
 
+FILES = "files"
+"""Of a row on its way: the content of files by their path in the study's directory, which the process that measured
+need not see."""
+
+
+@lru_cache(1)
+def loaded(name: str, data_dir: Path | None) -> Dataset:
+    """Return what `load_dataset` does; the last one is kept for the next point."""
+    return load_dataset(name, data_dir)
+
+
 def measure_points(
     points: Iterable[Point],
     measure: Callable[..., Any],
@@ -50,6 +64,8 @@ def measure_points(
     failed: Failed | None = None,
 ) -> Iterator[tuple[Point, Any]]:
     """Yield each point with what is measured there: one after the other, unless `map` schedules otherwise.
+
+    All but `map` itself let each point have one processor only, unless its protocol says how many workers there are.
 
     Parameters
     ----------
@@ -61,7 +77,7 @@ def measure_points(
     failed : callable, optional
         Gives what stands for the measurement of a point that raised an error; None: the error stops all.
     """
-    for point, result in map(partial(_measured, measure, failed), points):
+    for point, result in map(partial(_measured, measure, failed, map is not builtins.map), points):
         if isinstance(result, Exception):
             if failed is None:
                 raise result
@@ -69,14 +85,31 @@ def measure_points(
         yield point, result
 
 
-def _measured(measure: Callable[..., Any], failed: Failed | None, point: Point) -> tuple[Point, Any]:
+def _measured(
+    measure: Callable[..., Any], failed: Failed | None, side_by_side: bool, point: Point
+) -> tuple[Point, Any]:
     try:
-        result = measure(**point)
-        return point, list(result) if isinstance(result, Iterator) else result  # what a generator does is done here
+        with one_processor() if side_by_side else nullcontext():
+            result = measure(**point)
+            return point, list(result) if isinstance(result, Iterator) else result  # what a generator does is done here
     except Exception as error:
         if failed is None:
             raise
         return point, failed(error, point)
+
+
+def take_files(directory: Path, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the files that came with a row into a directory, and return the row without them.
+
+    Raises
+    ------
+    CheckpointError
+        If they cannot be written.
+    """
+    for name, content in row.get(FILES, {}).items():
+        make_directory((directory / name).parent, CheckpointError)
+        write_atomically(directory / name, content)
+    return {key: value for key, value in row.items() if key != FILES}
 
 
 class Study:
@@ -183,7 +216,8 @@ class Study:
         points : sequence of mapping
             All with the same keys: the first columns of the table. None: the table stays as it is.
         measure : callable
-            Called with a point's values by keyword; gives its rows, without the columns of the point.
+            Called with a point's values by keyword; gives its rows, without the columns of the point, and with `FILES`
+            where there are any.
         progress : bool
             Show a progress bar.
         map : callable
@@ -227,7 +261,8 @@ class Study:
             columns: list[str] = []  # of the file as this call has written it
             due = 0.0
             for point, rows in measure_points(announced(), measure, map, failed):
-                new = [{key: _cell(value) for key, value in {**point, **row}.items()} for row in rows]
+                plain = [take_files(self.directory, row) for row in rows]
+                new = [{key: _cell(value) for key, value in {**point, **row}.items()} for row in plain]
                 table += new
                 if columns and all(row.keys() <= set(columns) for row in new):
                     append(self.path(name), _text_of(columns, new))

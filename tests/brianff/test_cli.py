@@ -363,7 +363,7 @@ def test_study(brianff, monkeypatch, name):
 
     asked, drawn = [], []
 
-    def run_study(directory, *arguments):
+    def run_study(directory, *arguments, map):
         asked.append((directory, *arguments))
         study = Study(directory, {})
         study.fill(name, [{"goodness": "max"}], lambda goodness: [{"cosine": 0.5}], progress=False)
@@ -384,9 +384,9 @@ def test_study(brianff, monkeypatch, name):
     assert output.splitlines()[-2:] == [str(directory / f"{name}.csv"), str(directory / "figure.png")]
     assert drawn[0].to_dict("list") == {"goodness": ["max"], "cosine": [0.5]}
     assert brianff(f"study {name} --out o")[0] == 0
-    assert asked == [(directory, True, Path("images")), (Path("o"), False, None)]
+    assert asked == [(directory, True, Path("images").resolve()), (Path("o"), False, None)]
 
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(studied, "run_study", stop)

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from brianff.errors import BrianffError, ConfigurationError, DataError, MissingDependencyError
-from brianff.protocols import Cluster, Sweep
+from brianff.protocols import Cluster, Sweep, load_protocol
+from brianff.protocols.studies.study import Study
+from brianff.protocols.sweep import run_sweep
 
 VALUES = {
     "learning.epochs": [4],
@@ -158,6 +160,26 @@ def test_workers_of_the_command(expected, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr
     assert (tmp_path / "out" / "sweep.csv").read_bytes() == expected
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_runs_and_tables_of_studies_come_back(tmp_path):
+    pytest.importorskip("distributed")
+    settings = [f"{key}={json.dumps(*value)}" for key, value in VALUES.items() if len(value) == 1]
+    runs = {name: load_protocol("msnn-digits", [*settings, f"name={name}"]) for name in ("one", "other")}
+    expected = run_sweep(runs, tmp_path / "here", progress=False)
+    from brianff.engines.lanes.workers import processors
+
+    with Cluster(workers=1, shared_folder=False) as cluster:
+        found = run_sweep(runs, tmp_path / "there", progress=False, map=cluster)
+        table = Study(tmp_path, {}).fill("few", [{"n": 3}], lambda n: [{"has": n * processors()}], False, cluster)
+    assert table.to_dict("list") == {"n": [3], "has": [3]}  # the others are for other points
+    assert [*found] == ["one", "other"]
+    assert all(found[name]["weights_digest"] == expected[name]["weights_digest"] for name in runs)
+    for file in ("config.toml", "history.csv"):
+        assert (tmp_path / "there/other" / file).read_bytes() == (tmp_path / "here/other" / file).read_bytes()
+    assert run_sweep(runs, tmp_path / "there", progress=False) == found  # read, not made again
 
 
 def test_wrong_clusters(monkeypatch):

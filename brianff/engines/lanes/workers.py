@@ -17,6 +17,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
@@ -30,7 +31,7 @@ from brianff.engines.lanes.batching import BlockRunner, Plan
 from brianff.engines.population import Population
 from brianff.errors import BrianffError, ConfigurationError
 
-__all__ = ["RESULTS", "Workers", "processors", "work"]
+__all__ = ["RESULTS", "Workers", "one_processor", "processors", "work"]
 
 _NUMBER = struct.Struct("=I")
 QUEUED = 1024
@@ -45,11 +46,24 @@ before while the next one runs."""
 _FIRST = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])"
 
 
+_shared = ContextVar("shared", default=False)
+
+
 def processors() -> int:
-    """Return how many processors this process may use; 1 where workers cannot run."""
-    if os.name != "posix":
+    """Return how many processors this process may use; 1 where workers cannot run, or within `one_processor`."""
+    if os.name != "posix" or _shared.get():
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def one_processor() -> Iterator[None]:
+    """Leave the other processors to what runs beside this process."""
+    before = _shared.set(True)
+    try:
+        yield
+    finally:
+        _shared.reset(before)
 
 
 class Workers:

@@ -1,5 +1,6 @@
 """Controls differ from their protocol in one thing; their table is that of paired differences."""
 
+import cloudpickle
 import numpy as np
 import pandas
 import pytest
@@ -55,7 +56,16 @@ def test_rectified_units_have_the_response_of_the_linear_membrane():
 
 def test_a_study_measures_every_control_and_resumes(tmp_path, numpy_target):
     protocol = load_protocol("msnn-digits", SMALL)
-    study = run_study(protocol, tmp_path, seeds=1, progress=False)
+    sizes = []
+
+    def sent(function, points):
+        """As to other processes, which need not see the directory."""
+        sizes.append(len(content := cloudpickle.dumps(function)))
+        return map(cloudpickle.loads(content), points)
+
+    study = run_study(protocol, tmp_path, seeds=1, progress=False, map=sent)
+    assert max(sizes) < 100_000  # no data set is sent
+    assert len(list((tmp_path / "right").iterdir())) == len(controls(protocol)) + 1
     table = study.table("controls")
     assert list(table["control"]) == [*controls(protocol), BACK_PROPAGATION]
     alone = Trainer(controls(protocol)["memristors frozen"]).fit(progress=False)

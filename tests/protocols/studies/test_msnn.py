@@ -88,7 +88,7 @@ def test_a_backpropagated_network_of_each_seed_is_trained_once(summaries, tmp_pa
         trained.append((dataset, hidden, seed, epochs))
         return 0.8 + 0.01 * seed
 
-    monkeypatch.setattr(msnn, "run_sweep", lambda *arguments: summaries)
+    monkeypatch.setattr(msnn, "run_sweep", lambda *arguments, map: summaries)
     monkeypatch.setattr(msnn, "backpropagated_accuracy", accuracy)
     for seeds in ([1], [1, 2]):
         *_, path = msnn.reproduce_msnn(["kmnist-7k"], ["ideal", "ecram"], seeds, False, tmp_path)

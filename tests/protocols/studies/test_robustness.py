@@ -27,7 +27,8 @@ def stripes(monkeypatch):
         return Split(pixels.astype(np.uint8), labels)
 
     dataset = Dataset("mnist", split(60), split(30), (28, 28), 10, "")
-    monkeypatch.setattr(robustness, "load_dataset", lambda name, data_dir: dataset)
+    monkeypatch.setattr(robustness, "loaded", lambda name, data_dir: dataset)
+    robustness._trainer.cache_clear()
     chosen = [point for point in imperfections(True) if point.property in ("levels", "stuck share")][:6]
     monkeypatch.setattr(robustness, "imperfections", lambda coarse=False: chosen)
     monkeypatch.setattr(robustness, "QUICK", TINY)

@@ -131,17 +131,17 @@ def test_a_cache_that_is_complete_may_be_read_only(cache, make, monkeypatch):
 
 
 @pytest.mark.slow
-def test_four_processes_on_an_empty_cache(cache):
+def test_three_processes_on_an_empty_cache(cache):
     trial = """
 import numpy as np
 from brianff import Layer, Network, Simulator
 simulator = Simulator(Network(pixels=4, classes=2, layers=[Layer(neurons=3)]), engine="lanes", seed=1)
 print(simulator.present(np.ones((2, 4)), np.arange(2)).goodness.tobytes().hex())
 """
-    processes = [subprocess.Popen([sys.executable, "-c", trial], stdout=subprocess.PIPE) for _ in range(4)]
+    processes = [subprocess.Popen([sys.executable, "-c", trial], stdout=subprocess.PIPE) for _ in range(3)]
     start = time.monotonic()
     answers = {process.communicate(timeout=500)[0] for process in processes}
-    assert [process.returncode for process in processes] == [0] * 4
+    assert [process.returncode for process in processes] == [0] * 3
     assert len(answers) == 1
     assert time.monotonic() - start < 500
     assert {path.suffix for path in cache.iterdir()} == {".so", ".sha256"}

@@ -27,8 +27,7 @@ def build(network_class):
     return network_class(group, synapses, spikes, voltage), spikes, voltage
 
 
-@pytest.mark.slow
-def test_stepping_equals_run():
+def test_stepping_equals_run(numpy_target):
     plain, plain_spikes, plain_voltage = build(brian2.Network)
     plain.run(100 * ms)
     prepared, spikes, voltage = build(PreparedNetwork)
@@ -41,7 +40,7 @@ def test_stepping_equals_run():
     np.testing.assert_array_equal(plain_voltage.v, voltage.v)
 
 
-def test_several_clocks_are_refused():
+def test_several_clocks_are_refused(numpy_target):
     first = brian2.NeuronGroup(1, "dv/dt = -v/ms : 1", method="exact", dt=1 * ms, name="first_group")
     second = brian2.NeuronGroup(1, "dv/dt = -v/ms : 1", method="exact", dt=2 * ms, name="second_group")
     with pytest.raises(ValueError, match="single clock"):

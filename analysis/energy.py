@@ -92,6 +92,7 @@ def ledger(trainer: Trainer) -> dict[str, Any]:
             "joule_per_inference": _short_reads(network, layers) / len(split),
             "source": "the width of a read of the device's preset in place of the alpha-shaped pulse",
         },
+        "what_if_read_disturb": _read_disturb(trainer, layers, len(split)),
         "what_if_converters": {
             "joule_per_inference": converters,
             "times_everything_else": converters / (inference["neurons_joule"] + inference["reads_joule"]),
@@ -136,6 +137,23 @@ def _short_reads(network: Network, layers: list[LayerEnergy]) -> float:
     return float(sum(energy.read.sum() / energy.exposure * read_time for energy, read_time in times))
 
 
+def _read_disturb(trainer: Trainer, layers: list[LayerEnergy], images: int) -> dict[str, Any]:
+    """Return what reading would do to the devices, which presentations leave out."""
+    pulses, inferences = [], []
+    for energy, simulated in zip(layers, trainer.simulator.layers, strict=True):
+        crossbar = simulated.crossbar
+        pulses.append(float(energy.synaptic_events.sum() / images / max(crossbar.fan_out.sum(), 1)))
+        p = crossbar.device.physics if isinstance(crossbar, DeviceCrossbar) else Device().physics
+        creep = 1e-6 * pulses[-1] * np.hypot(p["read_disturb"], p["read_disturb_spread"])
+        inferences.append(float(-np.log(0.98) / creep) if creep else None)
+    return {
+        "read_pulses_per_device_and_inference": pulses,
+        "inferences_to_creep_1_percent_of_the_range": inferences,
+        "source": "read_disturb of the device, for one in the middle of its range; every pulse counted in full; None: "
+        "the device has no read disturb. Devices creep where crossbar.disturb(pulses) says so",
+    }
+
+
 def _notes(trainer: Trainer) -> list[str]:
     """Return what a reader of the figures must know."""
     notes = ["the circuit that measures goodness, wires and drivers are not counted"]
@@ -167,6 +185,7 @@ def ledger_rows(entries: dict[str, Any]) -> list[tuple[str, str]]:
         ("one inference: synapse reads", _joule(inference["reads_joule"])),
         ("  for each synaptic event", _joule(inference["joule_per_synaptic_event"])),
         ("  if reads were as short as the preset's", _joule(entries["what_if_short_reads"]["joule_per_inference"])),
+        ("  read pulses on a device, by layer", _by_layer(entries["what_if_read_disturb"])),
         ("one inference: converters, if there were any", _joule(entries["what_if_converters"]["joule_per_inference"])),
         ("whole run: neurons", _joule(whole["neurons_joule"])),
         ("whole run: synapse reads", _joule(whole["reads_joule"])),
@@ -180,6 +199,12 @@ def ledger_rows(entries: dict[str, Any]) -> list[tuple[str, str]]:
     silence = entries["silence_until_rest_dominates_s"]
     rows.append(("silence in which rest uses as much as one inference", "-" if silence is None else f"{silence:.3g} s"))
     return rows
+
+
+def _by_layer(disturb: dict[str, Any]) -> str:
+    pulses, inferences, _ = disturb.values()
+    pairs = zip(pulses, inferences, strict=True)
+    return ", ".join(f"{n:.3g}" + (f" (1 % creep after {m:.3g} inferences)" if m else "") for n, m in pairs)
 
 
 def _joule(value: float | None) -> str:

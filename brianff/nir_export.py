@@ -37,7 +37,10 @@ def nir_graph(simulator: Simulator) -> nir.NIRGraph:
             (synapse.name != "delta", f"the synapse {synapse.name!r}: only 'delta' is one"),
             (bool(layer.neuron_spread), "neurons that differ"),
             (layer.winners is not None, "neurons that compete"),
-            (simulated.crossbar.noisy, "synapses whose reads are noisy"),
+            (
+                simulated.crossbar.read(np.random.default_rng(0)) is not simulated.crossbar.weights,
+                "synapses whose reads show other weights (noise, wires, converters)",
+            ),
         ):
             if lossy:
                 raise ConfigurationError(f"layer {number} cannot be exported without loss: NIR does not know {what}")

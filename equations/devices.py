@@ -45,6 +45,8 @@ def _parameters(**described: tuple) -> dict[str, Parameter]:
     }
 
 
+LEVELS = Range("be 0, or from 2 to 65536", least=0.0, most=65_536.0)
+
 _COMMON = _parameters(
     G_on=(5 * uS, "conductance at the upper end of the nominal range", POSITIVE),
     G_off=(0.1 * uS, "conductance at the lower end of the nominal range"),
@@ -81,6 +83,9 @@ _COMMON = _parameters(
     reset_spread=(0.0, "cycle to cycle: standard deviation of that state"),
     read_noise=(0.0, "relative standard deviation of a read conductance, at G_on"),
     read_noise_exponent=(0.0, "the relative deviation grows with (G / G_on) to the power of minus this"),
+    read_levels=(0.0, "levels of a converter that reads devices, over the nominal range; 0: analog reads", LEVELS),
+    read_disturb=(0.0, "creep to the upper end (below 0: the lower one), share of the way per 1e6 read pulses", ANY),
+    read_disturb_spread=(0.0, "device to device: standard deviation of that"),
     drift_exponent=(0.0, "G falls with ((t + drift_start) / drift_start)^-nu: mean of nu at G_on"),
     drift_slope=(0.0, "growth of nu with -log(G / G_on)"),
     drift_spread=(0.0, "device to device: standard deviation of nu at G_on, before its least value", ANY),

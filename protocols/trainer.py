@@ -263,6 +263,7 @@ class Trainer(Described):
         """Learn the batches of an epoch and move the position on."""
         sums: dict[str, float] = {}
         done, ahead = 0, self.sampler.ahead(self)
+        idle = self.epoch == 0 and self._inside is None
         for shown, spikes in batches:
             if ahead:
                 batches.begin()
@@ -278,6 +279,7 @@ class Trainer(Described):
                     name = type(self.sampler).__name__
                     raise ConfigurationError(f"{name} gave {type(contrast).__name__}; contrast gives Pairs or Mixed")
                 change = rule_change(self.rule, contrast, self.modulator)
+                idle = idle and not change.any() and _indistinct(contrast)
                 step = self.optimiser(change, self.schedule_factor(done))
                 if not isinstance(self.optimiser, Plain):  # those of brianff are known to fit
                     step = answer(type(self.optimiser).__name__, step, change.shape, range=ANY)
@@ -294,6 +296,12 @@ class Trainer(Described):
             first, *_, last = sums
             shown_last = last.replace("_", " ")
             report(len(contrast), {"loss": sums[first] / done, shown_last: sums[last] / done})
+        if idle:
+            raise ConfigurationError(
+                f"layer {self.layer}: goodness {self.simulator.goodness.name!r} was {contrast.positive.goodness[0]:g} "
+                "in every presentation of the first epoch, and no weight was to change: nothing would be learned; take "
+                "another goodness, more steps, or larger weights or currents"
+            )
         self.epoch += 1
         for quantity, total in sums.items():
             self.note(quantity, total / done)
@@ -494,9 +502,20 @@ def _check_fit(protocol: Protocol, dataset: Dataset) -> None:
     negatives.check(dataset)
 
 
+def _indistinct(contrast: Contrast) -> bool:
+    """Tell whether all presentations have the same goodness."""
+    return not np.ptp(np.concatenate([contrast.positive.goodness, contrast.negative.goodness]))
+
+
 def _check_goodness(simulator: Simulator) -> None:
-    """Refuse a goodness that is zero whatever is shown: nothing would be learned, without a word."""
+    """Refuse a goodness that is known to be zero whatever is shown: nothing would be learned, without a word."""
     goodness = simulator.goodness
+    for population in simulator.populations:
+        if goodness.counts_spikes and population.neuron.threshold == "False":
+            raise ConfigurationError(
+                f"goodness {goodness.name!r} counts spikes, and neurons {population.neuron.name!r} have none: take "
+                "'mean-square' or 'final-squared-norm'"
+            )
     if simulator.engine != "response" and simulator.network.encoding.steps == 1 and goodness.readout == "average":
         raise ConfigurationError(
             f"goodness {goodness.name!r} averages the activity before the events of each step, which is zero in "

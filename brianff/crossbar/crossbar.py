@@ -274,40 +274,53 @@ class DeviceCrossbar(Crossbar):
 
     def _renew_pairs(self) -> None:
         """Reset both devices of pairs that can hardly be pulsed on, and write their differences anew."""
-        p, (plus, minus) = self.device.physics, self.devices.seen(slice(None))
+        p, (plus, minus) = self.device.physics, self.devices.converted(self.devices.visible)
         full = (np.maximum(plus, minus) > p["refresh_upper"]) & (np.minimum(plus, minus) > p["refresh_lower"])
         self.devices.counts[4] += 2 * full.size
         if not full.any():
             return
         self.devices.reset(np.stack([full, full]), self._generator)
-        weights = np.zeros(self.weights.shape)
-        weights.reshape(-1)[slice(None) if self._places is None else self._places] = np.where(full, plus - minus, 0)
-        self._pulse(self.full_scale * weights)
+        self._pulse(self._as_weights(np.where(full, plus - minus, 0)))
 
     def adopt(self, weights: np.ndarray) -> None:
         self._add(checked("weights", weights, self.weights.shape) - self.weights)
 
     def read(self, generator: np.random.Generator) -> np.ndarray:
-        weights = self._through_wires() if self.device.physics["wire_resistance"] else self.weights
+        devices, weights = self.devices, self.weights
+        if self.device.physics["read_levels"]:
+            return self._converted(generator)
+        if self.device.physics["wire_resistance"]:
+            plus, minus = self._lost_in_wires()
+            weights = weights - self._as_weights(plus - minus)
         if not self.noisy:
             return weights
-        deviation = self.devices.read_deviation()
-        noise = self.full_scale * (deviation * generator.standard_normal(deviation.size))
-        if self._places is None:
-            return weights + noise.reshape(weights.shape)
-        read = weights.copy()
-        read.reshape(-1)[self._places] += noise
-        return read
+        deviation = np.hypot(*devices.read_deviation())
+        return weights + self._as_weights(deviation * generator.standard_normal(deviation.size))
 
-    def _through_wires(self) -> np.ndarray:
-        """Return the weights as the ends of the wires show them."""
-        plus_and_minus = np.zeros((2, self.weights.size))
-        plus_and_minus[:, slice(None) if self._places is None else self._places] = self.devices.conductances
-        plus, minus = (
-            transfer(G, self.device.physics["wire_resistance"]) - G
-            for G in plus_and_minus.reshape(2, *self.weights.shape)
-        )
-        return self.weights + self.full_scale * (plus - minus) / self.devices.span
+    def _converted(self, generator: np.random.Generator) -> np.ndarray:
+        """Return the weights as a converter shows them that reads one device after the other."""
+        states = self.devices.visible.astype(float)
+        if self.device.physics["wire_resistance"]:
+            states -= self._lost_in_wires()
+        if self.noisy:
+            states += self.devices.read_deviation() * generator.standard_normal(states.shape)
+        plus, minus = self.devices.converted(states)
+        return self._as_weights(plus - minus)
+
+    def _lost_in_wires(self) -> np.ndarray:
+        """Return by how much the ends of the wires show smaller states, shape (2, pairs)."""
+        shape, there = (2, *self.weights.shape), slice(None) if self._places is None else self._places
+        conductances = np.zeros((2, self.weights.size))
+        conductances[:, there] = self.devices.conductances
+        lost = [G - transfer(G, self.device.physics["wire_resistance"]) for G in conductances.reshape(shape)]
+        return np.reshape(lost, (2, -1))[:, there] / self.devices.span
+
+    def _as_weights(self, differences: np.ndarray) -> np.ndarray:
+        """Return the weights (inputs, neurons) of pairs whose states differ by so much; 0 where there is no pair."""
+        weights = np.zeros(self.weights.shape)
+        weights.reshape(-1)[slice(None) if self._places is None else self._places] = differences
+        weights *= self.full_scale
+        return weights
 
     def by_input(self, values: np.ndarray) -> np.ndarray:
         """Return the sums over each input's pairs, shape (inputs,), of values of all pairs (pairs,)."""
@@ -320,6 +333,20 @@ class DeviceCrossbar(Crossbar):
         """Let time pass since the last programming; see `DeviceArray.drift`."""
         seconds = argument("seconds", seconds, Real(NOT_NEGATIVE))
         self.devices.drift(seconds, self._generator)
+        self._refresh(slice(None))
+
+    def disturb(self, pulses: float | np.ndarray) -> None:
+        """Let devices creep as so many read pulses push them; see `DeviceArray.disturb`.
+
+        Parameters
+        ----------
+        pulses : float or ndarray, shape (inputs,)
+            At the read voltage, on all devices or on those of each input.
+        """
+        inputs, neurons = self.weights.shape
+        pulses = checked("pulses", pulses, (), (inputs,), range=NOT_NEGATIVE)
+        each = np.repeat(np.broadcast_to(pulses, inputs), neurons)
+        self.devices.disturb(each if self._places is None else each[self._places])
         self._refresh(slice(None))
 
     def stick(self, on: float = 0.0, off: float = 0.0, anywhere: float = 0.0) -> None:

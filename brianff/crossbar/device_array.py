@@ -70,6 +70,9 @@ class DeviceArray:
             self.pulsed = np.zeros(shape)
         if physics["reference"]:
             self._subtract_reference(generator)
+        self._creep: np.ndarray | float = physics["read_disturb"]
+        if physics["read_disturb_spread"]:
+            self._creep = self._creep + physics["read_disturb_spread"] * generator.standard_normal(shape)
         if physics["one_sided"]:
             self.reset(np.full(shape, True), generator)
 
@@ -334,9 +337,22 @@ class DeviceArray:
         if self.offset is not None:
             self.offset[:] = 0
 
+    def disturb(self, pulses: np.ndarray | float) -> None:
+        """Let devices creep as read pulses at the read voltage push them, whose number broadcasts to (2, pairs).
+
+        The rest of the way to the end of a device's range falls exponentially with their number.
+        """
+        lower, upper = self.bounds or (0.0, 1.0)
+        end = np.where(np.greater(self._creep, 0), upper, lower)
+        self.state[:] = end + (self.state - end) * np.exp(-1e-6 * np.abs(self._creep) * pulses)
+
+    def converted(self, states: np.ndarray) -> np.ndarray:
+        """Return states as the converter that reads devices shows them; the same if reads are analog."""
+        steps = self.physics["read_levels"] - 1
+        return states if steps < 1 else np.round(np.clip(states, 0, 1) * steps) / steps
+
     def read_deviation(self) -> np.ndarray:
-        """Return the standard deviation of a read of each pair's difference of states, shape (pairs,)."""
+        """Return the standard deviation of a read of each device's state, shape (2, pairs)."""
         p = self.physics
         relative = np.clip(self.conductances / p["G_on"], 1e-6, None)
-        deviation = p["read_noise"] * relative ** (1 - p["read_noise_exponent"]) * p["G_on"] / self.span
-        return np.hypot(*deviation)
+        return p["read_noise"] * relative ** (1 - p["read_noise_exponent"]) * p["G_on"] / self.span

@@ -135,6 +135,8 @@ class Device(Description):
                 raise ValueError(f"parameters.{name} is {value:g}; it must {defaults[name].range.rule}")
         if self.physics["G_on"] <= self.physics["G_off"]:
             raise ValueError("parameters.G_on must be larger than G_off")
+        if 0 < self.physics["read_levels"] < 2:
+            raise ValueError(f"parameters.read_levels is {self.physics['read_levels']:g}; it must be 0 or at least 2")
         needy = [name for name in ("reference", "one_sided", "endurance") if self.physics[name]]
         if needy and not self.responses:
             raise ValueError(f"device {self.name!r} takes any change in one pulse; {needy[0]} needs a law of pulses")

@@ -36,8 +36,22 @@ PUBLISHED = pandas.DataFrame(
 """Published figures, one seed: test accuracy in per cent (best and last of ten epochs) and latents with the true label.
 Source: arXiv 2406.16479 and its authors' public notebook."""
 
-MODELS = tuple(PUBLISHED.index)
-"""Models in the order of the study's figures; their protocols are named neohebbian-MODEL."""
+READINGS: dict[str, tuple[str, str]] = {
+    "batched-symmetric-gain-5.5": ("batched-symmetric", "learning.eligibility.gain=5.5"),
+    "online-symmetric-gain-0.5": ("online-symmetric", "learning.eligibility.gain=0.5"),
+    "batched-symmetric-epsilon-0.02": ("batched-symmetric", 'learning.modulator={name="symmetric",epsilon=0.02}'),
+    "online-symmetric-epsilon-0.02": ("online-symmetric", 'learning.modulator={name="symmetric",epsilon=0.02}'),
+}
+"""Rows of the other reading of a published number: the model that they read, and what differs in its protocol.
+
+The published learning rate, nu = 1, multiplies (t - P) x z: a gain of 0.5 in units of the loss's gradient, which has a
+factor of 2; or it multiplies that gradient with the sigmoid form's a = 6 in it: a gain of 6. The batched protocol is
+named with the first and the online one with the second; 5.5 is the gain with which the batched one has the published
+rate. The symmetric probability's eps, .01 in the formula, is .02 if its two halves are meant.
+"""
+
+MODELS = (*PUBLISHED.index, *READINGS)
+"""Rows in the order of the study's figures, whose protocols are named neohebbian-MODEL, and those of other readings."""
 
 QUICK = (
     "data.training_images=2000",
@@ -132,7 +146,8 @@ def _run(model: str, seed: int) -> str:
 
 
 def _protocol(model: str, seed: int, quick: bool) -> Protocol:
-    protocol = load_protocol(f"neohebbian-{model}", [f"seed={seed}", *(QUICK if quick else ())])
+    name, *reading = READINGS.get(model, (model,))
+    protocol = load_protocol(f"neohebbian-{name}", [f"seed={seed}", *reading, *(QUICK if quick else ())])
     # Nothing is chosen by the test images: the published table quotes their accuracy after each epoch.
     return protocol.replace(callbacks=[HeldOutAccuracy(QUICK_TEST_IMAGES if quick else None)])
 

@@ -20,6 +20,7 @@ from brian2 import ohm
 from brianff.crossbar.crossbar import DeviceCrossbar, make_crossbar
 from brianff.data.split import Split
 from brianff.description.device import Device
+from brianff.equations.devices import PCM
 from brianff.protocols.configuration import Protocol, load_protocol
 from brianff.protocols.digital_support import digital_support
 from brianff.protocols.studies.study import Map, Study, loaded, measure_points
@@ -89,6 +90,8 @@ class Imperfection:
         Share of devices that stick, half of them at each end, after the weights were programmed.
     seconds : float
         Time that passes between programming and reading.
+    reads : float
+        Read pulses on each device between programming and reading.
     """
 
     property: str
@@ -96,15 +99,20 @@ class Imperfection:
     device: Device
     stuck: float = 0.0
     seconds: float = 0.0
+    reads: float = 0.0
 
 
 def imperfections(coarse: bool = False) -> list[Imperfection]:
-    """Return the devices of the study: one property at a time differs from a linear device of 256 levels."""
+    """Return the devices of the study: one property at a time differs from a linear device of 256 levels.
 
-    def device(**parameters: float) -> Device:
+    The drift is that of the preset `pcm`, with its source. The creep by reads has no figure from a source: after a
+    million reads, the value is its mean and its deviation between devices, as shares of the way to the upper end.
+    """
+
+    def device(**parameters: Any) -> Device:
         return Device(preset="linear", parameters={"levels_up": 256.0, "levels_down": 256.0, **parameters})
 
-    drift = {"drift_exponent": 0.06, "drift_spread": 0.03}
+    drift = {name: one.value for name, one in PCM.parameters.items() if name.startswith("drift")}
     varied: dict[str, tuple[Sequence[float], Callable[[float], dict[str, Any]]]] = {
         "levels": ((4, 8, 16, 32, 64, 256, 1024), lambda value: {"device": device(levels_up=value, levels_down=value)}),
         "nonlinearity": (
@@ -119,6 +127,11 @@ def imperfections(coarse: bool = False) -> list[Imperfection]:
             lambda value: {"device": device(endurance=value, endurance_log_spread=0.5)},
         ),
         "wire resistance": ((0.1, 0.3, 1, 3), lambda value: {"device": device(wire_resistance=value * ohm)}),
+        "read levels": ((4, 8, 16, 32, 64), lambda value: {"device": device(read_levels=value)}),
+        "read disturb": (
+            (0, 0.01, 0.03, 0.1, 0.3, 1),
+            lambda value: {"device": device(read_disturb=value, read_disturb_spread=value), "reads": 1e6},
+        ),
         "drift time": (
             (0, 60, 3600, DAY, 30 * DAY, 365 * DAY, 3650 * DAY),
             lambda value: {"device": device(**drift), "seconds": value},
@@ -210,4 +223,5 @@ def _programmed(trainer: Trainer, one: Imperfection, weights: np.ndarray) -> Dev
     crossbar.stick(on=one.stuck / 2, off=one.stuck / 2)
     if one.seconds:
         crossbar.drift(one.seconds)
+    crossbar.disturb(one.reads)
     return crossbar

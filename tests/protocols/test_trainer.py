@@ -323,3 +323,18 @@ def test_each_changes_training_and_is_resumed(setting, numpy_target):
     )
     assert changed.evaluate(changed.held_out) == again.evaluate(again.held_out)
     assert plain.history.value[0] != changed.history.value[0]
+
+
+@pytest.mark.parametrize(
+    ("neuron", "goodness", "message"),
+    [("relu", "spike-count", "'relu' have none"), ("mif", "final-squared-norm", "was 1209.87 in every presentation")],
+)
+def test_a_goodness_that_tells_nothing_apart_is_refused(numpy_target, neuron, goodness, message):
+    """No spikes to count; and after one step, none has a current yet: all 12 rest at -10 mV."""
+    settings = [f"network.layers.0.neuron={neuron}", "network.encoding.steps=1", "engine.name=lanes"]
+    settings += ["evaluation.decision=log-odds"]
+    if neuron == "relu":
+        settings += ["network.layers.0.synapse=delta", "network.layers.0.preset=unit"]
+    protocol = small(*settings, goodness=goodness)
+    with pytest.raises(ConfigurationError, match=message):
+        Trainer(protocol).run_epoch()

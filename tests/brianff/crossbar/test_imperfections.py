@@ -1,10 +1,10 @@
-"""Imperfections that are off by default: wires with a resistance, devices that wear out."""
+"""Imperfections that are off by default: wires, devices that wear out, reads that push devices, converters."""
 
 import numpy as np
 import pytest
 from brian2 import ohm
 
-from brianff import ConfigurationError, Device, Layer
+from brianff import ConfigurationError, DataError, Device, Layer
 from brianff.crossbar import make_crossbar
 from brianff.crossbar.wires import exact_transfer, transfer
 from brianff.random import RandomStreams
@@ -74,3 +74,41 @@ def test_what_needs_pulses_is_refused_without_them():
     for name in ("endurance", "reference", "one_sided"):
         with pytest.raises(ConfigurationError, match=f"{name} needs a law of pulses"):
             Device(preset="ideal", parameters={name: 1.0})
+
+
+def test_reads_push_devices_toward_the_end_of_their_range():
+    pushed = crossbar(read_disturb=0.5)
+    pushed.stick(off=0.25)
+    before, stuck = pushed.devices.state.copy(), np.equal(*pushed.devices.bounds)
+    rows = np.where(np.arange(24) < 12, 1e6, 0)
+    pushed.disturb(rows)
+    pushed.disturb(rows)
+    # A million pulses leave exp(-.5) of the way to the upper end, two millions exp(-1).
+    expected = np.where(stuck | (np.arange(144) >= 72), before, 1 - (1 - before) * np.exp(-1))
+    np.testing.assert_allclose(pushed.devices.state, expected, rtol=1e-6)
+    plus, minus = expected.reshape(2, 24, 6)
+    np.testing.assert_allclose(pushed.weights, plus - minus, atol=1e-6)
+    either = crossbar((300, 100), read_disturb_spread=0.1)
+    either.devices.state[:] = 0.5
+    either.disturb(1e6)
+    # The share of the way left is exp(-|creep|), to the upper end for half of the devices.
+    creep = -np.log(2 * np.minimum(either.devices.state, 1 - either.devices.state))
+    assert (either.devices.state > 0.5).mean() == pytest.approx(0.5, abs=0.01)
+    assert np.sqrt((creep**2).mean()) == pytest.approx(0.1, rel=0.02)
+    with pytest.raises(DataError, match="pulses"):
+        pushed.disturb(np.ones(5))
+
+
+def test_a_converter_shows_states_in_its_levels():
+    plain, read = crossbar((200, 40)), crossbar((200, 40), read_levels=5.0)
+    np.testing.assert_array_equal(plain.weights, read.weights)
+    shown = read.read(np.random.default_rng(1))
+    plus, minus = (0.25 * np.floor(4 * state.reshape(200, 40) + 0.5) for state in read.devices.state.astype(float))
+    np.testing.assert_allclose(shown, plus - minus, atol=1e-12)
+    noisy = crossbar((200, 40), read_levels=5.0, read_noise=0.5)
+    noisy.devices.state[:] = 0.5
+    seen = noisy.read(np.random.default_rng(1))
+    assert set(np.unique(4 * seen)) <= set(range(-4, 5))
+    assert seen.std() > 0.25
+    with pytest.raises(ConfigurationError, match=r"read_levels is 1; it must be 0 or at least 2"):
+        crossbar(read_levels=1.0)

@@ -38,6 +38,8 @@ from .optimisers import Adam as Adam
 from .optimisers import Momentum as Momentum
 from .optimisers import Optimiser as Optimiser
 from .optimisers import Plain as Plain
+from .optimisers import SecondPair as SecondPair
+from .optimisers import ThresholdPulses as ThresholdPulses
 from .optimisers import cosine as cosine
 from .plasticity import ModulatedHebbian as ModulatedHebbian
 from .plasticity import modulated_hebbian as modulated_hebbian

@@ -8,7 +8,7 @@ __all__ = ["digital_support"]
 
 
 def digital_support(protocol: Protocol, simulator: Simulator) -> list[str]:
-    """Return in words what learning needs beside analog crossbars and neurons; empty for a purely local rule.
+    """Return in words what learning needs beside analog crossbars and neurons; even a purely local rule needs some.
 
     The labels of images, the draw of wrong ones, and the comparison of goodness between labels at inference are part
     of the task and not listed.
@@ -29,6 +29,10 @@ def digital_support(protocol: Protocol, simulator: Simulator) -> list[str]:
         needs.append(f"taking the mean image off each image, and {signs}")
     if encoding.norm is not None:
         needs.append("scaling each image to the same norm")
+    if learning.made_modulator.paired and learning.batch == 1:
+        needs.append("holding the goodness and both factors of a presentation until that of the other label is over")
+    needs.append("a modulator for each presentation: a function of goodness, broadcast to the layer")
+    needs.append("the postsynaptic factor of each neuron: the slope of its goodness term, held to the end")
     if support := learning.made_optimiser.digital_support:
         needs.append(support)
     if learning.groups > 1:

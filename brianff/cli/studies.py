@@ -143,6 +143,7 @@ def _add_study(name: str, about: str) -> None:
 
 for _name, _about in {
     "robustness": "Measure what imperfect synaptic devices cost and what learning in place wins back, on MNIST.",
+    "locality": "Take away, one by one, what learning needs beside the devices: from Adam down to random pulses.",
     "equivalence": "Compare the Hebbian change with the gradient: goodness functions, probabilities, neurons, over "
     "training.",
     "stdp": "Compare Forward-Forward with pair-based STDP on MNIST and on orders of events, with the same readouts.",

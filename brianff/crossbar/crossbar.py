@@ -169,11 +169,11 @@ class Crossbar:
 
         What differs from device to device is not in it: that follows from the seed.
         """
-        return {name: array.copy() for name, array in self._arrays.items()}
+        return {name: array.copy() for name, array in self.arrays.items()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Put the crossbar into a state that `state` returned; a DataError if it is that of another one."""
-        own = self._arrays
+        own = self.arrays
         if not isinstance(state, Mapping) or state.keys() != own.keys():
             raise DataError(f"state is {shown(state)}; it must hold {', '.join(own)}, as state() returns it")
         found = {name: checked(f"state {name!r}", state[name], array.shape) for name, array in own.items()}
@@ -181,8 +181,8 @@ class Crossbar:
             array[:] = found[name]
 
     @property
-    def _arrays(self) -> dict[str, np.ndarray]:
-        """What training changes."""
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What training changes, the arrays themselves."""
         return {"weights": self.weights}
 
 
@@ -222,7 +222,7 @@ class DeviceCrossbar(Crossbar):
     ):
         self.device, self.connected = device, connected
         self._places = None if connected is None else np.flatnonzero(connected)
-        self._streams, self._stream = streams, f"pulses {number}"
+        self.streams, self._stream = streams, f"pulses {number}"
         generator = streams[f"devices {number}"]
         self.devices = DeviceArray(device, weights.size if self._places is None else self._places.size, generator)
         self.devices.stick(device.stuck_on, device.stuck_off, device.stuck_anywhere, generator)
@@ -238,6 +238,8 @@ class DeviceCrossbar(Crossbar):
     @property
     def digital_support(self) -> tuple[str, ...]:
         support = []
+        if not self.devices.continuous:
+            support.append("rounding to whole pulses at random at each weight, such as by coincident pulse trains")
         if self.device.compensation == "nonlinearity":
             support.append("reading each device before it is programmed, and a table of its mean pulse response")
         if self.device.programming == "program-and-verify":
@@ -358,7 +360,7 @@ class DeviceCrossbar(Crossbar):
         self._refresh(slice(None))
 
     @property
-    def _arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, np.ndarray]:
         devices = self.devices
         arrays = {"weights": self.weights, "devices": devices.state, "counts": devices.counts}
         more = {"offsets": devices.offset, "pulsed": devices.pulsed}
@@ -366,7 +368,7 @@ class DeviceCrossbar(Crossbar):
 
     @property
     def _generator(self) -> np.random.Generator:
-        return self._streams[self._stream]  # looked up anew: restoring a checkpoint replaces the generators
+        return self.streams[self._stream]  # looked up anew: restoring a checkpoint replaces the generators
 
     def _pulse(self, change: np.ndarray) -> None:
         """Pulse both devices of each pair, each for one half of the change."""

@@ -284,7 +284,7 @@ def test_a_helper_beside_an_imported_module_counts_as_part_of_it(brianff, run, c
     assert "has changed since this run was made" in errors
 
 
-COMMANDS = ["robustness", "equivalence", "stdp", "gap", "controls PROTOCOL"]
+COMMANDS = ["robustness", "locality", "equivalence", "stdp", "gap", "controls PROTOCOL"]
 COMMANDS = [f"study {name}" for name in COMMANDS] + ["reproduce msnn", "reproduce neohebbian"]
 
 

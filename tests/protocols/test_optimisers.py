@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brianff.protocols.optimisers import OPTIMISERS, Adam, Momentum, Plain, cosine
+from brianff.protocols.optimisers import OPTIMISERS, Adam, Momentum, Plain, SecondPair, ThresholdPulses, cosine
 
 
 def test_plain_is_proportional_and_keeps_nothing():
@@ -31,6 +31,26 @@ def test_adam_by_hand():
     first = (0.9 * 0.1 + 0.1 * 3.0) / (1 - 0.9**2)
     second = (0.999 * 0.001 + 0.001 * 9.0) / (1 - 0.999**2)
     np.testing.assert_allclose(rule(np.array([3.0])), 0.1 * first / (np.sqrt(second) + 1e-8))
+
+
+def test_pulses_have_one_size_beyond_a_threshold():
+    rule = ThresholdPulses(0.5, threshold=1.0)
+    np.testing.assert_array_equal(rule(np.array([3.0, -1.0, -1.1, 0.0]), 0.1), [0.05, 0, -0.05, 0])
+    assert rule.state == {}
+
+
+def test_a_second_pair_gathers_and_passes_on_signs_of_some_inputs():
+    """Ideal devices: shares of the range add up; rows 0 and 1, then 2 and 0, are read and emptied."""
+    rule = SecondPair(0.5, gain=0.1, threshold=0.15, rows=2, device="ideal")
+    change = np.array([[1.0, -2.0], [1.0, 1.0], [-3.0, 0.5]])
+    np.testing.assert_array_equal(rule(change), np.zeros((3, 2)))  # nothing was held when it was read
+    step = rule(change)
+    np.testing.assert_array_equal(step, [[0, -0.5], [0, 0], [-0.5, 0]])
+    np.testing.assert_allclose(rule.pairs.weights, 0.1 * np.array([[1, -2], [2, 2], [-3, 0.5]]), atol=1e-12)
+    kept = SecondPair(0.5, gain=0.1, threshold=0.15, rows=3, kept=0.5, device={"preset": "ideal"})
+    for _ in range(2):
+        kept(change)
+    np.testing.assert_allclose(kept.pairs.weights, 0.15 * change, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)

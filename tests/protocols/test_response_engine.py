@@ -78,8 +78,9 @@ def test_a_named_protocol_answers_as_the_reference_at_the_steps_of_the_table(nam
 
 
 def trained(*settings):
-    trainer = Trainer(load_protocol("msnn-digits", ["learning.epochs=2", "data.training_images=300", *settings]))
-    trainer.fit(progress=False)
+    small = ["data.training_images=100", "evaluation.epoch_images=1", "engine.table_step=1 us"]
+    trainer = Trainer(load_protocol("msnn-digits", [*small, *settings]))
+    trainer.run_epoch()
     return trainer
 
 

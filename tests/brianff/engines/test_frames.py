@@ -1,5 +1,6 @@
 """Several images in one presentation: both engines agree, and each event's factor is the derivative it stands for."""
 
+import brian2
 import numpy as np
 import pytest
 from brian2 import kohm, mV, nA, pF, uA, us
@@ -98,7 +99,7 @@ def test_fused_presentations_equal_those_of_single_steps(goodness, credit):
 def differences(network, goodness, inputs, weights, step=1e-5):
     """Derivatives of the goodness terms with respect to the drive of each event, by an input unit of its own."""
     frames, (presentations, events) = inputs.amplitudes, inputs.image.shape
-    slopes = []
+    engine, slopes = LanesEngine(network, goodness), []
     for event in range(events):
         terms = []
         for shift in (step, -step):
@@ -108,14 +109,13 @@ def differences(network, goodness, inputs, weights, step=1e-5):
             numbers = np.arange(presentations * events).reshape(presentations, events)
             no_code = np.zeros((1, amplitudes.shape[1]))
             shifted = FrameInput(amplitudes, no_code, numbers, 0 * numbers, inputs.steps, inputs.pulse_steps)
-            (result,) = LanesEngine(network, goodness).present(shifted, [np.vstack([weights, np.ones((1, 7))])])
+            (result,) = engine.present(shifted, [np.vstack([weights, np.ones((1, 7))])])
             terms.append(result.goodness_terms)
         slopes.append((terms[0] - terms[1]) / (2 * step))
     return np.array(slopes)
 
 
-@pytest.mark.parametrize("method", ["semi_implicit", "euler"])
-@pytest.mark.parametrize("frames", [1, 2, 3])
+@pytest.mark.parametrize(("method", "frames"), [*(("semi_implicit", frames) for frames in (1, 2, 3)), ("euler", 2)])
 @pytest.mark.parametrize("goodness", [Goodness(), FINAL, SPIKES])
 def test_memory_is_the_derivative_of_the_discrete_simulation(goodness, frames, method, numpy_target):
     changes = (
@@ -333,12 +333,13 @@ def test_gaps_come_from_a_named_stream_and_are_shared_by_the_labels_of_an_image(
 
 
 @pytest.mark.slow
-def test_drawn_gaps_are_the_same_fused_and_step_by_step():
+def test_drawn_gaps_are_the_same_fused_and_step_by_step(numpy_target):
     network = drawn_network()
     inputs, weights = make_input(network, np.random.default_rng(14), 9)
+    (reference,) = ReferenceEngine(network, SPIKES, credit="memory").present(inputs, [weights])
+    brian2.prefs.codegen.target = "cython"
     engine = LanesEngine(network, SPIKES, lanes=4, credit="memory")
     (fused,), (stepped,) = (engine.present(inputs, [weights], spikes=spikes) for spikes in (False, True))
-    (reference,) = ReferenceEngine(network, SPIKES, credit="memory").present(inputs, [weights])
     for result in (fused, stepped):
         np.testing.assert_allclose(result.goodness_terms, reference.goodness_terms, rtol=1e-10)
         np.testing.assert_allclose(result.postsynaptic, reference.postsynaptic, rtol=1e-8, atol=1e-12)

@@ -55,8 +55,7 @@ def test_adex_is_the_same_on_both_engines(method, kind, goodness, numpy_target):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:overflow")
-@pytest.mark.parametrize("kind", ["pulses", "spikes"])
-@pytest.mark.parametrize("method", ["euler", "rk4"])
+@pytest.mark.parametrize(("method", "kind"), [("euler", "pulses"), ("rk4", "spikes")])
 def test_compiled_adex_is_the_same_and_single_precision_follows_it(method, kind, numpy_target):
     generator = np.random.default_rng(3)
     network = adex_network(method=method)

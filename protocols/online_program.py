@@ -30,6 +30,7 @@ from brianff.acceleration.compiled import generating, kept, unusable_compilers
 from brianff.acceleration.compiler import compiler
 from brianff.children import python
 from brianff.description import RateEncoding
+from brianff.engines.lanes.workers import processors
 from brianff.engines.population import METHODS, PRECISIONS, Population
 from brianff.engines.synaptic_current import method_options
 from brianff.equations import eligibility as rule
@@ -394,6 +395,7 @@ def build(directory: str, batches: int) -> None:
     with generating(PRECISIONS[protocol.engine.precision], runtime=False):
         # Linked so, the program takes numbers too small to be normal for zero: decayed traces would be slow.
         brian2.prefs.codegen.cpp.extra_link_args = ["-ffast-math"]
+        brian2.prefs.devices.cpp_standalone.extra_make_args_unix = [f"-j{processors()}"]  # Brian2: all files at once
         network = _objects(protocol, batches)
         # Half a step less than the whole, which may be rounded up in single precision: no step more.
         network.run((batches * protocol.network.encoding.steps - 0.5) * protocol.network.time_step, namespace={})

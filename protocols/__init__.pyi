@@ -42,6 +42,7 @@ from .optimisers import SecondPair as SecondPair
 from .optimisers import ThresholdPulses as ThresholdPulses
 from .optimisers import cosine as cosine
 from .plasticity import ModulatedHebbian as ModulatedHebbian
+from .plasticity import NormalisedHebbian as NormalisedHebbian
 from .plasticity import modulated_hebbian as modulated_hebbian
 from .recording import held_out_contrast as held_out_contrast
 from .recording import held_out_goodness as held_out_goodness

@@ -33,6 +33,8 @@ def digital_support(protocol: Protocol, simulator: Simulator) -> list[str]:
         needs.append("holding the goodness and both factors of a presentation until that of the other label is over")
     needs.append("a modulator for each presentation: a function of goodness, broadcast to the layer")
     needs.append("the postsynaptic factor of each neuron: the slope of its goodness term, held to the end")
+    if support := getattr(learning.made_plasticity, "digital_support", ""):
+        needs.append(support)
     if support := learning.made_optimiser.digital_support:
         needs.append(support)
     if learning.groups > 1:

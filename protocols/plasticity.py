@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from brianff.protocols.modulators import Modulator
 from brianff.registry import Registry
 from brianff.responses import Responses
 
-__all__ = ["PLASTICITY", "ModulatedHebbian", "Postsynaptic", "modulated_hebbian", "rule_change"]
+__all__ = ["PLASTICITY", "ModulatedHebbian", "NormalisedHebbian", "Postsynaptic", "modulated_hebbian", "rule_change"]
 
 Postsynaptic = Callable[[Responses], np.ndarray]
 """Gives the postsynaptic factor of responses, shape (presentations, neurons)."""
@@ -92,6 +93,48 @@ class ModulatedHebbian:
         return factor
 
 
+@dataclass(frozen=True)
+class NormalisedHebbian(ModulatedHebbian):
+    """`ModulatedHebbian` with modulators over their root mean square: one number for a layer, such as of a capacitor.
+
+    Modulators fall as presentations are told apart; normalised, they keep their size, as with Adam, whose number for
+    each weight this one stands for.
+
+    Parameters
+    ----------
+    postsynaptic : callable or None
+        As of `ModulatedHebbian`.
+    clip : float or None
+        As there.
+    least : float
+        As there.
+    decay : float
+        Share of the mean square that stays after each batch.
+
+    Attributes
+    ----------
+    state : dict of str to ndarray
+        The mean square; goes into checkpoints.
+    """
+
+    decay: float = 0.99
+    state: dict[str, np.ndarray] = field(default_factory=dict, init=False, compare=False, repr=False)
+    digital_support: ClassVar[str] = "a running mean square of the layer's modulators, and dividing by its root"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.decay < 1:
+            raise ConfigurationError(f"normalised-hebbian: decay is {self.decay}; it must lie in [0, 1)")
+
+    def change(self, contrast: Contrast, modulator: Modulator) -> np.ndarray:
+        squares = [np.mean(np.square(modulated)) for _, modulated in contrast.factors(modulator, self.clip)]
+        for name, now in {"square": np.mean(squares), "weight": 1.0}.items():
+            before = self.state.get(name, np.zeros(()))
+            self.state[name] = np.asarray(before + (1 - self.decay) * (now - before), dtype=float)
+        size = np.sqrt(self.state["square"] / self.state["weight"])
+        return super().change(contrast, modulator) / (size or 1.0)
+
+
 def modulated_hebbian(
     positive: Responses, negative: Responses, modulator: Modulator, postsynaptic: Postsynaptic | None = None
 ) -> np.ndarray:
@@ -156,6 +199,9 @@ class _Rules(Registry):
 
 
 PLASTICITY = _Rules(
-    "plasticity", None, {"modulated-hebbian": ModulatedHebbian}, called_with=("positive", "negative", "modulator")
+    "plasticity",
+    None,
+    {"modulated-hebbian": ModulatedHebbian, "normalised-hebbian": NormalisedHebbian},
+    called_with=("positive", "negative", "modulator"),
 )
 """Plasticity rules by name."""

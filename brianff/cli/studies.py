@@ -214,7 +214,7 @@ def neohebbian(
     no_shared_folder: NoSharedFolder = False,
     imports: Imports = None,
 ) -> None:
-    """Train the six models of one layer of 200 on MNIST of arXiv 2406.16479, with the controls that it lacks."""
+    """Train the six models of arXiv 2406.16479, one layer of 200 on MNIST, other readings of them, and controls."""
     from brianff.analysis.latents import draw_latents
     from brianff.protocols.studies.neohebbian import MODELS, markdown, reproduce
 

@@ -37,12 +37,12 @@ RUNGS: dict[str, tuple[str, ...]] = {
     "batch sums": ("learning.learning_rate=1e-2", "learning.batch=32", *_SEARCHED, *_FALLING),
     "one image": ("learning.learning_rate=4e-4", *_SEARCHED, *_FALLING),
     "one image, second pair": (
-        'learning.optimiser={name="second-pair",learning_rate=2e-3,gain=0.01,threshold=0.02,rows=8}',
+        'learning.optimiser={name="second-pair",learning_rate=1e-3,gain=0.03,threshold=0.01,rows=32}',
         *_SEARCHED,
         *_FALLING,
     ),
     "one image, threshold": (
-        'learning.optimiser={name="threshold-pulses",learning_rate=1.2e-3,threshold=0.5}',
+        'learning.optimiser={name="threshold-pulses",learning_rate=6e-4,threshold=0.3}',
         *_SEARCHED,
         *_FALLING,
     ),

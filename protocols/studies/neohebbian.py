@@ -24,17 +24,17 @@ __all__ = ["MODELS", "PUBLISHED", "reproduce"]
 
 PUBLISHED = pandas.DataFrame(
     {
-        "analog-sigmoid": (89.74, 88.97, 0.9994, 0.9556),
-        "batched-sigmoid": (86.26, 85.38, 0.9650, 0.9969),
-        "online-sigmoid": (85.11, 81.72, 0.9664, 0.9974),
-        "analog-symmetric": (95.10, 94.87, 0.9789, 0.9865),
-        "batched-symmetric": (92.73, 92.73, 0.9782, 0.9650),
-        "online-symmetric": (94.36, 94.33, 0.9641, 0.9822),
+        "analog-sigmoid": (89.74, 88.97, 0.9994, 0.9556, np.nan),
+        "batched-sigmoid": (86.26, 85.38, 0.9650, 0.9969, np.nan),
+        "online-sigmoid": (85.11, 81.72, 0.9664, 0.9974, np.nan),
+        "analog-symmetric": (95.10, 94.87, 0.9789, 0.9865, np.nan),
+        "batched-symmetric": (92.73, 92.73, 0.9782, 0.9650, 6.89),
+        "online-symmetric": (94.36, 94.33, 0.9641, 0.9822, 308.0),
     },
-    index=["best", "final", "hoyer", "separability"],
+    index=["best", "final", "hoyer", "separability", "weight_deviation"],
 ).T
-"""Published figures, one seed: test accuracy in per cent (best and last of ten epochs) and latents with the true label.
-Source: arXiv 2406.16479 and its authors' public notebook."""
+"""Published figures, one seed: test accuracy in per cent (best and last of ten epochs), latents with the true label,
+and the standard deviation of the weights at the end. Source: arXiv 2406.16479 and its authors' public notebook."""
 
 READINGS: dict[str, tuple[str, str]] = {
     "batched-symmetric-gain-5.5": ("batched-symmetric", "learning.eligibility.gain=5.5"),
@@ -45,9 +45,9 @@ READINGS: dict[str, tuple[str, str]] = {
 """Rows of the other reading of a published number: the model that they read, and what differs in its protocol.
 
 The published learning rate, nu = 1, multiplies (t - P) x z: a gain of 0.5 in units of the loss's gradient, which has a
-factor of 2; or it multiplies that gradient with the sigmoid form's a = 6 in it: a gain of 6. The batched protocol is
-named with the first and the online one with the second; 5.5 is the gain with which the batched one has the published
-rate. The symmetric probability's eps, .01 in the formula, is .02 if its two halves are meant.
+factor of 2; or that gradient, with the sigmoid form's a = 6 in it: a gain of 6. The batched protocol is named with the
+first and the online one with the second; with 5.5 the batched one has the published deviation of weights. The symmetric
+probability's eps, .01 in the formula, is .02 if its two halves are meant.
 """
 
 MODELS = (*PUBLISHED.index, *READINGS)
@@ -129,15 +129,17 @@ def reproduce(
         rows[model]["hoyer_with_rest"] = hoyer_sparsity(latents(trainers[0], test))
     table = pandas.DataFrame.from_dict(rows, orient="index")
     table.index.name = "model"
-    for column in PUBLISHED.columns:
-        table[f"published_{column}"] = PUBLISHED.loc[table.index, column]
+    published = PUBLISHED.loc[[READINGS.get(model, (model,))[0] for model in models]]
+    for column, values in published.items():
+        table[f"published_{column}"] = values.to_numpy()
     table["final_minus_published"] = table["final"] - table["published_final"]
     stem = Path(out, "neohebbian-quick" if quick else "neohebbian")
     write_atomically(stem.with_suffix(".csv"), table.to_csv(float_format="%.4f").encode())
     write_atomically(stem.with_suffix(".md"), markdown(table, len(seeds), quick).encode())
     if draw is not None:
-        titles = [model.replace("-", ", ") for model in models]
-        draw([activity[model] for model in models], test.labels, titles, Path(out, "figures"))
+        drawn = [model for model in models if model not in READINGS] or list(models)
+        titles = [model.replace("-", ", ") for model in drawn]
+        draw([activity[model] for model in drawn], test.labels, titles, Path(out, "figures"))
     return table
 
 
@@ -171,9 +173,15 @@ def _accuracies(trainers: Sequence[Trainer], summaries: Sequence[dict[str, Any]]
 
 
 def _sparsity(of_seeds: Sequence[np.ndarray]) -> dict[str, float]:
-    """Return the Hoyer sparsity of the latents: mean and spread over the seeds."""
+    """Return the Hoyer sparsity of the latents, mean and spread over the seeds, and how much of activity there is."""
     values = [hoyer_sparsity(active) for active in of_seeds]
-    return {"hoyer": float(np.mean(values)), "hoyer_lowest": min(values), "hoyer_highest": max(values)}
+    return {
+        "hoyer": float(np.mean(values)),
+        "hoyer_lowest": min(values),
+        "hoyer_highest": max(values),
+        "active_units": float(np.mean([np.count_nonzero(active, axis=1).mean() for active in of_seeds])),
+        "rate": float(np.mean([active[active > 0].mean() for active in of_seeds])),
+    }
 
 
 def _latent_figures(trainer: Trainer, test: Split, active: np.ndarray) -> dict[str, float]:
@@ -211,6 +219,8 @@ _TABLES = {
         "hoyer_lowest": "lowest seed",
         "hoyer_highest": "highest seed",
         "published_hoyer": "published Hoyer",
+        "active_units": "active units per image",
+        "rate": "their mean activity (spikes)",
         "hoyer_without_silent": "first seed: Hoyer without silent images",
         "hoyer_with_rest": "Hoyer with rest",
         "silent_images_percent": "silent images (%)",
@@ -226,6 +236,7 @@ _TABLES = {
         "separability_pixels": "pixels",
         "weight_deviation_initial": "deviation of weights, start",
         "weight_deviation_final": "deviation of weights, end",
+        "published_weight_deviation": "published deviation, end",
         "minutes": "minutes per run",
     },
 }
@@ -238,7 +249,7 @@ def markdown(table: pandas.DataFrame, seeds: int, quick: bool) -> str:
     for title, columns in _TABLES.items():
         lines += [f"## {title}", "", f"| model | {' | '.join(columns.values())} |", "|---" * (len(columns) + 1) + "|"]
         for model, row in table.iterrows():
-            cells = (f"{row[column]:.4f}" if 0 < abs(row[column]) < 1 else f"{row[column]:.2f}" for column in columns)
+            cells = ("-" if np.isnan(x) else f"{x:.{4 if 0 < abs(x) < 1 else 2}f}" for x in row[list(columns)])
             lines.append(f"| {model} | {' | '.join(cells)} |")
         lines.append("")
     return "\n".join(lines)

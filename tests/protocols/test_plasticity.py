@@ -8,10 +8,11 @@ import pytest
 from brianff import Goodness
 from brianff.errors import ConfigurationError
 from brianff.inputs import PulseInput, SpikeInput
+from brianff.protocols.contrast import Pairs
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.layers import analog_layer
 from brianff.protocols.modulators import MODULATORS
-from brianff.protocols.plasticity import modulated_hebbian
+from brianff.protocols.plasticity import NormalisedHebbian, modulated_hebbian
 
 PRESENTATIONS, INPUTS, NEURONS = 6, 7, 8
 
@@ -168,3 +169,19 @@ def test_clipped_probabilities_change_nothing():
     free, clipped = modulator.mixed(responses, positive), modulator.mixed(responses, positive, clip=0.1)
     assert free.all()
     np.testing.assert_array_equal(clipped, free * [[True], [True], [False]])
+
+
+def test_normalised_modulators_have_a_root_mean_square_of_one():
+    generator, modulator = np.random.default_rng(2), MODULATORS["sigmoid"](sharpness=0.2, threshold=3.0)
+    weights, rule = generator.normal(0, 0.5, (INPUTS, NEURONS)), NormalisedHebbian(decay=0.9)
+    mean, weight = 0.0, 0.0
+    for _ in range(3):
+        both = [
+            analog_responses(amplitudes, weights, GOODNESS["squared-norm"])
+            for amplitudes in generator.random((2, PRESENTATIONS, INPUTS))
+        ]
+        squares = np.mean([np.mean(one**2) for one in modulator(*both)])
+        mean, weight = 0.9 * mean + 0.1 * squares, 0.9 * weight + 0.1
+        expected = modulated_hebbian(*both, modulator) / np.sqrt(mean / weight)
+        np.testing.assert_allclose(rule.change(Pairs(*both), modulator), expected, rtol=1e-9)
+    assert set(rule.state) == {"square", "weight"}

@@ -6,7 +6,7 @@ import pytest
 from brianff.analysis.latents import draw_latents
 from brianff.errors import ConfigurationError
 from brianff.protocols.studies import neohebbian
-from brianff.protocols.studies.neohebbian import PUBLISHED, markdown, reproduce
+from brianff.protocols.studies.neohebbian import MODELS, PUBLISHED, markdown, reproduce
 
 
 def test_wrong_models_are_refused_before_anything_is_trained(tmp_path):
@@ -15,6 +15,16 @@ def test_wrong_models_are_refused_before_anything_is_trained(tmp_path):
     with pytest.raises(ConfigurationError, match="at least one"):
         reproduce(tmp_path, seeds=[])
     assert not list(tmp_path.iterdir())
+
+
+def test_both_readings_of_the_published_rate_are_rows():
+    """The rate multiplies (t - P) x z, half of the gradient, or 2 a = 12 times as much of it."""
+    gains = {model: neohebbian._protocol(model, 1, False).learning.eligibility.gain for model in MODELS[-6:]}
+    assert gains["batched-symmetric-gain-5.5"] == 5.5
+    assert gains["online-symmetric-gain-0.5"] == gains["batched-symmetric-epsilon-0.02"] == 0.5
+    assert gains["online-symmetric-epsilon-0.02"] == gains["online-symmetric"] == 12 * 0.5
+    epsilons = [neohebbian._protocol(model, 1, False).learning.made_modulator.epsilon for model in MODELS[-3:]]
+    assert epsilons == [0.01, 0.02, 0.02]
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brianff.analysis.style import COLOURS, GREY, new_axes, new_figure, require
+from brianff.analysis.style import COLOURS, GREY, letters, new_axes, new_figure, require
 from brianff.crossbar.device_array import DOWN, UP, DeviceArray
 from brianff.description.device import Device
 from brianff.description.parts import DEVICES
@@ -35,6 +35,7 @@ def device_sheet() -> np.ndarray:
     hysteresis(ax=axes[len(pulsed)])
     for spare in axes[len(pulsed) + 1 :]:
         spare.remove()
+    letters(axes[: len(pulsed) + 1], offset=-22)
     return axes[: len(pulsed) + 1]
 
 

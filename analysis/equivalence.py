@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Mapping
+from itertools import cycle, product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brianff.analysis.style import COLOURS, GREY, new_axes
+from brianff.analysis.style import COLOURS, GREY, legend_above, new_axes, require
 from brianff.protocols.equivalence import (
     Comparison,
     compare,
@@ -31,6 +32,7 @@ __all__ = [
     "fitted_slope",
     "foretold",
     "hebbian_change",
+    "neuron_cosines",
     "numerical_gradient",
     "plot_cosines",
     "plot_rate_limit",
@@ -128,6 +130,52 @@ def plot_cosines(table: pandas.DataFrame) -> Figure:
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8, title="goodness")
     return figure
+
+
+def neuron_cosines(compared: Mapping[str, Comparison], ax: Axes | None = None) -> Axes:
+    r"""Plot the cosine of each neuron's change of weights with the gradient, for one rule or several.
+
+    Parameters
+    ----------
+    compared : mapping of str to Comparison
+        Changes by name, such as one layer of `compare_layers`.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        Dots are neurons, sorted within a rule; those without a cosine (`Comparison.neuron_cosine`) have no dot and are
+        counted below. Black: the cosine over all weights with its 95 % interval; grey: that of permuted inputs.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is nothing to plot.
+
+    Examples
+    --------
+    >>> ax = neuron_cosines({"hebbian": compare(np.eye(3), np.eye(3))})
+    >>> ax.get_ylabel(), [text.get_text() for text in ax.get_xticklabels()]
+    ('cosine with the gradient', ['hebbian\n3 neurons'])
+    """
+    require(len(compared) > 0, "there are no comparisons to plot")
+    ax = new_axes(ax, (1.2 + 1.5 * len(compared), 3.2))
+    names = []
+    for place, ((name, one), colour) in enumerate(zip(compared.items(), cycle(COLOURS), strict=False)):
+        cosines = np.sort(one.neuron_cosine[np.isfinite(one.neuron_cosine)])
+        across = place + np.linspace(-0.3, 0.3, len(cosines)) * (len(cosines) > 1)
+        ax.plot(across, cosines, "o", ms=3, mew=0, color=colour, alpha=0.7)
+        reach = np.nan_to_num(np.abs(np.array(one.interval) - one.cosine))[:, np.newaxis]
+        whole = ax.errorbar([place + 0.4], [one.cosine], reach, fmt="s", color="black", ms=4, capsize=3)
+        null = ax.plot([place - 0.4, place + 0.4], [one.permuted] * 2, "--", color=GREY, lw=1)
+        without = len(one.neuron_cosine) - len(cosines)
+        names.append(f"{name}\n{len(cosines)} neurons" + (f"\n{without} without" if without else ""))
+    ax.axhline(0, color=GREY, lw=0.5)
+    ax.set_xticks(range(len(names)), names)
+    ax.set(ylabel="cosine with the gradient", xlim=(-0.6, len(names) - 0.4))
+    ax.set_ylim(top=1.03)
+    legend_above(ax, handles=[whole, *null], labels=["all weights, 95 %", "permuted inputs"])
+    return ax
 
 
 def plot_rate_limit(table: pandas.DataFrame, ax: Axes | None = None) -> Axes:

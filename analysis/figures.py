@@ -2,6 +2,7 @@
 
 from brianff.analysis.devices import device_sheet, hysteresis, potentiation_depression
 from brianff.analysis.energy import energy_bars, energy_by_rate
+from brianff.analysis.equivalence import neuron_cosines
 from brianff.analysis.latents import confusion_matrix, embedding, latent_embedding, latent_raster
 from brianff.analysis.learning import (
     conductance_trajectories,
@@ -43,6 +44,7 @@ __all__ = [
     "latent_raster",
     "learning_curve",
     "letters",
+    "neuron_cosines",
     "off_screen",
     "pair_matrix",
     "phase_portrait",

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brianff.analysis.style import LABEL_COLOURS, new_axes, new_figure, off_screen, require, save_figure
+from brianff.analysis.style import LABEL_COLOURS, letters, new_axes, new_figure, off_screen, require, save_figure
 from brianff.protocols.latents import dead_units, hoyer_sparsity, latents, separability, without_rest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = [
     "confusion_matrix",
@@ -40,8 +39,12 @@ def draw_latents(latents: Sequence[np.ndarray], labels: np.ndarray, titles: Sequ
 
 
 def latent_raster(
-    latents: Sequence[np.ndarray], titles: Sequence[str], samples: int = 90, neurons: slice = slice(25, 175)
-) -> Figure:
+    latents: Sequence[np.ndarray],
+    titles: Sequence[str],
+    samples: int = 90,
+    neurons: slice = slice(25, 175),
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
     """Draw the fourth root of some latents in black and white, up to three panels in a row.
 
     Parameters
@@ -53,19 +56,23 @@ def latent_raster(
         Images shown, the first so many.
     neurons : slice
         Neurons shown.
+    axes : array of Axes, optional
+        One for each of the latents.
+
+    Returns
+    -------
+    ndarray of Axes
     """
-    figure, panels = _panels(len(latents), 2.6)
-    for panel, latent, title in zip(panels.flat, latents, titles, strict=False):
+    panels = _panels(len(latents), 2.6, axes)
+    for panel, latent, title in zip(panels, latents, titles, strict=True):
         shown = latent[:samples, neurons].astype(float) ** 0.25
         first = neurons.indices(latent.shape[1])[0]
         extent = (first - 0.5, first + shown.shape[1] - 0.5, len(shown) - 0.5, -0.5)
         panel.imshow(shown, cmap="binary", aspect="auto", interpolation="nearest", extent=extent)
         panel.set_title(title, fontsize=9)
-    for panel in panels[-1]:
-        panel.set_xlabel("neuron")
-    for panel in panels[:, 0]:
-        panel.set_ylabel("test image")
-    return figure
+        panel.set(xlabel="neuron", ylabel="test image")
+        panel.label_outer()
+    return panels
 
 
 def embedding(
@@ -83,22 +90,38 @@ def embedding(
         Images shown, the first so many; at least two.
     seed : int
     ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        A colour bar names the classes.
     """
+    ax = new_axes(ax, (3.8, 3.0))
+    _embed(latent, labels, samples, seed, ax)
+    ax.set(xlabel="t-SNE dimension 1", ylabel="t-SNE dimension 2")
+    _name_classes(ax)
+    return ax
+
+
+def _embed(latent: np.ndarray, labels: np.ndarray, samples: int, seed: int, ax: Axes) -> None:
     from matplotlib.colors import ListedColormap
     from sklearn.manifold import TSNE
 
     shown = latent[:samples].astype(float)
     require(len(shown) > 1, f"an embedding needs two latents at least, there are {len(shown)}")
-    ax = new_axes(ax, (3.6, 3.0))
     perplexity = min(30.0, (len(shown) - 1) / 3)
     points = TSNE(random_state=seed, perplexity=perplexity, init="random").fit_transform(shown)
     classes = max(len(LABEL_COLOURS), int(np.max(labels)) + 1)
     colours = ListedColormap(LABEL_COLOURS) if classes == len(LABEL_COLOURS) else "viridis"
-    ax.scatter(
-        points[:, 0], points[:, 1], c=labels[:samples], s=3, cmap=colours, vmin=-0.5, vmax=classes - 0.5, linewidths=0
-    )
-    ax.set(xticks=[], yticks=[], xlabel="t-SNE dimension 1", ylabel="t-SNE dimension 2")
-    return ax
+    limits = {"vmin": -0.5, "vmax": classes - 0.5}
+    ax.scatter(*points.T, c=labels[:samples], s=max(3, 3000 / len(shown)) ** 1.1, cmap=colours, linewidths=0, **limits)
+    ax.set(xticks=[], yticks=[])
+
+
+def _name_classes(*panels: Axes) -> None:
+    drawn = panels[0].collections[0]
+    ticks = np.arange(round(drawn.norm.vmax + 0.5))  # type: ignore[operator]
+    panels[0].figure.colorbar(drawn, ax=panels, label="class", ticks=ticks[:: -(-len(ticks) // 20)], shrink=0.7)
 
 
 def latent_embedding(
@@ -108,7 +131,8 @@ def latent_embedding(
     samples: int = 1500,
     seed: int = 0,
     caption: str = "",
-) -> Figure:
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
     """Draw t-SNE embeddings of some latents, coloured by class, up to three panels in a row.
 
     Parameters
@@ -121,17 +145,22 @@ def latent_embedding(
         As in `embedding`.
     caption : str
         A line below the panels, such as `CAUTION`.
+    axes : array of Axes, optional
+        One for each of the latents.
+
+    Returns
+    -------
+    ndarray of Axes
     """
-    figure, panels = _panels(len(latents), 3.0)
-    for panel, latent, title in zip(panels.flat, latents, titles, strict=False):
-        embedding(latent, labels, samples, seed, panel).set_title(title, fontsize=9)
-        panel.set(xlabel="", ylabel="")
+    panels = _panels(len(latents), 3.0, axes)
+    for panel, latent, title in zip(panels, latents, titles, strict=True):
+        _embed(latent, labels, samples, seed, panel)
+        panel.set_title(title, fontsize=9)
+    figure = panels[0].figure
     figure.supxlabel("\n".join(filter(None, ("t-SNE dimension 1", caption))), fontsize=9)
     figure.supylabel("t-SNE dimension 2", fontsize=9)
-    drawn = panels.flat[0].collections[0]
-    classes = range(int(drawn.norm.vmax + 0.5))
-    figure.colorbar(drawn, ax=panels, label="class", ticks=classes[:: -(-len(classes) // 20)], shrink=0.6)
-    return figure
+    _name_classes(*panels)
+    return panels
 
 
 def confusion_matrix(true: np.ndarray, predicted: np.ndarray, classes: int = 10, ax: Axes | None = None) -> Axes:
@@ -171,13 +200,17 @@ def confusion_matrix(true: np.ndarray, predicted: np.ndarray, classes: int = 10,
     return ax
 
 
-def _panels(count: int, height: float) -> tuple[Figure, np.ndarray]:
-    """Return a figure of so many panels, up to three in a row; places that are left over are empty."""
+def _panels(count: int, height: float, axes: np.ndarray | None) -> np.ndarray:
+    """Return the given axes, or so many with letters in a new figure, up to three in a row."""
     require(count > 0, "there are no latents to draw")
+    if axes is not None:
+        require(np.size(axes) == count, f"there are {np.size(axes)} axes for {count} latents")
+        return np.ravel(axes)
     columns = min(count, 3)
     rows = -(-count // columns)
-    figure = new_figure((3.0 * columns + 0.4 * (columns < 3), height * rows))
-    panels = figure.subplots(rows, columns, squeeze=False)
+    panels = new_figure((3.0 * columns + 0.4 * (columns < 3), height * rows)).subplots(rows, columns, squeeze=False)
     for spare in panels.flat[count:]:
-        spare.set_axis_off()
-    return figure, panels
+        spare.remove()
+    if count > 1:
+        letters(panels.flat[:count], offset=-12)
+    return panels.flat[:count]

@@ -28,7 +28,10 @@ _ACCURACIES = {"training_accuracy": "training", "validation_accuracy": "validati
 
 
 def learning_curve(
-    history: pandas.DataFrame | Sequence[pandas.DataFrame], ax: Axes | None = None, chance: float | None = None
+    history: pandas.DataFrame | Sequence[pandas.DataFrame],
+    ax: Axes | None = None,
+    chance: float | None = None,
+    held_out: float | Sequence[float] | None = None,
 ) -> Axes:
     """Plot accuracy and loss over the epochs of all layers, layer after layer.
 
@@ -40,6 +43,9 @@ def learning_curve(
     ax : Axes, optional
     chance : float, optional
         Accuracy of a guess, such as 1 / classes, for a dotted line.
+    held_out : float or sequence of float, optional
+        Accuracy on held-out images after the last epoch, of each run: for histories that tell that on training images
+        only (`brianff.protocols.HeldOutAccuracy` notes it after each epoch).
 
     Returns
     -------
@@ -68,6 +74,10 @@ def learning_curve(
     accuracies = [quantity for quantity in _ACCURACIES if (history["quantity"] == quantity).any()]
     for quantity, colour in zip(accuracies, COLOURS, strict=False):
         draw(ax, quantity, "o-", colour, f"{_ACCURACIES[quantity]} accuracy", 100)
+    if held_out is not None:
+        finals = 100 * np.atleast_1d(held_out)
+        last = np.full(len(finals), history["position"].max())
+        ax.plot(last, finals, "D", color="black", mfc="none", ms=6, label="held out, at the end", clip_on=False)
     if chance is not None:
         ax.axhline(100 * chance, color=GREY, linewidth=0.8, linestyle=":", label="chance")
     ax.set(xlabel="epoch", ylabel="accuracy (%)")
@@ -85,7 +95,8 @@ def learning_curve(
     for layer, start in first.items():
         if start:
             ax.axvline(start + 0.5, color=GREY, linewidth=0.8, linestyle=":")
-            ax.annotate(f"layer {layer}", (start + 0.5, 1), (3, -3), "data", "offset points", va="top", fontsize=8)
+            place = {"xycoords": ax.get_xaxis_transform(), "textcoords": "offset points"}
+            ax.annotate(f"layer {layer}", (start + 0.5, 0.05), (2, 0), rotation=90, fontsize=8, **place)
     return ax
 
 
@@ -214,7 +225,7 @@ def weight_distribution(values: Mapping[str, np.ndarray], ax: Axes | None = None
     return ax
 
 
-def conductance_trajectories(table: pandas.DataFrame, ax: Axes | None = None, synapses: int = 10) -> Axes:
+def conductance_trajectories(table: pandas.DataFrame, ax: Axes | None = None, synapses: int = 6) -> Axes:
     """Plot the conductances of some pairs of devices over training.
 
     Parameters
@@ -224,7 +235,7 @@ def conductance_trajectories(table: pandas.DataFrame, ax: Axes | None = None, sy
         `brianff.protocols.RecordSynapses` keeps them.
     ax : Axes, optional
     synapses : int
-        So many pairs: those that change most.
+        So many pairs: those that change most. More than six repeat colours.
 
     Returns
     -------

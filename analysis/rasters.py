@@ -13,6 +13,7 @@ from brianff.analysis.style import (
     GREY,
     colours_of,
     legend_above,
+    letters,
     new_axes,
     new_figure,
     require,
@@ -29,6 +30,9 @@ __all__ = ["contrast_traces", "different_neurons", "phase_portrait", "presentati
 _TICKS = 12
 """Most presentations whose names stand at the axis of a raster."""
 
+_SHADED = 300
+"""Most bands of a raster that are shaded one by one."""
+
 
 def spike_raster(
     spikes: pandas.DataFrame | Recording,
@@ -43,13 +47,14 @@ def spike_raster(
     """Plot spikes: a row for each neuron, the neurons of each presentation and layer in a band of their own.
 
     Bands are stacked from the bottom up; nothing is drawn over each other. One neuron in many presentations makes the
-    usual raster of trials. A spike is where the membrane crosses the threshold, at the end of its time step.
+    usual raster of trials. The time of a presentation is shaded. A spike is where the membrane crosses the threshold,
+    at the end of its time step.
 
     Parameters
     ----------
     spikes : Recording, or pandas.DataFrame
         Columns time (s), neuron, layer, presentation, label, polarity. A recording also knows silent neurons and
-        presentations, and how long a presentation lasts: that is shaded.
+        presentations, and how long a presentation lasts.
     ax : Axes, optional
     neurons : sequence of int, optional
         Only these neurons, in each layer.
@@ -79,37 +84,43 @@ def spike_raster(
     layers = range(len(recording.sizes)) if layer is None else [layer]
     orders = {number: _order(recording, number, neurons, sort) for number in layers}
 
-    rows, start, centres = {}, 0, []
-    gap = max(1, sum(map(len, orders.values())) // 15)
-    for one in shown:
-        for number, order in orders.items():
-            place = np.full(recording.sizes[number] + 1, -1)
-            place[order] = start + np.arange(len(order))
-            rows[one, number] = place
-            centres.append((start + (len(order) - 1) / 2, one, number))
-            start += len(order) + gap
+    rows = sum(map(len, orders.values()))
+    gap = max(1, rows // 15) if rows > 1 else 0  # one neuron: trials below each other
+    bands = [(one, number, len(order)) for one in shown for number, order in orders.items()]
+    starts = np.cumsum([0, *(length + gap for *_, length in bands)])
+    total = max(int(starts[-1]) - gap, 1)
     chosen = table[table["presentation"].isin(list(shown)) & table["layer"].isin(list(layers))]
     if window is not None:
         chosen = chosen[chosen["time"].between(*window)]
-    row = np.full(len(chosen), -1)
-    for (one, number), place in rows.items():
-        own = (chosen["presentation"] == one).to_numpy() & (chosen["layer"] == number).to_numpy()
-        row[own] = place[chosen["neuron"].to_numpy()[own]]
-    chosen, row = chosen[row >= 0], row[row >= 0]
+    first_row = np.zeros((len(about), len(recording.sizes)), dtype=int)
+    rank = np.full((len(recording.sizes), max(recording.sizes, default=0)), -1)
+    for (one, number, _), start in zip(bands, starts, strict=False):
+        first_row[one, number] = start
+    for number, order in orders.items():
+        rank[number, order] = np.arange(len(order))
+    chosen = chosen[rank[chosen["layer"], chosen["neuron"]] >= 0]
+    row = first_row[chosen["presentation"], chosen["layer"]] + rank[chosen["layer"], chosen["neuron"]]
 
-    ax = new_axes(ax, (5.0, 3.2))
+    ax = new_axes(ax, (5.0, float(np.clip(1.5 + total / 60, 3.2, 8.0))))
     factor, unit = time_unit(recording.duration)
-    half = max(0.45, start / 300)  # thousands of rows: marks that can still be seen
+    half = max(0.45, total / 450)  # thousands of rows: marks that can still be seen
     values = sorted(chosen[colour].unique(), key=str, reverse=colour == "polarity")
     for value, paint in colours_of(values).items():
         own = (chosen[colour] == value).to_numpy()
         times, label = factor * chosen["time"][own], str(value) if colour == "polarity" else f"{colour} {value}"
-        ax.vlines(times, row[own] - half, row[own] + half, color=paint, lw=1.8, label=label or "_unknown")
+        ax.vlines(times, row[own] - half, row[own] + half, color=paint, lw=2.5, label=label or "_unknown")
     first, last = window or (0.0, recording.duration)
-    ax.axvspan(0, factor * recording.duration, color="0.95", lw=0, zorder=0)
+    centres = [
+        (start + (length - 1) / 2, one, number) for start, (one, number, length) in zip(starts, bands, strict=False)
+    ]
+    if gap and len(bands) <= _SHADED:
+        places, heights = [centre for centre, *_ in centres], [length for *_, length in bands]
+        ax.barh(places, factor * recording.duration, heights, color="0.94", lw=0, zorder=0)
+    else:
+        ax.axvspan(0, factor * recording.duration, color="0.94", lw=0, zorder=0)
     margin = 0.0 if window else 0.02 * last
     ax.set_xlim(factor * (first - margin), factor * (last + margin))
-    ax.set_ylim(-1, max(start - gap, 1))
+    ax.set_ylim(-1, total)
     ax.set(xlabel=f"time ({unit})")
     _name_rows(ax, centres, about, list(orders.values()), sort)
     legend_above(ax, 5)
@@ -217,7 +228,10 @@ def presentation_traces(recording: Recording, presentation: int = 0, axes: np.nd
         voltage = 1e3 * recording.traces["v"][presentation, :, place][at]
         axes[0].plot(factor * recording.times[at], voltage, "v", ms=5, color=COLOURS[place % len(COLOURS)])
     if recording.threshold is not None:
-        axes[0].axhline(1e3 * recording.threshold, color=GREY, lw=0.8, ls=":", label="_threshold")
+        threshold = 1e3 * recording.threshold
+        axes[0].axhline(threshold, color=GREY, lw=0.8, ls=":", label="_threshold")
+        place = {"xycoords": axes[0].get_yaxis_transform(), "textcoords": "offset points", "ha": "right"}
+        axes[0].annotate("threshold", (1, threshold), (0, 2), fontsize=7, color=GREY, **place)
     if states:
         from matplotlib.lines import Line2D
 
@@ -245,7 +259,7 @@ def contrast_traces(recording: Recording, presentations: Sequence[int] = (0, 1),
     ndarray of Axes, shape (3, presentations)
         Each column has the polarity and the label of its presentation as its title.
     """
-    count = len(presentations)
+    count, new = len(presentations), axes is None
     if axes is None:
         axes = new_figure((0.6 + 3.2 * count, 4.5)).subplots(3, count, sharex=True, sharey="row", squeeze=False)
     for number, (column, presentation) in enumerate(zip(axes.T, presentations, strict=True)):
@@ -259,6 +273,8 @@ def contrast_traces(recording: Recording, presentations: Sequence[int] = (0, 1),
                 ax.set_ylabel("")
                 if ax.get_legend():
                     ax.get_legend().remove()
+    if new and count > 1:
+        letters(axes[0])
     return axes
 
 

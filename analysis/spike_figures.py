@@ -55,7 +55,7 @@ def population_rate(table: pandas.DataFrame, ax: Axes | None = None) -> Axes:
             own = table[(table["layer"] == layer) & (table[group] == value)]
             name = ", ".join(filter(None, (str(value), f"layer {layer}" if len(layers) > 1 else "")))
             ax.stairs(scale * own["rate"], edges, baseline=None, color=colour, ls=style, lw=1.3, label=name)
-    ax.set(xlabel=f"time ({unit})", ylabel=f"spikes of a neuron ({rate_unit})", xlim=(edges[0], edges[-1]))
+    ax.set(xlabel=f"time ({unit})", ylabel=f"rate of a neuron ({rate_unit})", xlim=(edges[0], edges[-1]))
     ax.set_ylim(bottom=0)
     legend_above(ax, 2)
     return ax
@@ -85,6 +85,7 @@ def interval_histogram(
         title = f"{len(intervals)} intervals, CV {intervals.std() / intervals.mean():.2f}"
     else:
         title = ""
+        ax.set(xlim=(0, factor * recording.duration), yticks=[0], ylim=(0, 1))
     note = caution(recording, layer)
     ax.set_title("\n".join(filter(None, (title, _wrapped(note)))), fontsize=9)
     ax.set(xlabel=f"interval ({unit})", ylabel="intervals")
@@ -239,6 +240,8 @@ def pair_matrix(values: np.ndarray, quantity: str, ax: Axes | None = None, of: s
     of : str
         What rows and columns are.
     """
+    from matplotlib.ticker import MaxNLocator
+
     values = np.array(values, float)
     square = values.ndim == 2 and values.shape[0] == values.shape[1] and values.size > 0
     require(square, f"the matrix has the shape {values.shape}; needs as many rows as columns")
@@ -251,6 +254,8 @@ def pair_matrix(values: np.ndarray, quantity: str, ax: Axes | None = None, of: s
     image = ax.imshow(values, cmap=colours, interpolation="nearest", vmin=-high if signed else 0.0, vmax=high)
     ax.set_facecolor("0.8")
     ax.figure.colorbar(image, ax=ax, label=quantity)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator("auto", integer=True))
     ax.set(xlabel=of, ylabel=of)
     return ax
 

@@ -108,11 +108,11 @@ def legend_above(ax: Axes, columns: int = 3, **options: Any) -> None:
         ax.legend(frameon=False, fontsize=8, ncols=columns, **(place | options))
 
 
-def letters(axes: Any, first: str = "a") -> None:
-    """Write a bold letter at the upper left of each of several axes."""
+def letters(axes: Any, first: str = "a", offset: float = -34) -> None:
+    """Write a bold letter at the upper left of each of several axes, `offset` points from their left edge."""
     for number, ax in enumerate(np.ravel(axes)):
         place = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right"}
-        ax.annotate(chr(ord(first) + number), (0, 1), (-34, 4), fontweight="bold", fontsize=11, **place)
+        ax.annotate(chr(ord(first) + number), (0, 1), (offset, 4), fontweight="bold", fontsize=11, **place)
 
 
 def require(condition: bool, message: str) -> None:

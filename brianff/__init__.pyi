@@ -34,6 +34,7 @@ from .gradient_check import check_gradient as check_gradient
 from .responses import Recording as Recording
 from .responses import Responses as Responses
 from .simulator import Simulator as Simulator
+from .standalone import read_standalone as read_standalone
 from .storage.run_directory import RunDirectory as RunDirectory
 
 __version__: str

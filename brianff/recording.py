@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from brianff.engines.population import Population
     from brianff.simulator import Simulator
 
-__all__ = ["open_recording", "presentation_table", "record", "spike_table"]
+__all__ = ["open_recording", "presentation_table", "record", "spike_table", "table_of_events"]
 
 BATCH_BYTES = 16 * 1024**2
 """Memory for spikes and traces of the presentations that are recorded together."""
@@ -173,10 +173,10 @@ def spike_table(
         and time.
     """
     events = np.concatenate([np.empty((4, 0), np.int32), *(_events(raster, n) for n, raster in enumerate(rasters))], 1)
-    return _table(events, time_step, presentation_table(labels, polarity, presentations))
+    return table_of_events(events, time_step, presentation_table(labels, polarity, presentations))
 
 
-def _table(events: np.ndarray, time_step: float, presentations: pandas.DataFrame) -> pandas.DataFrame:
+def table_of_events(events: np.ndarray, time_step: float, presentations: pandas.DataFrame) -> pandas.DataFrame:
     """Return the spikes (step, neuron, layer, presentation) as a table."""
     import pandas
 
@@ -247,7 +247,7 @@ class _Memory:
         return self._recording(np.concatenate(self._events, axis=1))
 
     def _recording(self, events: np.ndarray) -> Recording:
-        spikes = _table(events, self.about["time_step"], self.presentations)
+        spikes = table_of_events(events, self.about["time_step"], self.presentations)
         made: tuple[Recording, ...] = ()
         for layer, neurons in self.chosen.items():
             traces = {name: values for (number, name), values in self.traces.items() if number == layer}

@@ -527,7 +527,8 @@ class Simulator(Described):
         """Write the network, with its weights and some presentations, as a C++ program that runs without Python.
 
         It is Brian2's C++ standalone project of the reference engine, at the network's time step. README.txt in the
-        directory tells how to compile it, where its results are and how to give it other inputs.
+        directory tells how to compile it, where its results are and how to give it other inputs;
+        `brianff.read_standalone` reads them.
 
         Parameters
         ----------
@@ -551,6 +552,16 @@ class Simulator(Described):
         from brianff.standalone import export_standalone
 
         return export_standalone(self, directory, images, labels)
+
+    def describe(self) -> str:
+        """Return the network as Brian2 objects in words (Markdown), for a paper's methods or a look inside.
+
+        It is read off the reference engine's objects: groups with their equations, parameters, thresholds and resets,
+        synapses, and the order in which a time step does what. ``engine="reference"`` runs exactly these.
+        """
+        from brianff.model_description import describe
+
+        return describe(self)
 
     def to_nir(self) -> nir.NIRGraph:
         """Return the network as a graph of the Neuromorphic Intermediate Representation (``brianff[spikes]``).

@@ -14,19 +14,24 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 import numpy as np
 
-from brianff.errors import BrianffError, ConfigurationError
+from brianff.errors import BrianffError, ConfigurationError, DataError
 
 if TYPE_CHECKING:
+    from brianff.responses import Recording
     from brianff.simulator import Simulator
 
-__all__ = ["export_standalone"]
+__all__ = ["export_standalone", "read_standalone"]
+
+LAYOUT, PRESENTATIONS = "layout.json", "presentations.json"
+"""Files of a program that tell where its results are, and what it presents."""
 
 ABOUT = """A trained network as a C++ program: {presentations} presentations of {steps} steps of {step} s, the
 first {rest} of which are rest.
 
     make && ./main --results_dir results/
 
-layout.json names the files of the results, raw arrays of the given types:
+In Python, brianff.read_standalone(DIRECTORY) reads the results; elsewhere, layout.json names their files, raw arrays of
+the given types:
   goodness_N          (presentations, neurons) at the start of each presentation of layer N (from 1): row n + 1 is that
                       of presentation n
   goodness_N_last     (neurons), after the last presentation
@@ -63,7 +68,68 @@ def export_standalone(simulator: Simulator, directory: str | Path, images: Any, 
     }
     facts |= {"step": float(network.time_step), "inputs": network.inputs}
     Path(directory, "README.txt").write_text(ABOUT.format(**facts, rows=len(inputs) * facts["steps"]))
+    about = facts | {"sizes": [layer.neurons for layer in network.layers], "labels": np.asarray(labels).tolist()}
+    Path(directory, PRESENTATIONS).write_text(json.dumps(about, indent=2))
     return directory
+
+
+def read_standalone(
+    directory: str | Path, results: str = "results", presentations: Any = None
+) -> tuple[Recording, list[np.ndarray]]:
+    """Return what a program of `Simulator.export_standalone` has written when it ran.
+
+    Parameters
+    ----------
+    directory : str or Path
+        That of the program.
+    results : str
+        Name of its `--results_dir`, in that directory.
+    presentations : mapping of str to sequence, or pandas.DataFrame, optional
+        More about each presentation, as `Simulator.record` takes it.
+
+    Returns
+    -------
+    Recording
+        Spikes of all layers, without traces, for the functions of `brianff.analysis` and for export.
+    list of ndarray, shape (presentations, neurons)
+        Goodness terms of each layer.
+
+    Raises
+    ------
+    DataError
+        If there is no such program, it has not run, or its results are not those of its presentations.
+    """
+    from brianff.recording import presentation_table, table_of_events
+    from brianff.responses import Recording
+
+    place = Path(directory)
+    try:
+        layout, about = (json.loads((place / name).read_text()) for name in (LAYOUT, PRESENTATIONS))
+        arrays = {name: np.fromfile(place / results / one["file"], one["type"]) for name, one in layout.items()}
+    except OSError as error:
+        raise DataError(
+            f"{error.filename} cannot be read: {error.strerror}; in the directory of an exported program, run "
+            f"./main --results_dir {results}/"
+        ) from None
+    count, step, period = (about[name] for name in ("presentations", "step", "steps"))
+    goodness, events = [], []
+    for layer, size in enumerate(about["sizes"]):
+        terms, last, neurons, times = (
+            arrays[f"{name.format(layer + 1)}"]
+            for name in ("goodness_{}", "goodness_{}_last", "spike_neurons_{}", "spike_times_{}")
+        )
+        if terms.size != count * size or last.size != size or neurons.size != times.size:
+            raise DataError(f"{place / results} does not hold {count} presentations to {size} neurons; run it anew")
+        goodness.append(np.vstack([terms.reshape(count, size)[1:], last]))
+        presentation, at = np.divmod(np.rint(times / step).astype(int), period)
+        shown = at >= about["rest"]
+        events.append(np.stack([at - about["rest"], neurons, np.full_like(at, layer), presentation])[:, shown])
+    table = presentation_table(np.array(about["labels"]), presentations=presentations)
+    spikes = table_of_events(np.concatenate(events, axis=1), step, table)
+    duration = (period - about["rest"]) * step
+    none = np.array([], dtype=int)
+    recording = Recording(none * step, spikes, {}, none, len(goodness) - 1, table, tuple(about["sizes"]), duration)
+    return recording, goodness
 
 
 def _write(directory: str) -> None:
@@ -89,7 +155,7 @@ def _write(directory: str) -> None:
         ):
             file = device.get_array_filename(variable)
             layout[name] = {"file": Path(file).name, "type": np.dtype(variable.dtype).str}
-    Path(directory, "layout.json").write_text(json.dumps(layout, indent=2))
+    Path(directory, LAYOUT).write_text(json.dumps(layout, indent=2))
 
 
 if __name__ == "__main__":

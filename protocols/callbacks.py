@@ -11,6 +11,7 @@ import numpy as np
 
 from brianff.description.fields import Whole, argument, between
 from brianff.errors import ConfigurationError
+from brianff.protocols.modulators import Modulator
 from brianff.random import RandomStreams
 from brianff.registry import Registry
 
@@ -104,7 +105,11 @@ class EarlyStop(Callback):
 
 @dataclass
 class HeldOutAccuracy(Callback):
-    """Notes the accuracy on held-out images after each epoch, by probability and by log-odds, and the share of ties.
+    """Notes the accuracy on held-out images after each epoch, and the share of ties, in the history.
+
+    The layers trained so far decide as the protocol says. Where voltages decide and the modulator has a probability, as
+    in arXiv 2406.16479, all layers decide, by the probability (`test_accuracy`) and by log-odds
+    (`test_accuracy_by_log_odds`).
 
     Parameters
     ----------
@@ -122,6 +127,11 @@ class HeldOutAccuracy(Callback):
         from brianff.protocols.inference import label_scores
 
         split = trainer.held_out if self.images is None else trainer.held_out.first(self.images)
+        if trainer.decision == "spikes" or type(trainer.modulator).log_odds is Modulator.log_odds:
+            found = trainer.infer(split, layers=trainer.layers_so_far)
+            trainer.note("test_accuracy", found.accuracy)
+            trainer.note("tied_images", found.tied_share)
+            return
         correct, tied = np.zeros(2), 0
         scores, batch = [trainer.modulator.probability, trainer.modulator.log_odds], trainer.protocol.evaluation.batch
         with trainer.simulator.evaluation():

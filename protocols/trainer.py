@@ -398,9 +398,13 @@ class Trainer(Described):
             quantity, split = "validation_accuracy", self.held_out
         else:
             quantity, split = "training_accuracy", self.training_part(self.protocol.evaluation.epoch_images)
+        return quantity, self.evaluate(split, layers=self.layers_so_far)
+
+    @property
+    def layers_so_far(self) -> list[int]:
+        """Layers of those that decide that have been trained, or are being trained; if there is none, the last."""
         wanted = self.protocol.evaluation.layers
-        trained = [layer for layer in range(self.layer + 1) if wanted is None or layer in wanted]
-        return quantity, self.evaluate(split, layers=trained or [self.layer])
+        return [layer for layer in range(self.layer + 1) if wanted is None or layer in wanted] or [self.layer]
 
     def _start_layer(self, layer: int) -> None:
         self.layer, self.epoch, self._stopped = layer, 0, False

@@ -1,5 +1,6 @@
 """Figures show the data that they were given, with labels and units."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib import pyplot
 from brianff import Recording
 from brianff.analysis import figures
 from brianff.analysis import spikes as statistics
+from brianff.analysis.equivalence import Comparison
 from brianff.analysis.rasters import different_neurons
 from brianff.errors import BrianffError, ConfigurationError
 from brianff.recording import presentation_table, spike_table
@@ -105,7 +107,7 @@ def test_raster_shows_the_chosen_spikes(spikes):
         "label 2\nlayer 1": 19.5,
     }
     assert marks(figures.spike_raster(spikes, layer=0, presentation=0)) == [(3.0, 5), (4.0, 6)]
-    assert marks(figures.spike_raster(spikes, neurons=[5], layer=0)) == [(3.0, 0), (5.0, 2)]
+    assert marks(figures.spike_raster(spikes, neurons=[5], layer=0)) == [(3.0, 0), (5.0, 1)]
     ax = figures.spike_raster(spikes, window=(3.5e-6, 6e-6), layer=0, presentation=1)
     assert marks(ax) == [(5.0, 5)]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (µs)", "neuron")
@@ -172,7 +174,7 @@ def test_rates_and_intervals_are_drawn_as_computed(spiking):
     for drawn, (_, group) in zip(stairs(ax), table.groupby(["layer", "polarity"], sort=False), strict=True):
         np.testing.assert_allclose(drawn.values, 1e-3 * group["rate"])
         np.testing.assert_allclose(drawn.edges, [0, 5, 10])
-    assert ax.get_ylabel() == "spikes of a neuron (kHz)"
+    assert ax.get_ylabel() == "rate of a neuron (kHz)"
     ax = figures.interval_histogram(spiking, 0)
     assert stairs(ax)[0].values.sum() == 1
     assert "at most" not in ax.get_title()
@@ -223,6 +225,8 @@ def test_learning_curves_of_several_runs_show_their_spread_and_chance(history):
     mean, chance = ax.get_lines()[:2]
     np.testing.assert_allclose(mean.get_ydata(), np.array([40, 20, 40 / 3, 80, 40, 80 / 3]) * 0.75)
     assert chance.get_ydata() == [10, 10]
+    final = figures.learning_curve([history, other], held_out=[0.3, 0.5]).get_lines()[1]
+    assert (list(final.get_xdata()), list(final.get_ydata())) == ([6, 6], [30, 50])
     band = ax.collections[0].get_paths()[0].vertices[:, 1]
     assert (band.min(), band.max()) == pytest.approx((20 / 3, 80))
 
@@ -261,9 +265,21 @@ def test_the_gallery_shows_every_figure_in_less_than_a_megabyte():
     pictures = list((docs / "gallery").glob("*.png"))
     others = {"letters", "off_screen", "save_figure", "robustness"}  # the last needs a study
     assert {path.stem.partition("-")[0] for path in pictures} == set(figures.__all__) - others
-    page = (docs / "gallery.md").read_text(encoding="utf-8")
-    assert all(f"](gallery/{path.name})" in page for path in pictures)
+    page = (docs / "gallery" / "index.md").read_text(encoding="utf-8")
+    assert all(f"]({path.name})" in page for path in pictures)
     assert sum(path.stat().st_size for path in pictures) < 1e6
+
+
+def test_cosines_of_neurons_stand_beside_the_whole_and_the_null():
+    neurons = np.array([0.5, np.nan, -0.5, 0.9])
+    one = Comparison(0.6, 1.0, 1.0, neurons, interval=(0.4, 0.7), permuted=0.1)
+    ax = figures.neuron_cosines({"hebbian": one, "local rule": replace(one, cosine=0.9)})
+    dots, null = ax.get_lines()[0], ax.get_lines()[4]
+    assert dots.get_ydata().tolist() == [-0.5, 0.5, 0.9]
+    assert null.get_ydata() == [0.1, 0.1]
+    bar = ax.collections[0].get_segments()[0]
+    np.testing.assert_allclose(bar[:, 1], [0.4, 0.7])
+    assert ax.get_xticklabels()[0].get_text() == "hebbian\n3 neurons\n1 without"
 
 
 def test_letters_stand_at_the_upper_left():

@@ -10,8 +10,8 @@ import pytest
 import small_networks
 from brian2 import uA
 
-from brianff import Device, Layer, Network, PulseEncoding, Simulator
-from brianff.errors import ConfigurationError
+from brianff import Device, Layer, Network, PulseEncoding, Simulator, read_standalone
+from brianff.errors import ConfigurationError, DataError
 
 IMAGES = np.random.default_rng(2).random((6, 20))
 LABELS = np.array([3, 1, 4, 1, 5, 9])
@@ -115,15 +115,41 @@ def test_the_standalone_program_runs_by_itself(simulator, tmp_path):
     alone = {"PATH": os.environ["PATH"]}
     subprocess.run(["make", "-j2", "OPTIMISATIONS=-O0"], cwd=place, env=alone, check=True, capture_output=True)
     subprocess.run(["./main", "--results_dir", "results/"], cwd=place, env=alone, check=True, capture_output=True)
-    layout = json.loads((place / "layout.json").read_text())
-    results = {name: np.fromfile(place / "results" / one["file"], one["type"]) for name, one in layout.items()}
+    found, (goodness,) = read_standalone(place, presentations={"true_label": LABELS})
     with simulator.evaluation():
-        expected = simulator.present_layers(IMAGES, LABELS, spikes=True)
-    for number, response in enumerate(expected, 1):
-        goodness = np.append(results[f"goodness_{number}"], results[f"goodness_{number}_last"])
-        goodness = goodness.reshape(7, -1)[1:]
-        np.testing.assert_allclose(goodness, response.goodness_terms, rtol=1e-9)
-        assert len(results[f"spike_neurons_{number}"]) == response.raster.sum()
+        (expected,) = simulator.present_layers(IMAGES, LABELS)
+    np.testing.assert_allclose(goodness, expected.goodness_terms, rtol=1e-9)
+    recorded = simulator.record(IMAGES, LABELS, presentations={"true_label": LABELS})
+    pd.testing.assert_frame_equal(found.spikes, recorded.spikes)
+    pd.testing.assert_frame_equal(found.presentations, recorded.presentations)
+    assert (found.sizes, found.duration) == (recorded.sizes, recorded.duration)
+
+
+def test_results_of_a_program_are_read_without_its_rests(tmp_path):
+    """Two presentations of 4 steps of 1 ms, the first of which is rest, to two neurons."""
+    about = {"presentations": 2, "steps": 4, "rest": 1, "step": 1e-3, "sizes": [2], "labels": [7, 5]}
+    arrays = {
+        "goodness_1": np.array([0.0, 0.0, 1.0, 2.0]),
+        "goodness_1_last": np.array([3.0, 4.0]),
+        "spike_neurons_1": np.array([1, 0, 1], np.int32),
+        "spike_times_1": np.array([0.0, 3e-3, 5e-3]),  # the first is in the rest
+    }
+    layout = {name: {"file": name, "type": array.dtype.str} for name, array in arrays.items()}
+    for name, content in (("layout.json", layout), ("presentations.json", about)):
+        (tmp_path / name).write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"run ./main --results_dir results/"):
+        read_standalone(tmp_path)
+    (tmp_path / "results").mkdir()
+    for name, array in arrays.items():
+        array.tofile(tmp_path / "results" / name)
+    found, (goodness,) = read_standalone(tmp_path)
+    assert goodness.tolist() == [[1, 2], [3, 4]]
+    assert found.spikes[["neuron", "presentation", "label"]].to_numpy().tolist() == [[0, 0, 7], [1, 1, 5]]
+    np.testing.assert_allclose(found.spikes["time"], [3e-3, 1e-3])  # ends of steps, from the end of the rest
+    assert found.spike_counts().tolist() == [[1, 0], [0, 1]]
+    np.zeros(3).tofile(tmp_path / "results" / "goodness_1")
+    with pytest.raises(DataError, match="does not hold 2 presentations to 2 neurons"):
+        read_standalone(tmp_path)
 
 
 def test_what_cannot_be_exported_is_refused(simulator, recording, tmp_path):

@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 
 from brianff.errors import ConfigurationError
-from brianff.protocols.callbacks import Callback, EarlyStop, RecordGoodness, RecordSpikes, RecordSynapses, WeightAverage
+from brianff.protocols.callbacks import (
+    Callback,
+    EarlyStop,
+    HeldOutAccuracy,
+    RecordGoodness,
+    RecordSpikes,
+    RecordSynapses,
+    WeightAverage,
+)
 from brianff.protocols.configuration import load_protocol
 from brianff.protocols.recording import record_held_out
 from brianff.protocols.trainer import Trainer
@@ -110,9 +118,13 @@ def test_the_average_is_resumed_bit_for_bit(numpy_target, tmp_path):
     assert resumed["weights_digest"] != Trainer(small()).fit(progress=False)["weights_digest"]
 
 
-def test_spikes_are_recorded_after_each_epoch_without_a_trace(numpy_target):
+def test_spikes_and_accuracy_are_noted_after_each_epoch_without_a_trace(numpy_target):
     record = RecordSpikes(images=3)
-    summary = Trainer(small("learning.epochs=2"), callbacks=[record]).fit(progress=False)
+    trainer = Trainer(small("learning.epochs=2"), callbacks=[record, HeldOutAccuracy()])
+    summary = trainer.fit(progress=False)
+    accuracies = trainer.history.query("quantity == 'test_accuracy'")
+    assert accuracies["epoch"].tolist() == [1, 2]
+    assert accuracies["value"].iloc[-1] == summary["test_accuracy"] > 0.1
     assert sorted(record.spikes.epoch.unique()) == [1, 2]
     assert set(record.spikes.presentation) <= {0, 1, 2}
     assert summary["weights_digest"] == Trainer(small("learning.epochs=2")).fit(progress=False)["weights_digest"]

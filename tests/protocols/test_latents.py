@@ -111,10 +111,13 @@ def test_figures_have_one_panel_for_each_model():
     generator = np.random.default_rng(1)
     some = [generator.poisson(0.3, (40, 200)) for _ in range(6)]
     raster = latent_raster(some, MODELS)
-    assert [panel.get_title() for panel in raster.axes] == list(MODELS)
+    assert [panel.get_title() for panel in raster] == list(MODELS)
     embedding = latent_embedding(some[:2], np.arange(40) % 10, MODELS[:2])
-    assert len(embedding.axes) == 3  # two panels and the colours of the classes
-    assert "own labels" in latent_embedding(some[:1], np.arange(40) % 10, MODELS[:1], caption=CAUTION).get_supxlabel()
+    assert len(embedding[0].figure.axes) == 3  # two panels and the colours of the classes
+    assert (
+        "own labels"
+        in latent_embedding(some[:1], np.arange(40) % 10, MODELS[:1], caption=CAUTION)[0].figure.get_supxlabel()
+    )
     with pytest.raises(ConfigurationError, match="no latents"):
         latent_raster([], [])
 

@@ -59,6 +59,11 @@ def potentiation_depression(
     -------
     Axes
         Single devices (grey), and the mean law without noise.
+
+    Examples
+    --------
+    >>> potentiation_depression(Device(preset="linear"), devices=2).get_ylabel()
+    'conductance (µS)'
     """
     array = DeviceArray(device, devices, np.random.default_rng(seed))
     require(not array.continuous, f"device {device.name!r} is set in one pulse: it has no curve")
@@ -170,6 +175,11 @@ def hysteresis(
     -------
     Axes
         The last of two periods for each frequency.
+
+    Examples
+    --------
+    >>> hysteresis([1000.0]).get_ylabel()
+    'current (µA)'
     """
     ax = new_axes(ax, (3.6, 2.8))
     for colour, frequency in zip(COLOURS, frequencies, strict=False):

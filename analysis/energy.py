@@ -231,6 +231,13 @@ def energy_bars(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
     entries : dict
         From `ledger`.
     ax : Axes, optional
+
+    Examples
+    --------
+    >>> inference = {"neurons_resting_joule": 1e-9, "neurons_above_rest_joule": 2e-9, "reads_joule": 5e-8}
+    >>> parts = {"run": {"programming": None}, "what_if_converters": {"joule_per_inference": 2e-8}}
+    >>> energy_bars({"per_inference": inference} | parts).get_xlabel()
+    'energy of one inference (J)'
     """
     require("per_inference" in entries, "the ledger has no entry 'per_inference'")
     inference = entries["per_inference"]
@@ -269,6 +276,13 @@ def energy_by_rate(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
     entries : dict
         From `ledger`.
     ax : Axes, optional
+
+    Examples
+    --------
+    >>> inference = {"neurons_resting_joule": 1e-9, "neurons_above_rest_joule": 2e-9, "reads_joule": 5e-8}
+    >>> parts = {"duration_of_presentation_s": 2e-5, "what_if_converters": {"joule_per_inference": 2e-8}}
+    >>> energy_by_rate({"per_inference": inference, "presentations_per_inference": 10} | parts).get_xscale()
+    'log'
     """
     inference, active = entries["per_inference"], entries["duration_of_presentation_s"]
     active *= entries["presentations_per_inference"]

@@ -62,6 +62,11 @@ def latent_raster(
     Returns
     -------
     ndarray of Axes
+
+    Examples
+    --------
+    >>> [ax.get_title() for ax in latent_raster([np.eye(9), np.ones((9, 9))], ["sparse", "dense"], neurons=slice(9))]
+    ['sparse', 'dense']
     """
     panels = _panels(len(latents), 2.6, axes)
     for panel, latent, title in zip(panels, latents, titles, strict=True):
@@ -95,6 +100,11 @@ def embedding(
     -------
     Axes
         A colour bar names the classes.
+
+    Examples
+    --------
+    >>> embedding(np.random.default_rng(1).random((8, 5)), np.arange(8)).get_xlabel()
+    't-SNE dimension 1'
     """
     ax = new_axes(ax, (3.8, 3.0))
     _embed(latent, labels, samples, seed, ax)
@@ -151,6 +161,12 @@ def latent_embedding(
     Returns
     -------
     ndarray of Axes
+
+    Examples
+    --------
+    >>> latents = np.random.default_rng(1).random((2, 8, 5))
+    >>> [ax.get_title() for ax in latent_embedding(latents, np.arange(8), ["own label", "zero"], caption=CAUTION)]
+    ['own label', 'zero']
     """
     panels = _panels(len(latents), 3.0, axes)
     for panel, latent, title in zip(panels, latents, titles, strict=True):
@@ -178,6 +194,11 @@ def confusion_matrix(true: np.ndarray, predicted: np.ndarray, classes: int = 10,
     -------
     Axes
         Its title states the accuracy and the number of images. Rows of classes without images stay empty.
+
+    Examples
+    --------
+    >>> confusion_matrix(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), classes=2).get_title()
+    'accuracy 75.0 % of 4 images'
     """
     from sklearn.metrics import confusion_matrix as counted
 

@@ -51,6 +51,13 @@ def learning_curve(
     -------
     Axes
         Accuracy in per cent; the loss has its own axis on the right.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> columns = {"epoch": [1, 2], "layer": 0, "quantity": "training_accuracy", "value": [0.5, 0.8]}
+    >>> learning_curve(pandas.DataFrame(columns), chance=0.1).get_ylabel()
+    'accuracy (%)'
     """
     import pandas
     from matplotlib.ticker import MaxNLocator
@@ -125,6 +132,11 @@ def goodness_histogram(positive: np.ndarray, negative: np.ndarray, unit: str = "
     Axes
         Its title tells the area under the ROC (`brianff.analysis.spikes.roc`) and the share of pairs in the right
         order.
+
+    Examples
+    --------
+    >>> goodness_histogram(np.array([3.0, 4.0]), np.array([1.0, 3.5]), "mV²").get_title()
+    'AUC 0.750; right order in 100.0 % of the pairs'
     """
     positive, negative = np.asarray(positive, float), np.asarray(negative, float)
     require(
@@ -160,6 +172,11 @@ def roc_curves(goodness: Mapping[str, tuple[np.ndarray, np.ndarray]], ax: Axes |
     -------
     Axes
         The legend tells the areas; the dotted line is chance.
+
+    Examples
+    --------
+    >>> roc_curves({"layer 0": (np.array([2.0, 3.0]), np.array([1.0, 2.0]))}).get_legend().get_texts()[0].get_text()
+    'layer 0 (AUC 0.875)'
     """
     require(len(goodness) > 0, "there is no goodness to plot")
     ax = new_axes(ax, (3.4, 3.4))
@@ -182,6 +199,12 @@ def discrimination_over_training(table: pandas.DataFrame, ax: Axes | None = None
     table : pandas.DataFrame
         Columns layer, epoch, auc, as `brianff.analysis.spikes.discrimination` returns it.
     ax : Axes, optional
+
+    Examples
+    --------
+    >>> import pandas
+    >>> discrimination_over_training(pandas.DataFrame({"layer": 0, "epoch": [1, 2], "auc": [0.6, 0.9]})).get_xlabel()
+    'epoch'
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -208,6 +231,11 @@ def weight_distribution(values: Mapping[str, np.ndarray], ax: Axes | None = None
     ax : Axes, optional
     quantity : str
         With its unit, for the axis label.
+
+    Examples
+    --------
+    >>> weight_distribution({"before": np.zeros(5), "after": np.arange(5.0)}).get_ylabel()
+    'synapses (%)'
     """
     finite = {name: np.ravel(value)[np.isfinite(np.ravel(value))] for name, value in values.items()}
     require(any(value.size for value in finite.values()), "there are no values to plot")
@@ -241,6 +269,13 @@ def conductance_trajectories(table: pandas.DataFrame, ax: Axes | None = None, sy
     -------
     Axes
         The plus device of a pair is solid, the minus device dashed in the same colour.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> table = pandas.DataFrame({"batch": [0, 1], "input": 0, "neuron": 0, "plus": [1e-6, 3e-6], "minus": 2e-6})
+    >>> conductance_trajectories(table).get_ylabel()
+    'conductance (µS)'
     """
     require(
         len(table) > 0 and bool(table["plus"].notna().any()), "there are no conductances: the synapses have no devices"
@@ -286,6 +321,11 @@ def receptive_fields(
     -------
     Axes
         The grid, with a colour bar symmetric about 0; the title states the range of the strips.
+
+    Examples
+    --------
+    >>> receptive_fields(np.eye(12, 4), (3, 4), neurons=[0, 2]).get_title()
+    'weights from the pixels to 2 neurons'
     """
     rows, columns = image_shape
     require(

@@ -53,7 +53,7 @@ def spike_raster(
     Parameters
     ----------
     spikes : Recording, or pandas.DataFrame
-        Columns time (s), neuron, layer, presentation, label, polarity. A recording also knows silent neurons and
+        Columns as `Recording.from_spikes` takes them. A recording also knows silent neurons and
         presentations, and how long a presentation lasts.
     ax : Axes, optional
     neurons : sequence of int, optional
@@ -73,8 +73,14 @@ def spike_raster(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> recording = Recording.from_spikes({"time": [1e-3, 3e-3, 2e-3], "neuron": [0, 0, 1]}, duration=4e-3)
+    >>> spike_raster(recording).get_xlabel()
+    'time (ms)'
     """
-    recording = _as_recording(spikes)
+    recording = spikes if isinstance(spikes, Recording) else Recording.from_spikes(spikes)
     about, table = recording.presentations, recording.spikes
     assert about is not None
     for name, columns in ((colour, table), (sort, about)):
@@ -125,20 +131,6 @@ def spike_raster(
     _name_rows(ax, centres, about, list(orders.values()), sort)
     legend_above(ax, 5)
     return ax
-
-
-def _as_recording(spikes: pandas.DataFrame | Recording) -> Recording:
-    """Return a table of spikes as a recording, as far as it can be known."""
-    if isinstance(spikes, Recording):
-        return spikes
-    missing = {"time", "neuron", "layer", "presentation", "label", "polarity"} - set(spikes.columns)
-    require(not missing, f"the table of spikes lacks the columns {', '.join(sorted(missing))}")
-    about = spikes.groupby("presentation").first().drop(columns=["time", "neuron", "layer"])
-    about = about.reindex(range(spikes["presentation"].max() + 1 if len(spikes) else 0))
-    layers = range(spikes["layer"].max() + 1 if len(spikes) else 0)
-    sizes = [int(spikes.loc[spikes["layer"] == layer, "neuron"].max() + 1) for layer in layers]
-    duration = float(spikes["time"].max()) if len(spikes) else 1e-3
-    return Recording(np.array([]), spikes, {}, np.array([]), 0, about, tuple(sizes), duration)
 
 
 def _order(recording: Recording, layer: int, neurons: Sequence[int] | None, sort: str | None) -> np.ndarray:
@@ -205,6 +197,15 @@ def presentation_traces(recording: Recording, presentation: int = 0, axes: np.nd
     ndarray of Axes
         Voltage, with the threshold (dotted) and triangles at spikes; the other recorded states (x1 and x2 of a
         memristive neuron); current.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> traces = {"v": np.zeros((1, 4, 2)), "x1": np.zeros((1, 4, 2)), "I": np.zeros((1, 4, 2))}
+    >>> spikes = Recording.from_spikes({"time": [2e-6], "neuron": [1]}, sizes=[5], duration=4e-6)
+    >>> recording = replace(spikes, times=1e-6 * np.arange(1, 5), traces=traces, neurons=np.array([1, 3]))
+    >>> presentation_traces(recording).shape
+    (3,)
     """
     presentations = len(recording.traces["v"])
     require(
@@ -258,6 +259,15 @@ def contrast_traces(recording: Recording, presentations: Sequence[int] = (0, 1),
     -------
     ndarray of Axes, shape (3, presentations)
         Each column has the polarity and the label of its presentation as its title.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> traces = {"v": np.zeros((1, 4, 2)), "x1": np.zeros((1, 4, 2)), "I": np.zeros((1, 4, 2))}
+    >>> spikes = Recording.from_spikes({"time": [2e-6], "neuron": [1]}, sizes=[5], duration=4e-6)
+    >>> recording = replace(spikes, times=1e-6 * np.arange(1, 5), traces=traces, neurons=np.array([1, 3]))
+    >>> contrast_traces(recording, [0]).shape
+    (3, 1)
     """
     count, new = len(presentations), axes is None
     if axes is None:
@@ -335,6 +345,15 @@ def phase_portrait(
     -------
     Axes
         Open circles are where the neurons start, triangles where they spike; the threshold is dotted.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> traces = {"v": np.zeros((1, 4, 2)), "x1": np.zeros((1, 4, 2)), "I": np.zeros((1, 4, 2))}
+    >>> spikes = Recording.from_spikes({"time": [2e-6], "neuron": [1]}, sizes=[5], duration=4e-6)
+    >>> recording = replace(spikes, times=1e-6 * np.arange(1, 5), traces=traces, neurons=np.array([1, 3]))
+    >>> phase_portrait(recording).get_ylabel()
+    'memristor state x1'
     """
     y = next(iter(_states(recording)), "I") if y is None else y
     for name in (x, y):

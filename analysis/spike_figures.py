@@ -39,6 +39,13 @@ def population_rate(table: pandas.DataFrame, ax: Axes | None = None) -> Axes:
     -------
     Axes
         Rates are those of one neuron; colours are groups, line styles layers.
+
+    Examples
+    --------
+    >>> from brianff.analysis.spikes import psth
+    >>> recording = Recording.from_spikes({"time": [1e-3, 3e-3, 2e-3], "neuron": [0, 0, 1]}, duration=4e-3)
+    >>> population_rate(psth(recording)).get_ylabel()
+    'rate of a neuron (Hz)'
     """
     require(len(table) > 0, "the table is empty: no presentation was recorded")
     group = next((str(name) for name in table.columns[1:] if name != "time"), "layer")
@@ -71,6 +78,12 @@ def interval_histogram(
     Axes
         Its title tells the number of intervals and their coefficient of variation, and below it stands what the spikes
         cannot tell (`brianff.analysis.spikes.caution`).
+
+    Examples
+    --------
+    >>> recording = Recording.from_spikes({"time": [1e-3, 3e-3, 2e-3], "neuron": [0, 0, 1]}, duration=4e-3)
+    >>> interval_histogram(recording).get_xlabel()
+    'interval (ms)'
     """
     layer = recording.layer if layer is None else layer
     intervals = interspike_intervals(recording, layer, neurons)["interval"].to_numpy()
@@ -105,6 +118,13 @@ def fano_factors(table: pandas.DataFrame, ax: Axes | None = None) -> Axes:
     -------
     Axes
         Lines: a Poisson process (1), and at most one spike in a presentation (1 - share).
+
+    Examples
+    --------
+    >>> from brianff.analysis.spikes import spike_statistics
+    >>> recording = Recording.from_spikes({"time": [1e-3, 3e-3, 2e-3], "neuron": [0, 0, 1]}, duration=4e-3)
+    >>> fano_factors(spike_statistics(recording)).get_ylabel()
+    'Fano factor'
     """
     require(len(table) > 0, "the table is empty: there are no neurons to plot")
     ax = new_axes(ax)
@@ -143,6 +163,11 @@ def latency_against_goodness(
     -------
     Axes
         Its title tells Spearman's correlation; nan for fewer than three spikes.
+
+    Examples
+    --------
+    >>> latency_against_goodness(np.array([1e-6, 2e-6, 3e-6, np.nan]), np.array([3.0, 2.0, 1.0, 0.0])).get_title()
+    'Spearman -1.00 (n = 3; 1 without a spike)'
     """
     from scipy.stats import spearmanr
 
@@ -184,6 +209,11 @@ def tuning(responses: np.ndarray, labels: np.ndarray, ax: Axes | None = None, qu
     -------
     Axes
         Silent neurons come last.
+
+    Examples
+    --------
+    >>> tuning(np.array([[0, 2], [1, 4], [3, 0]]), np.array([7, 7, 1])).get_ylabel()
+    'neuron, by preferred label'
     """
     curves, table = tuning_curves(responses, labels), selectivity(responses, labels)
     require(curves.size > 0, "there are no responses to draw")
@@ -209,6 +239,12 @@ def selectivity_of_neurons(table: pandas.DataFrame, ax: Axes | None = None) -> A
     -------
     Axes
         Its title tells how many neurons are silent: they have no place.
+
+    Examples
+    --------
+    >>> table = selectivity(np.array([[0, 2, 0], [1, 4, 0], [3, 0, 0]]), np.array([7, 7, 1]))
+    >>> selectivity_of_neurons(table).get_title()
+    '2 neurons, 1 silent'
     """
     require(len(table) > 0, "the table is empty: there are no neurons to plot")
     active = table[table["preferred"] != -1]
@@ -239,6 +275,11 @@ def pair_matrix(values: np.ndarray, quantity: str, ax: Axes | None = None, of: s
     ax : Axes, optional
     of : str
         What rows and columns are.
+
+    Examples
+    --------
+    >>> pair_matrix(np.array([[1.0, 0.2], [0.2, 1.0]]), "correlation").images[0].get_clim()
+    (-0.2, 0.2)
     """
     from matplotlib.ticker import MaxNLocator
 

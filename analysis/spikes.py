@@ -65,6 +65,14 @@ def psth(
     pandas.DataFrame
         Columns layer, those of `by`, time (s, middle of the bin), spikes (their number) and rate (1/s, of one neuron).
         Without presentations it has no rows.
+
+    Examples
+    --------
+    >>> recording = Recording.from_spikes({"time": [1e-3, 3e-3, 2e-3], "neuron": [0, 0, 1]}, duration=4e-3)
+    >>> psth(recording, bin_width=2e-3)[["time", "spikes", "rate"]]
+        time  spikes   rate
+    0  0.001       2  500.0
+    1  0.003       1  250.0
     """
     import pandas
 
@@ -94,7 +102,14 @@ def binned_spikes(
     neurons: Sequence[int] | None = None,
     bin_width: float | None = None,
 ) -> np.ndarray:
-    """Return spikes per bin, shape (presentations, bins, neurons); bins as in `psth`."""
+    """Return spikes per bin, shape (presentations, bins, neurons); bins as in `psth`.
+
+    Examples
+    --------
+    >>> recording = Recording.from_spikes({"time": [1e-3, 3e-3, 2e-3], "neuron": [0, 0, 1]}, duration=4e-3)
+    >>> binned_spikes(recording, bin_width=2e-3).tolist()
+    [[[1, 1], [1, 0]]]
+    """
     layer = recording.layer if layer is None else layer
     chosen = _neurons(recording, layer, neurons)
     width, bins = _bins(recording, bin_width)
@@ -107,7 +122,14 @@ def binned_spikes(
 def spike_trains(
     recording: Recording, layer: int | None = None, neurons: Sequence[int] | None = None
 ) -> list[np.ndarray]:
-    """Return the spike times (s) of each neuron in each presentation, neuron after neuron, silent ones too."""
+    """Return the spike times (s) of each neuron in each presentation, neuron after neuron, silent ones too.
+
+    Examples
+    --------
+    >>> recording = Recording.from_spikes({"time": [1e-3, 3e-3, 2e-3], "neuron": [0, 0, 1]}, duration=4e-3)
+    >>> [train.tolist() for train in spike_trains(recording)]
+    [[0.001, 0.003], [0.002]]
+    """
     layer = recording.layer if layer is None else layer
     chosen, presentations = _neurons(recording, layer, neurons), len(_presentations(recording))
     spikes = recording.spikes[recording.spikes["layer"] == layer]
@@ -128,6 +150,13 @@ def interspike_intervals(
     -------
     pandas.DataFrame
         Columns presentation, neuron, time (s, of the later spike), interval (s); empty where no neuron spikes twice.
+
+    Examples
+    --------
+    >>> recording = Recording.from_spikes({"time": [1e-3, 3e-3, 2e-3], "neuron": [0, 0, 1]}, duration=4e-3)
+    >>> interspike_intervals(recording)
+       presentation  neuron   time  interval
+    0             0       0  0.003     0.002
     """
     layer = recording.layer if layer is None else layer
     spikes = recording.spikes[recording.spikes["layer"] == layer]
@@ -158,6 +187,15 @@ def spike_statistics(
         mean of the counts), intervals (their number), interval (s, mean), cv (standard deviation / mean of the
         intervals) and lv (mean of 3 (I1 - I2)² / (I1 + I2)² over successive intervals; Shinomoto et al., Neural
         Computation 15:2823, 2003). What is not defined is nan; ``attrs["caution"]`` holds `caution`.
+
+    Examples
+    --------
+    >>> recording = Recording.from_spikes({"time": [1e-3, 3e-3, 2e-3], "neuron": [0, 0, 1]}, duration=4e-3)
+    >>> spike_statistics(recording)[["rate", "active", "intervals", "interval"]]
+             rate  active  intervals  interval
+    neuron
+    0       500.0     1.0          1     0.002
+    1       250.0     1.0          0       NaN
     """
     import pandas
 
@@ -185,7 +223,13 @@ def spike_statistics(
 
 
 def caution(recording: Recording, layer: int | None = None) -> str:
-    """Return what the spikes of a layer cannot tell about intervals and variability; "" if there is nothing to say."""
+    """Return what the spikes of a layer cannot tell about intervals and variability; "" if there is nothing to say.
+
+    Examples
+    --------
+    >>> caution(Recording.from_spikes({"time": [1e-3, 2e-3], "neuron": [0, 1]}))
+    'at most one spike in a presentation: no intervals; the Fano factor is 1 - (share of presentations)'
+    """
     spikes = recording.spikes[recording.spikes["layer"] == (recording.layer if layer is None else layer)]
     if not len(spikes):
         return "there are no spikes"
@@ -207,6 +251,12 @@ def first_spike_latency(
     -------
     ndarray, shape (presentations, neurons)
         Seconds from the start of the presentation; nan without a spike.
+
+    Examples
+    --------
+    >>> recording = Recording.from_spikes({"time": [1e-3, 3e-3, 2e-3], "neuron": [0, 0, 1]}, duration=4e-3)
+    >>> first_spike_latency(recording).tolist()
+    [[0.001, 0.002]]
     """
     layer = recording.layer if layer is None else layer
     chosen = _neurons(recording, layer, neurons)
@@ -345,6 +395,11 @@ def van_rossum_distance(trains: Sequence[np.ndarray], time_constant: float, dura
     ------
     MissingDependencyError
         Without Elephant, the extra ``brianff[spikes]``.
+
+    Examples
+    --------
+    >>> van_rossum_distance([np.array([0.1]), np.array([])], time_constant=0.01, duration=1.0).round(3).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
     """
     return _distance("van_rossum_distance", trains, duration, lambda s: {"time_constant": time_constant * s})
 
@@ -370,6 +425,11 @@ def victor_purpura_distance(trains: Sequence[np.ndarray], cost: float, duration:
     ------
     MissingDependencyError
         Without Elephant, the extra ``brianff[spikes]``.
+
+    Examples
+    --------
+    >>> victor_purpura_distance([np.array([0.1]), np.array([0.15])], cost=10, duration=1.0).round(3).tolist()
+    [[0.0, 0.5], [0.5, 0.0]]
     """
     return _distance("victor_purpura_distance", trains, duration, lambda s: {"cost_factor": cost / s})
 
@@ -438,6 +498,14 @@ def discrimination(goodness: pandas.DataFrame, by: Sequence[str] = ("layer", "ep
     -------
     pandas.DataFrame
         Columns of `by`, auc (see `roc`), and the mean goodness, positive and negative. No rows for an empty table.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> goodness = {"goodness": [3.0, 1.0], "polarity": ["positive", "negative"], "layer": 0, "epoch": 1}
+    >>> discrimination(pandas.DataFrame(goodness))
+       layer  epoch  auc  positive  negative
+    0      0      1  1.0       3.0       1.0
     """
     import pandas
 

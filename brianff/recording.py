@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from brianff.engines.population import Population
     from brianff.simulator import Simulator
 
-__all__ = ["open_recording", "presentation_table", "record", "spike_table", "table_of_events"]
+__all__ = ["open_recording", "presentation_table", "record", "recording_of_spikes", "spike_table", "table_of_events"]
 
 BATCH_BYTES = 16 * 1024**2
 """Memory for spikes and traces of the presentations that are recorded together."""
@@ -184,6 +184,41 @@ def table_of_events(events: np.ndarray, time_step: float, presentations: pandas.
     columns = {"time": (step + 1) * time_step, "neuron": neuron, "layer": layer, "presentation": presentation}
     about = {name: values.to_numpy()[presentation] for name, values in presentations.items()}
     return pandas.DataFrame(columns | about)
+
+
+def recording_of_spikes(
+    spikes: Any, presentations: Any = None, sizes: Sequence[int] | None = None, duration: float | None = None
+) -> Recording:
+    """Return spikes from elsewhere as a recording; see `Recording.from_spikes`."""
+    import pandas
+
+    table = pandas.DataFrame(spikes).reset_index(drop=True)
+    if missing := [name for name in ("time", "neuron") if name not in table]:
+        raise ConfigurationError(f"the table of spikes lacks the column {missing[0]!r}")
+    table = table.assign(**{name: 0 for name in ("layer", "presentation") if name not in table})
+    place = ["time", "neuron", "layer", "presentation"]
+    counts = {name: int(table[name].max()) + 1 if len(table) else 0 for name in place[1:]}
+    if presentations is None:
+        about = table.groupby("presentation").first().drop(columns=place[:3]).reindex(range(counts["presentation"]))
+    else:
+        about = pandas.DataFrame(presentations).reset_index(drop=True).drop(columns="presentation", errors="ignore")
+    about = about.assign(**{name: value for name, value in (("label", -1), ("polarity", "")) if name not in about})
+    about = about.rename_axis("presentation")
+    table = table[place].join(about, on="presentation")
+    if sizes is None:
+        largest = table.groupby("layer")["neuron"].max().reindex(range(counts["layer"]), fill_value=-1)
+        sizes = tuple(int(neuron) + 1 for neuron in largest)
+    known = pandas.Series(dict(enumerate(sizes)), dtype=int).reindex(table["layer"]).to_numpy()
+    beyond = (table["neuron"] >= known) | (table["presentation"] >= len(about)) | (table[place] < 0).any(axis=1)
+    if (beyond | np.isnan(known)).any():
+        one = table.loc[beyond | np.isnan(known)].iloc[0]
+        raise ConfigurationError(
+            f"a spike is of neuron {one['neuron']}, layer {one['layer']}, presentation {one['presentation']}; there are"
+            f" {len(about)} presentations to layers of {', '.join(map(str, sizes)) or 'no'} neurons"
+        )
+    last = duration if duration is not None else float(table["time"].max()) if len(table) else 1e-3
+    none = np.array([])
+    return Recording(none, table, {}, none.astype(int), 0, about, tuple(sizes), float(last))
 
 
 def _events(raster: np.ndarray, layer: int, first: int = 0) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -204,6 +204,43 @@ class Recording(Described):
         from brianff.recording import open_recording
 
         return open_recording(path)
+
+    @classmethod
+    def from_spikes(
+        cls,
+        spikes: pandas.DataFrame | Mapping[str, Any],
+        presentations: pandas.DataFrame | Mapping[str, Any] | None = None,
+        sizes: Sequence[int] | None = None,
+        duration: float | None = None,
+    ) -> Recording:
+        """Return spikes from elsewhere, such as an exported file or another simulator, as a recording for analysis.
+
+        Parameters
+        ----------
+        spikes : pandas.DataFrame, or mapping of str to sequence
+            Columns time (s, from the start of the presentation) and neuron; layer and presentation, counted from 0
+            (default: 0); and what is known about the presentations.
+        presentations : pandas.DataFrame, or mapping of str to sequence, optional
+            A row for each presentation, silent ones too, such as label and polarity; default: as far as spikes tell.
+        sizes : sequence of int, optional
+            Neurons of each layer; default: up to the last that spikes.
+        duration : float, optional
+            Of a presentation in seconds; default: up to the last spike.
+
+        Raises
+        ------
+        ConfigurationError
+            If time or neuron is missing, or spikes belong to a neuron, layer or presentation that there is not.
+
+        Examples
+        --------
+        >>> recording = Recording.from_spikes({"time": [0.1, 0.2], "neuron": [3, 0]}, sizes=[5], duration=0.5)
+        >>> recording.spike_counts().tolist()
+        [[1, 0, 0, 1, 0]]
+        """
+        from brianff.recording import recording_of_spikes
+
+        return recording_of_spikes(spikes, presentations, sizes, duration)
 
     def at(self, layer: int) -> Recording:
         """Return the same recording with the traces of another layer that was recorded too.

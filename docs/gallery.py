@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ast
 import inspect
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -232,6 +234,7 @@ def main() -> None:
         title = f"`{function}`" + (f": {variant}" if variant else "")
         lines += [f"## {title}", "", summary, "", "```python", code[name], "```", "", f"![{name}]({name}.png)", ""]
     (PLACE / "index.md").write_text("\n".join([*lines, STUDIES]), encoding="utf-8")
+    subprocess.run([sys.executable, "-m", "ruff", "format", "-q", str(PLACE / "index.md")], check=True)
 
 
 if __name__ == "__main__":

@@ -332,7 +332,7 @@ def test_figures_that_cannot_be_saved_are_refused_and_leave_nothing(spikes, tmp_
         (lambda h, s, r: figures.learning_curve(h.iloc[:0]), "history is empty"),
         (lambda h, s, r: figures.goodness_histogram(np.zeros(0), np.zeros(0)), r"shape \(0,\)"),
         (lambda h, s, r: figures.goodness_histogram(np.zeros(2), np.zeros(3)), "must be pairs"),
-        (lambda h, s, r: figures.spike_raster(s.drop(columns="layer")), "lacks the columns layer"),
+        (lambda h, s, r: figures.spike_raster(s.drop(columns="neuron")), "lacks the column 'neuron'"),
         (lambda h, s, r: figures.presentation_traces(r, presentation=2), "presentation 2 is not in the recording"),
         (lambda h, s, r: figures.receptive_fields(np.zeros((11, 2)), (4, 3)), "at least 12 inputs"),
         (lambda h, s, r: figures.receptive_fields(np.zeros((12, 2)), (4, 3), [2]), "between 0 and 1"),

@@ -1,7 +1,5 @@
 """Statistics of spikes agree with Elephant, scikit-learn and counting by hand."""
 
-import doctest
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,12 +39,6 @@ def neo_trains(recording, neurons=range(NEURONS), earlier=0.0):
 
     trains = statistics.spike_trains(recording, neurons=neurons)
     return [neo.SpikeTrain(times - earlier, units="s", t_stop=recording.duration) for times in trains]
-
-
-def test_doctests():
-    results = doctest.testmod(statistics, optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert results.failed == 0
-    assert results.attempted >= 4
 
 
 def test_trains_and_latencies_are_the_raster(recording, rasters):
@@ -196,3 +188,44 @@ def test_nothing_recorded_gives_empty_tables_and_wrong_input_is_named(recording)
     ):
         with pytest.raises(ConfigurationError, match=message):
             call()
+
+
+def test_spikes_from_elsewhere_are_a_recording(recording):
+    given = recording.spikes[["time", "neuron", "layer", "presentation"]]
+    again = Recording.from_spikes(given, recording.presentations, recording.sizes, recording.duration)
+    pd.testing.assert_frame_equal(again.spikes, recording.spikes)
+    pd.testing.assert_frame_equal(statistics.psth(again, bin_width=1e-5), statistics.psth(recording, bin_width=1e-5))
+    known = Recording.from_spikes(recording.spikes)
+    assert known.presentations["label"].tolist() == LABELS.tolist()
+    assert known.sizes == recording.sizes
+    assert Recording.from_spikes({"time": [], "neuron": []}).sizes == ()
+    for wrong, message in (
+        ({"time": [1.0]}, "lacks the column 'neuron'"),
+        ({"time": [1.0], "neuron": [7]}, "neuron 7, layer 0, presentation 0; there are 1 presentations to layers of 5"),
+        ({"time": [1.0], "neuron": [0], "layer": [1]}, "layer 1"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            Recording.from_spikes(wrong, sizes=[5])
+
+
+def test_statistics_of_thousands_of_presentations_take_no_longer_than_their_spikes():
+    """2,000 presentations to 200 neurons, 800,000 spikes; a loop over presentations and neurons would take minutes."""
+    from time import process_time
+
+    generator = np.random.default_rng(1)
+    presentation = np.sort(generator.integers(0, 2000, 800_000))
+    spikes = {"time": generator.random(800_000) * 2e-5, "neuron": generator.integers(0, 200, 800_000)}
+    about = {"label": np.arange(2000) % 10, "polarity": ["positive"] * 2000}
+    many = Recording.from_spikes(spikes | {"presentation": presentation}, about, [200], 2e-5)
+    for measure in (
+        lambda: statistics.psth(many),
+        lambda: statistics.spike_trains(many),
+        lambda: statistics.spike_statistics(many),
+        lambda: statistics.first_spike_latency(many),
+        lambda: statistics.pairwise_correlation(many.spike_counts()),
+        lambda: statistics.selectivity(many.spike_counts(), about["label"]),
+        lambda: many.select(slice(None, None, 2)),
+    ):
+        start = process_time()
+        measure()
+        assert process_time() - start < 3  # 0.5 s on one core at most

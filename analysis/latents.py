@@ -123,8 +123,8 @@ def _embed(latent: np.ndarray, labels: np.ndarray, samples: int, seed: int, ax: 
     points = TSNE(random_state=seed, perplexity=perplexity, init="random").fit_transform(shown)
     classes = max(len(LABEL_COLOURS), int(np.max(labels)) + 1)
     colours = ListedColormap(LABEL_COLOURS) if classes == len(LABEL_COLOURS) else "viridis"
-    limits = {"vmin": -0.5, "vmax": classes - 0.5}
-    ax.scatter(*points.T, c=labels[:samples], s=max(3, 3000 / len(shown)) ** 1.1, cmap=colours, linewidths=0, **limits)
+    size, top = max(3, 3000 / len(shown)) ** 1.1, classes - 0.5
+    ax.scatter(*points.T, size, labels[:samples], cmap=colours, vmin=-0.5, vmax=top, linewidths=0)
     ax.set(xticks=[], yticks=[])
 
 

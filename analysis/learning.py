@@ -88,7 +88,8 @@ def learning_curve(
     if chance is not None:
         ax.axhline(100 * chance, color=GREY, linewidth=0.8, linestyle=":", label="chance")
     ax.set(xlabel="epoch", ylabel="accuracy (%)")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlim(min(0.5, 1 - history["position"].max() / 20), history["position"].max() * 1.05 + 0.3)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
     handles = ax.get_lines()
     if (history["quantity"] == "training_loss").any():

@@ -62,9 +62,10 @@ def model_equations(model: NeuronModel) -> list[str]:
 
 def expression(text: str) -> str:
     """Return an expression that Brian2 reads in TeX."""
-    from sympy import latex
+    from sympy import Float, latex
 
-    return latex(_read(text))
+    read = _read(text)
+    return latex(read.xreplace({number: Float(number, 3) for number in read.atoms(Float)}))
 
 
 def _read(text: str) -> Any:

@@ -35,8 +35,8 @@ __all__ = ["write_report"]
 CAPTIONS = {
     "learning-curve": "Accuracy and loss after each epoch",
     "goodness-layer": "Goodness of held-out images with their own label (positive) and with a wrong one (negative)",
-    "spike-raster": "Spikes of one held-out image",
-    "membrane-traces": "Time courses of some neurons that spike, for a positive and a negative presentation",
+    "spike-raster": "Spikes of one held-out image with its own label (positive) and with a wrong one (negative)",
+    "membrane-traces": "Time courses of three neurons that differ, for the same presentations as the spikes",
     "receptive-fields": "Weights from the pixels to some neurons",
     "energy-by-rate": "Energy of an inference against the number of inferences in a second",
     "energy": "Where the energy of an inference goes",
@@ -217,7 +217,9 @@ class _Group:
             return None
         drawn = BytesIO()
         with off_screen():
-            ax = learning_curve(histories, chance=1 / self.protocol.network.classes)
+            names = "test_accuracy", "validation_accuracy"
+            held_out = [run.accuracies[name] for run in self.runs for name in names if name in run.accuracies] or None
+            ax = learning_curve(histories, chance=1 / self.protocol.network.classes, held_out=held_out)
             save_figure_to = ax.figure.savefig  # type: ignore[union-attr]
             save_figure_to(drawn, format="svg", bbox_inches="tight")
         return _address(drawn.getvalue(), "svg+xml")
@@ -236,7 +238,9 @@ class _Group:
         ]
         if network.shows_labels:
             code = network.label
-            rows.append(("label", f"{code.placement}, of strength {code.strength:g}; rows: {code.rows}"))
+            units = network.inputs - network.pixels
+            where = f"{units} input units beside the pixels" if units else "on the pixels' own input units"
+            rows.append(("label", f"{where} ({code.placement}), of strength {code.strength:g}"))
         for number, layer in enumerate(network.layers):
             courses = "".join(f", memristor {state} {course}" for state, course in layer.courses.items())
             scale = written["layers"][number]["current_scale"]
@@ -252,7 +256,8 @@ class _Group:
         rows.append(("loss", _with_source(text, learning.modulator.source)))
         for part in ("plasticity", "polarity", "negatives", "optimiser", "schedule"):
             rows.append((part, f"{named[part]}: {_first_sentence(getattr(learning, part))}"))
-        rows.append(("training", f"{learning.epochs} epochs, {learning.batch} images in a batch"))
+        epochs = f"{learning.epochs} epoch{'s' * (learning.epochs != 1)}"
+        rows.append(("training", f"{epochs}, {learning.batch} images in a batch"))
         rows.append(("decision", self.runs[0].summary.get("decision", protocol.evaluation.decision)))
         return rows
 
@@ -323,7 +328,8 @@ def _flat(value: Any, key: str = "") -> dict[str, Any]:
 def _first_sentence(part: Any) -> str:
     """Return the first line of what documents a part, or its class."""
     documented = part if inspect.isclass(part) or inspect.isfunction(part) else type(part)
-    return (inspect.getdoc(documented) or "").partition("\n\n")[0].replace("\n", " ").rstrip(":")
+    first = (inspect.getdoc(documented) or "").partition("\n\n")[0].replace("\n", " ").replace("`", "").rstrip(":")
+    return first.removeprefix("Return ")
 
 
 def _with_source(text: str, source: str) -> str:

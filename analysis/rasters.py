@@ -107,7 +107,7 @@ def spike_raster(
     chosen = chosen[rank[chosen["layer"], chosen["neuron"]] >= 0]
     row = first_row[chosen["presentation"], chosen["layer"]] + rank[chosen["layer"], chosen["neuron"]]
 
-    ax = new_axes(ax, (5.0, float(np.clip(1.5 + total / 60, 3.2, 8.0))))
+    ax = new_axes(ax, (5.0, float(np.clip(1.5 + total / 60, 3.2, 6.0))))
     factor, unit = time_unit(recording.duration)
     half = max(0.45, total / 450)  # thousands of rows: marks that can still be seen
     values = sorted(chosen[colour].unique(), key=str, reverse=colour == "polarity")
@@ -175,6 +175,15 @@ def _spike_places(recording: Recording, presentation: int, place: int) -> np.nda
     return at[at < len(recording.times)]
 
 
+def _traced(recording: Recording, neurons: Sequence[int] | None) -> list[tuple[str, int, int]]:
+    """Return colour, number and place in the traces of some recorded neurons."""
+    recorded = [int(neuron) for neuron in recording.neurons]
+    chosen = recorded if neurons is None else [int(neuron) for neuron in neurons]
+    missing = sorted(set(chosen) - set(recorded))
+    require(not missing, f"no traces of neuron {missing[:1]} were recorded; of {len(recorded)} neurons there are")
+    return [(COLOURS[n % len(COLOURS)], neuron, recorded.index(neuron)) for n, neuron in enumerate(chosen)]
+
+
 def _states(recording: Recording) -> list[str]:
     return [name for name in recording.traces if name not in ("v", "I")]
 
@@ -182,7 +191,12 @@ def _states(recording: Recording) -> list[str]:
 _PANELS = (("v", 1e3, "membrane\nvoltage (mV)"), (None, 1.0, "memristor\nstate"), ("I", 1e6, "alpha\ncurrent (µA)"))
 
 
-def presentation_traces(recording: Recording, presentation: int = 0, axes: np.ndarray | None = None) -> np.ndarray:
+def presentation_traces(
+    recording: Recording,
+    presentation: int = 0,
+    axes: np.ndarray | None = None,
+    neurons: Sequence[int] | None = None,
+) -> np.ndarray:
     """Plot membrane voltage, state variables and alpha current of the recorded neurons through one presentation.
 
     Parameters
@@ -191,6 +205,8 @@ def presentation_traces(recording: Recording, presentation: int = 0, axes: np.nd
     presentation : int
         Number of the presentation in the recording.
     axes : array of three Axes, optional
+    neurons : sequence of int, optional
+        Of those whose traces were recorded; default: all of them.
 
     Returns
     -------
@@ -215,19 +231,18 @@ def presentation_traces(recording: Recording, presentation: int = 0, axes: np.nd
     axes = new_figure((4.5, 4.5)).subplots(3, 1, sharex=True) if axes is None else np.asarray(axes)
     require(axes.shape == (3,), f"axes have the shape {axes.shape}; needs three")
     factor, unit = time_unit(recording.times[-1])
-    states = _states(recording)
+    states, places = _states(recording), _traced(recording, neurons)
     for ax, (variable, scale, label) in zip(axes, _PANELS, strict=True):
-        for place, neuron in enumerate(recording.neurons):
-            colour = COLOURS[place % len(COLOURS)]
+        for colour, neuron, place in places:
             for name, style in zip([variable] if variable else states, ("-", "--", ":"), strict=False):
                 trace = scale * recording.traces[name][presentation, :, place]
                 ax.plot(factor * recording.times, trace, style, color=colour, label=f"neuron {neuron}")
         ax.set_ylabel(label)
         ax.spines[["top", "right"]].set_visible(False)
-    for place in range(len(recording.neurons)):
+    for colour, _, place in places:
         at = _spike_places(recording, presentation, place)
         voltage = 1e3 * recording.traces["v"][presentation, :, place][at]
-        axes[0].plot(factor * recording.times[at], voltage, "v", ms=5, color=COLOURS[place % len(COLOURS)])
+        axes[0].plot(factor * recording.times[at], voltage, "v", ms=5, color=colour)
     if recording.threshold is not None:
         threshold = 1e3 * recording.threshold
         axes[0].axhline(threshold, color=GREY, lw=0.8, ls=":", label="_threshold")
@@ -246,7 +261,12 @@ def presentation_traces(recording: Recording, presentation: int = 0, axes: np.nd
     return axes
 
 
-def contrast_traces(recording: Recording, presentations: Sequence[int] = (0, 1), axes: Any = None) -> np.ndarray:
+def contrast_traces(
+    recording: Recording,
+    presentations: Sequence[int] = (0, 1),
+    axes: Any = None,
+    neurons: Sequence[int] | None = None,
+) -> np.ndarray:
     """Plot `presentation_traces` of some presentations side by side, such as an image with its label and a wrong one.
 
     Parameters
@@ -254,6 +274,8 @@ def contrast_traces(recording: Recording, presentations: Sequence[int] = (0, 1),
     recording : Recording
     presentations : sequence of int
     axes : array of Axes, shape (3, presentations), optional
+    neurons : sequence of int, optional
+        Of those whose traces were recorded, such as `different_neurons`; default: all of them.
 
     Returns
     -------
@@ -273,7 +295,7 @@ def contrast_traces(recording: Recording, presentations: Sequence[int] = (0, 1),
     if axes is None:
         axes = new_figure((0.6 + 3.2 * count, 4.5)).subplots(3, count, sharex=True, sharey="row", squeeze=False)
     for number, (column, presentation) in enumerate(zip(axes.T, presentations, strict=True)):
-        presentation_traces(recording, presentation, column)
+        presentation_traces(recording, presentation, column, neurons)
         if recording.presentations is not None:
             row = recording.presentations.iloc[presentation]
             title = ", ".join(filter(None, (row["polarity"], f"label {row['label']}")))
@@ -329,7 +351,12 @@ _SCALES = {
 
 
 def phase_portrait(
-    recording: Recording, presentation: int = 0, x: str = "v", y: str | None = None, ax: Axes | None = None
+    recording: Recording,
+    presentation: int = 0,
+    x: str = "v",
+    y: str | None = None,
+    ax: Axes | None = None,
+    neurons: Sequence[int] | None = None,
 ) -> Axes:
     """Plot one recorded variable of each neuron against another, such as a memristor's state against the voltage.
 
@@ -340,6 +367,8 @@ def phase_portrait(
     x, y : str
         Recorded variables; default of `y`: the first that is neither voltage nor current.
     ax : Axes, optional
+    neurons : sequence of int, optional
+        Of those whose traces were recorded; default: all of them.
 
     Returns
     -------
@@ -362,8 +391,7 @@ def phase_portrait(
     require(0 <= presentation < count, f"presentation {presentation} is not in the recording, which has {count}")
     ax = new_axes(ax, (3.6, 3.0))
     (scale_x, name_x), (scale_y, name_y) = (_SCALES.get(name, (1.0, name)) for name in (x, y))
-    for place, neuron in enumerate(recording.neurons):
-        colour = COLOURS[place % len(COLOURS)]
+    for colour, neuron, place in _traced(recording, neurons):
         across = scale_x * recording.traces[x][presentation, :, place]
         up = scale_y * recording.traces[y][presentation, :, place]
         ax.plot(across, up, "-", color=colour, lw=1.2, label=f"neuron {neuron}")

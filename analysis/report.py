@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from brianff.analysis import figures
+from brianff.analysis.rasters import different_neurons
 from brianff.analysis.style import off_screen
 from brianff.protocols.recording import held_out_contrast
 from brianff.protocols.trainer import Trainer
@@ -17,7 +16,7 @@ IMAGES = 500
 """Held-out images whose goodness is shown."""
 
 TRACED_NEURONS = 3
-"""Neurons whose time courses are shown: of those that spike, the ones with the highest goodness."""
+"""Neurons whose time courses are shown: those that differ most in what they do."""
 
 
 @off_screen()
@@ -40,7 +39,10 @@ def write_figures(trainer: Trainer, directory: str | Path) -> list[Path]:
     ConfigurationError
         If nothing was trained yet.
     """
-    drawn = {"learning-curve": figures.learning_curve(trainer.history)}
+    summary = trainer.summary or {}
+    held_out = summary.get("test_accuracy", summary.get("validation_accuracy"))
+    chance = 1 / trainer.protocol.network.classes
+    drawn = {"learning-curve": figures.learning_curve(trainer.history, chance=chance, held_out=held_out)}
     drawn |= _goodness(trainer)
     drawn |= _presentations(trainer)
     weights = trainer.simulator.layers[0].crossbar.weights
@@ -62,15 +64,13 @@ def _goodness(trainer: Trainer) -> dict:
 
 
 def _presentations(trainer: Trainer) -> dict:
-    """Draw one image and its negative."""
+    """Draw one image with its own label, and with a wrong one."""
     images, labels = (part[[0, 2]] for part in held_out_contrast(trainer, 2)[:2])
+    neurons = range(trainer.protocol.network.layers[-1].neurons)
     with trainer.simulator.evaluation():
-        response = trainer.simulator.present(images[:1], labels[:1], spikes=True)
-    rank = response.goodness_terms[0] * (np.any(response.raster, axis=(0, 1)) + 1e-9)
-    strongest = np.sort(np.argsort(rank)[-TRACED_NEURONS:])
-    with trainer.simulator.evaluation():
-        recording = trainer.simulator.record(images, labels, strongest, polarity=["positive", "negative"])
+        recording = trainer.simulator.record(images, labels, neurons, polarity=["positive", "negative"])
+    chosen = different_neurons(recording.spike_counts(), TRACED_NEURONS)
     return {
-        "spike-raster": figures.spike_raster(recording.spikes, layer=recording.layer),
-        "membrane-traces": figures.presentation_traces(recording),
+        "spike-raster": figures.spike_raster(recording, layer=recording.layer, sort="label"),
+        "membrane-traces": figures.contrast_traces(recording, neurons=chosen),
     }

@@ -12,7 +12,6 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 from types import SimpleNamespace
@@ -91,9 +90,8 @@ def measured() -> SimpleNamespace:
     positive = (recording.presentations["polarity"] == "positive").to_numpy()
     own, wrong = recording.select(positive).at(0), recording.select(~positive).at(0)
     labels, counts = own.presentations["label"].to_numpy(), own.spike_counts(0)
-    chosen = different_neurons(recording.spike_counts(0)[[0, 200]], 3)
     pair = recording.select([0, 200]).at(0)
-    pair = replace(pair, neurons=chosen, traces={name: trace[:, :, chosen] for name, trace in pair.traces.items()})
+    three = different_neurons(pair.spike_counts(), 3)
     goodness = held_out_goodness(trainer)
     pairs = {
         f"layer {layer}": [part.loc[part["polarity"] == name, "goodness"] for name in ("positive", "negative")]
@@ -128,6 +126,7 @@ def measured() -> SimpleNamespace:
         by_label=np.argsort(labels, kind="stable"),
         busiest=int(counts.sum(axis=0).argmax()),
         pair=pair,
+        three=three,
         goodness=goodness,
         pairs=pairs,
         discrimination=spikes.discrimination(during),
@@ -173,9 +172,9 @@ def draw(data: Any) -> dict[str, object]:
         "pair_matrix-distances": figures.pair_matrix(
             data.distances, "Victor-Purpura distance", of="presentation, by label"
         ),
-        "contrast_traces": figures.contrast_traces(data.pair, (0, 1)),
-        "presentation_traces": figures.presentation_traces(data.pair),
-        "phase_portrait": figures.phase_portrait(data.pair, y="x1"),
+        "contrast_traces": figures.contrast_traces(data.pair, neurons=data.three),
+        "presentation_traces": figures.presentation_traces(data.pair, neurons=data.three),
+        "phase_portrait": figures.phase_portrait(data.pair, y="x1", neurons=data.three),
         "goodness_histogram": figures.goodness_histogram(*data.pairs["layer 0"]),
         "roc_curves": figures.roc_curves(data.pairs),
         "discrimination_over_training": figures.discrimination_over_training(data.discrimination),

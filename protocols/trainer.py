@@ -114,6 +114,7 @@ class Trainer(Described):
         _check_goodness(self.simulator)
         self.modulator, self.negatives = learning.made_modulator, learning.made_negatives
         self.sampler, self.rule = learning.made_sampler, learning.made_plasticity
+        self.summary: dict[str, Any] | None = None  # what `fit` returned
         self._start_layer(0)
         self._frozen_below: tuple[int, FrozenLayers | None] | None = None
         self._history: list[tuple[int, int, str, float]] = []

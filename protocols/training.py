@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from brianff.data.split import Dataset, Split
-from brianff.description.fields import Instance, argument
+from brianff.description.fields import Place, argument
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.progress import Progress
 from brianff.protocols.activity import changed_by_freezing, layer_activity
@@ -51,12 +51,14 @@ def fit(trainer: Trainer, directory: str | Path | RunDirectory | None = None, pr
     """Train what is left to train and evaluate; see `Trainer.fit`."""
     seconds = {"compile": 0.0, "train": 0.0, "evaluate": 0.0}
     if directory is None:
-        return _run(trainer, None, progress, seconds)
+        trainer.summary = _run(trainer, None, progress, seconds)
+        return trainer.summary
     run = directory if isinstance(directory, RunDirectory) else RunDirectory(Path(directory))
     if not run.started:
         run.make(exist_ok=True)
     with nullcontext() if run.finished else writing(run.path):
-        return _fit_in(trainer, run, progress, seconds)
+        trainer.summary = _fit_in(trainer, run, progress, seconds)
+    return trainer.summary
 
 
 def _fit_in(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[str, float]) -> dict[str, Any]:
@@ -90,12 +92,15 @@ def resume(
     return fit(prepare(Protocol(**run.read_config()), data_dir, dataset), run, progress)
 
 
-def open_trainer(run: RunDirectory, data_dir: Path | None = None, dataset: Dataset | None = None) -> Trainer:
+def open_trainer(
+    run: RunDirectory | str | Path, data_dir: Path | None = None, dataset: Dataset | None = None
+) -> Trainer:
     """Return the trainer of a run in the state of its last checkpoint, for evaluation, figures and analysis.
 
     Parameters
     ----------
-    run : RunDirectory
+    run : RunDirectory, str or Path
+        The directory of a run, such as "runs/msnn-digits-seed1-20260727-153810".
     data_dir : Path, optional
         Where named data sets are looked for first.
     dataset : Dataset, optional
@@ -106,9 +111,12 @@ def open_trainer(run: RunDirectory, data_dir: Path | None = None, dataset: Datas
     CheckpointError
         If the run has no checkpoint yet, or it is damaged.
     """
-    argument("run", run, Instance(RunDirectory, "a RunDirectory: RunDirectory.open(path)"))
+    if not isinstance(run, RunDirectory):
+        run = RunDirectory.open(argument("run", run, Place()))
     trainer = prepare(Protocol(**run.read_config()), data_dir, dataset)
     _restore(trainer, run)
+    if run.finished:
+        trainer.summary = run.read_summary()
     return trainer
 
 

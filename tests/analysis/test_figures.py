@@ -71,6 +71,8 @@ def test_learning_curve_plots_layers_one_after_the_other(history):
     np.testing.assert_array_equal(accuracy.get_xdata(), [1, 2, 3, 4, 5, 6])
     np.testing.assert_allclose(accuracy.get_ydata(), [40, 20, 40 / 3, 80, 40, 80 / 3])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "accuracy (%)")
+    alone = figures.learning_curve(history.query("layer == 0 and epoch == 1"))
+    assert [tick for tick in alone.get_xticks() if 0.5 <= tick <= 1.5] == [1]
     loss = next(other for other in ax.figure.axes if other is not ax)
     assert loss.get_ylabel() == "training loss"
     np.testing.assert_allclose(loss.get_lines()[0].get_ydata()[:3], [0.3, 0.15, 0.1])
@@ -153,6 +155,10 @@ def test_traces_mark_spikes_and_threshold_and_stand_side_by_side(spiking):
     np.testing.assert_allclose(lines[2].get_ydata(), spiking.traces["v"][1, [4, 6], 0] * 1e3)
     assert lines[-1].get_ydata() == [30, 30]
     assert different_neurons(spiking.spike_counts(0)).tolist() == [3, 1, 0]
+    voltage = figures.presentation_traces(spiking, 1, neurons=[0])[0].get_lines()[0].get_ydata()
+    np.testing.assert_allclose(voltage, spiking.traces["v"][1, :, 1] * 1e3)
+    with pytest.raises(ConfigurationError, match="no traces of neuron"):
+        figures.phase_portrait(spiking, neurons=[2])
 
 
 def test_phase_portrait_is_one_variable_against_another(spiking):

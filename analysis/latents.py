@@ -124,7 +124,7 @@ def _embed(latent: np.ndarray, labels: np.ndarray, samples: int, seed: int, ax: 
     classes = max(len(LABEL_COLOURS), int(np.max(labels)) + 1)
     colours = ListedColormap(LABEL_COLOURS) if classes == len(LABEL_COLOURS) else "viridis"
     size, top = max(3, 3000 / len(shown)) ** 1.1, classes - 0.5
-    ax.scatter(*points.T, size, labels[:samples], cmap=colours, vmin=-0.5, vmax=top, linewidths=0)
+    ax.scatter(points[:, 0], points[:, 1], size, labels[:samples], cmap=colours, vmin=-0.5, vmax=top, linewidths=0)
     ax.set(xticks=[], yticks=[])
 
 

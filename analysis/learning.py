@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -103,7 +103,7 @@ def learning_curve(
     for layer, start in first.items():
         if start:
             ax.axvline(start + 0.5, color=GREY, linewidth=0.8, linestyle=":")
-            place = {"xycoords": ax.get_xaxis_transform(), "textcoords": "offset points"}
+            place: dict[str, Any] = {"xycoords": ax.get_xaxis_transform(), "textcoords": "offset points"}
             ax.annotate(f"layer {layer}", (start + 0.5, 0.05), (2, 0), rotation=90, fontsize=8, **place)
     return ax
 

@@ -175,7 +175,7 @@ def _spike_places(recording: Recording, presentation: int, place: int) -> np.nda
     return at[at < len(recording.times)]
 
 
-def _traced(recording: Recording, neurons: Sequence[int] | None) -> list[tuple[str, int, int]]:
+def _traced(recording: Recording, neurons: Sequence[int] | np.ndarray | None) -> list[tuple[str, int, int]]:
     """Return colour, number and place in the traces of some recorded neurons."""
     recorded = [int(neuron) for neuron in recording.neurons]
     chosen = recorded if neurons is None else [int(neuron) for neuron in neurons]
@@ -195,7 +195,7 @@ def presentation_traces(
     recording: Recording,
     presentation: int = 0,
     axes: np.ndarray | None = None,
-    neurons: Sequence[int] | None = None,
+    neurons: Sequence[int] | np.ndarray | None = None,
 ) -> np.ndarray:
     """Plot membrane voltage, state variables and alpha current of the recorded neurons through one presentation.
 
@@ -246,8 +246,8 @@ def presentation_traces(
     if recording.threshold is not None:
         threshold = 1e3 * recording.threshold
         axes[0].axhline(threshold, color=GREY, lw=0.8, ls=":", label="_threshold")
-        place = {"xycoords": axes[0].get_yaxis_transform(), "textcoords": "offset points", "ha": "right"}
-        axes[0].annotate("threshold", (1, threshold), (0, 2), fontsize=7, color=GREY, **place)
+        above: dict[str, Any] = {"xycoords": axes[0].get_yaxis_transform(), "textcoords": "offset points"}
+        axes[0].annotate("threshold", (1, threshold), (0, 2), ha="right", fontsize=7, color=GREY, **above)
     if states:
         from matplotlib.lines import Line2D
 
@@ -265,7 +265,7 @@ def contrast_traces(
     recording: Recording,
     presentations: Sequence[int] = (0, 1),
     axes: Any = None,
-    neurons: Sequence[int] | None = None,
+    neurons: Sequence[int] | np.ndarray | None = None,
 ) -> np.ndarray:
     """Plot `presentation_traces` of some presentations side by side, such as an image with its label and a wrong one.
 
@@ -356,7 +356,7 @@ def phase_portrait(
     x: str = "v",
     y: str | None = None,
     ax: Axes | None = None,
-    neurons: Sequence[int] | None = None,
+    neurons: Sequence[int] | np.ndarray | None = None,
 ) -> Axes:
     """Plot one recorded variable of each neuron against another, such as a memristor's state against the voltage.
 

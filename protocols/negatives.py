@@ -102,7 +102,8 @@ class AllCandidates(Negatives):
     def check(self, dataset):
         if self.candidates >= dataset.classes:
             raise ConfigurationError(
-                f"learning.candidates is {self.candidates}; there are only {dataset.classes - 1} wrong labels"
+                f"learning.candidates is {self.candidates}; there are only {dataset.classes - 1} wrong labels: "
+                f"use learning.candidates = {dataset.classes - 1}"
             )
 
     def draw(self, images, labels, dataset, generator):

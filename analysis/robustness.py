@@ -22,8 +22,8 @@ _LABELS = {
     "stuck share": "stuck devices (%)",
     "pulses endured": "pulses that a device endures",
     "wire resistance": "wire from cell to cell (Ω)",
-    "read levels": "levels of a reading converter",
-    "read disturb": "creep by a million reads / way to the end",
+    "read levels": "levels of a converter",
+    "read disturb": "creep by 10⁶ reads / range",
     "drift time": "time since programming",
 }
 _TIMES = {"0": 0.0, "1 min": 60.0, "1 h": 3600.0, "1 d": 86_400.0, "30 d": 30 * 86_400.0, "1 y": 365 * 86_400.0}

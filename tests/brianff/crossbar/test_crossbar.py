@@ -131,7 +131,7 @@ def test_program_and_verify_arrives_where_open_loop_does_not():
     assert errors["program-and-verify"] < 0.3 * errors["open-loop"]
     assert crossbar.devices.counts[4] >= 2 * change.size  # reads are counted
     assert any("comparing" in text for text in crossbar.digital_support)
-    assert make("ag-a-si").digital_support == ()
+    assert not any("comparing" in text for text in make("ag-a-si").digital_support)
 
 
 def test_compensation_removes_the_mean_nonlinearity():

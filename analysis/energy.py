@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brianff.analysis.style import BLUE, GREY, ORANGE, new_axes, off_screen, require, save_figure
+from brianff.arguments import explained
 from brianff.crossbar.crossbar import DeviceCrossbar
 from brianff.description import Device, Network
 from brianff.energy import LayerEnergy, measure, programming_energy
@@ -32,6 +33,7 @@ Shafiee et al., ISAAC, ISCA 2016, table 1: ADC 2 mW at 1.2 GS/s; 1-bit DACs 4 mW
 bit by bit, and every column is converted for every bit."""
 
 
+@explained
 def ledger(trainer: Trainer) -> dict[str, Any]:
     """Return the energies of inference and of a whole run, in joule.
 

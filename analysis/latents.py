@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brianff.analysis.style import LABEL_COLOURS, letters, new_axes, new_figure, off_screen, require, save_figure
+from brianff.arguments import explained
+from brianff.arrays import checked
 from brianff.protocols.latents import dead_units, hoyer_sparsity, latents, separability, without_rest
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def draw_latents(latents: Sequence[np.ndarray], labels: np.ndarray, titles: Sequ
     save_figure(latent_embedding(latents, labels, titles, caption=CAUTION), Path(directory, "latent-embedding.png"))
 
 
+@explained
 def latent_raster(
     latents: Sequence[np.ndarray],
     titles: Sequence[str],
@@ -69,7 +72,9 @@ def latent_raster(
     ['sparse', 'dense']
     """
     panels = _panels(len(latents), 2.6, axes)
+    require(len(titles) == len(latents), f"there are {len(titles)} titles for {len(latents)} latents")
     for panel, latent, title in zip(panels, latents, titles, strict=True):
+        latent = checked("latents", latent, (None, None))
         shown = latent[:samples, neurons].astype(float) ** 0.25
         first = neurons.indices(latent.shape[1])[0]
         extent = (first - 0.5, first + shown.shape[1] - 0.5, len(shown) - 0.5, -0.5)
@@ -117,6 +122,8 @@ def _embed(latent: np.ndarray, labels: np.ndarray, samples: int, seed: int, ax: 
     from matplotlib.colors import ListedColormap
     from sklearn.manifold import TSNE
 
+    latent = checked("latents", latent, (None, None))
+    labels = checked("labels", labels, (len(latent),), kind="whole")
     shown = latent[:samples].astype(float)
     require(len(shown) > 1, f"an embedding needs two latents at least, there are {len(shown)}")
     perplexity = min(30.0, (len(shown) - 1) / 3)
@@ -134,6 +141,7 @@ def _name_classes(*panels: Axes) -> None:
     panels[0].figure.colorbar(drawn, ax=panels, label="class", ticks=ticks[:: -(-len(ticks) // 20)], shrink=0.7)
 
 
+@explained
 def latent_embedding(
     latents: Sequence[np.ndarray],
     labels: np.ndarray,
@@ -169,6 +177,7 @@ def latent_embedding(
     ['own label', 'zero']
     """
     panels = _panels(len(latents), 3.0, axes)
+    require(len(titles) == len(latents), f"there are {len(titles)} titles for {len(latents)} latents")
     for panel, latent, title in zip(panels, latents, titles, strict=True):
         _embed(latent, labels, samples, seed, panel)
         panel.set_title(title, fontsize=9)

@@ -22,6 +22,7 @@ from brianff.analysis.energy import ledger_rows
 from brianff.analysis.learning import learning_curve
 from brianff.analysis.mathematics import expression, model_equations, rendered
 from brianff.analysis.style import off_screen, require
+from brianff.arguments import explained
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.protocols.activity import complaints, notes
 from brianff.protocols.configuration import Protocol, load_protocol, named_protocols
@@ -45,6 +46,7 @@ CAPTIONS = {
 """Captions of a run's figures, by the beginning of the file's name."""
 
 
+@explained
 def write_report(runs: Sequence[str | Path | RunDirectory], path: str | Path = "report.html") -> Path:
     """Write finished runs side by side as one HTML page that loads nothing from elsewhere.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from brianff.analysis import figures
 from brianff.analysis.rasters import different_neurons
 from brianff.analysis.style import off_screen
+from brianff.arguments import explained
 from brianff.protocols.recording import held_out_contrast
 from brianff.protocols.trainer import Trainer
 
@@ -19,6 +20,7 @@ TRACED_NEURONS = 3
 """Neurons whose time courses are shown: those that differ most in what they do."""
 
 
+@explained
 @off_screen()
 def write_figures(trainer: Trainer, directory: str | Path) -> list[Path]:
     """Draw the standard figures of a trained network from its history and its weights.

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brianff.arguments import explained
+from brianff.description.fields import shown
 from brianff.errors import ConfigurationError
 from brianff.storage.checkpoint import write_atomically
 
@@ -121,6 +123,7 @@ def require(condition: bool, message: str) -> None:
         raise ConfigurationError(message)
 
 
+@explained
 def save_figure(drawn: Any, path: str | Path, dpi: int = 200) -> Path:
     """Save the figure that holds some axes.
 
@@ -147,6 +150,7 @@ def save_figure(drawn: Any, path: str | Path, dpi: int = 200) -> Path:
     if isinstance(drawn, np.ndarray):
         drawn = drawn.flat[0]
     figure, path, content = getattr(drawn, "figure", drawn), Path(path), BytesIO()
+    require(hasattr(figure, "savefig"), f"drawn is {shown(drawn)}; it must be a figure or what lies in one")
     formats = figure.canvas.get_supported_filetypes()
     form = path.suffix.removeprefix(".").lower()
     require(form in formats, f"cannot draw {path}: its name must end with a format, one of {', '.join(formats)}")

@@ -16,6 +16,10 @@ __all__ = [
 class BrianffError(Exception):
     """Base of all errors raised on purpose by brianff. The command line prints it in one line and exits with 2."""
 
+    def __str__(self) -> str:
+        told = super().__str__()
+        return " ".join(told.split()) if "\n" in told else told  # arrays that a user gave have several lines
+
 
 class ConfigurationError(BrianffError, ValueError):
     """A description or protocol has an unknown name, key or value.

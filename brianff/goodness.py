@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from brianff.arguments import explained
 from brianff.arrays import answer
 from brianff.description.fields import Whole, argument
 from brianff.errors import ConfigurationError, missing
@@ -175,6 +176,7 @@ _ACTIVITIES = np.concatenate([scale * np.random.default_rng(0).normal(size=40) f
 """Activities at which a slope is compared with the density: none of them is where a function may have a kink."""
 
 
+@explained
 @dataclass(frozen=True)
 class Goodness:
     """A goodness of a layer: terms of its neurons, time averages of a function of the activity, and their pooling.

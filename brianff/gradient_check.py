@@ -13,6 +13,7 @@ from brian2 import nA, second
 from brian2.units.fundamentalunits import have_same_dimensions
 from brian2.utils.stringtools import get_identifiers
 
+from brianff.arguments import explained
 from brianff.arrays import checked
 from brianff.description import Layer, Network, PulseEncoding
 from brianff.description.fields import shown
@@ -84,6 +85,7 @@ class GradientCheck:
         return f"<pre>{escape(repr(self))}</pre>{self.table.to_html(max_rows=10)}"
 
 
+@explained
 def check_gradient(
     part: NeuronModel | Layer | Network | str,
     goodness: Goodness | None = None,

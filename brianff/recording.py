@@ -345,6 +345,8 @@ def _store(file: str | Path | None, shapes: Mapping, dtype: type) -> Iterator[_M
     store = _File(path, shapes, dtype)
     try:
         yield store
+    except OSError as error:
+        raise ConfigurationError(f"cannot write the recording {path}: {error}") from None
     finally:
         store.discard()
 

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brianff.acceleration.deferred import Deferred
+from brianff.arguments import explained
+from brianff.arrays import checked
 from brianff.describing import Described
+from brianff.description.fields import Chosen
 from brianff.errors import ConfigurationError
 from brianff.goodness import Goodness
 from brianff.inputs import Input
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Recording", "Responses"]
 
 
+@explained
 @dataclass(frozen=True, repr=False)
 class Responses(Described):
     """Answer of one layer to a batch of presentations.
@@ -125,13 +129,14 @@ class Responses(Described):
             For each neuron, in [0, 1).
         generator : numpy.random.Generator
         """
+        image = checked("image", image, (len(self),), kind="whole")
         images, which = np.unique(image, return_inverse=True)
         terms, neurons = self.goodness_terms, self.goodness_terms.shape[1]
         kept = generator.random((len(images), neurons), dtype=np.float32) >= probability
         factor = (kept / (1 - probability)).astype(terms.dtype)[which]
         return replace(self, goodness_terms=terms * factor, postsynaptic=self.postsynaptic * factor)
 
-    def select(self, presentations) -> Responses:
+    def select(self, presentations: Chosen) -> Responses:
         """Return the responses to some presentations: an index array, a mask or a slice."""
         terms: Any = self.held("goodness_terms")
         factor: Any = self.held("postsynaptic")
@@ -150,6 +155,7 @@ class Responses(Described):
         )
 
 
+@explained
 @dataclass(frozen=True, repr=False)
 class Recording(Described):
     """Spikes and time courses of some presentations, for figures and analyses.
@@ -255,7 +261,7 @@ class Recording(Described):
             raise ConfigurationError(f"no traces of layer {layer} were recorded; of layers {sorted(found)} there are")
         return replace(found[layer], others=tuple(one for number, one in found.items() if number != layer))
 
-    def select(self, presentations: Any) -> Recording:
+    def select(self, presentations: Chosen) -> Recording:
         """Return the recording of some presentations only: an index array, a mask or a slice.
 
         They are numbered anew; traces of files are read. Those of the positive ones, for instance, are

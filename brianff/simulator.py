@@ -16,6 +16,7 @@ import numpy as np
 
 from brianff.acceleration.floating_point import error_handling_kept
 from brianff.acceleration.memory import DEFAULT_MEMORY, Need, check_memory, peak_memory
+from brianff.arguments import explained
 from brianff.crossbar.crossbar import Crossbar, connections, make_crossbar
 from brianff.describing import Described, layer_table
 from brianff.description import EventEncoding, FrameEncoding, LatencyEncoding, Network, PulseEncoding
@@ -93,6 +94,7 @@ class _Turn:
             )
 
 
+@explained
 class Simulator(Described):
     """A network, built and ready to run.
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 import numpy as np
 
+from brianff.arguments import explained
 from brianff.errors import BrianffError, ConfigurationError, DataError
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def export_standalone(simulator: Simulator, directory: str | Path, images: Any, 
     return directory
 
 
+@explained
 def read_standalone(
     directory: str | Path, results: str = "results", presentations: Any = None
 ) -> tuple[Recording, list[np.ndarray]]:

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from brianff.acceleration.memory import DEFAULT_KEPT_SPIKES, DEFAULT_MEMORY
+from brianff.arguments import explained
 from brianff.data import DatasetReference
 from brianff.description import Description, FrameEncoding, Network, PulseEncoding
 from brianff.description.fields import (
@@ -435,6 +436,7 @@ def named_protocols() -> dict[str, Path]:
     return {path.stem: path for path in sorted(Path(__file__).with_name("named").glob("*.toml"))}
 
 
+@explained
 def load_protocol(name: str | Path | Protocol, settings: Iterable[str] | Mapping[str, Any] = ()) -> Protocol:
     """Read a protocol and apply settings to it.
 

@@ -33,7 +33,9 @@ from functools import partial
 import numpy as np
 
 from brianff.acceleration.contraction import contract
-from brianff.errors import ConfigurationError
+from brianff.arguments import explained
+from brianff.arrays import checked
+from brianff.errors import ConfigurationError, DataError
 from brianff.goodness import Goodness
 from brianff.gradient_check import loss_slopes
 from brianff.inputs import FrameInput, PulseInput, SpikeInput
@@ -129,6 +131,7 @@ class Comparison:
         )
 
 
+@explained
 def compare(change: np.ndarray, gradient: np.ndarray) -> Comparison:
     """Compare a change with a gradient.
 
@@ -138,6 +141,9 @@ def compare(change: np.ndarray, gradient: np.ndarray) -> Comparison:
     gradient : ndarray, shape (inputs, neurons) or (2, inputs, neurons)
         With a leading axis: two measurements of equal weight. Entries that were not measured are nan.
     """
+    change, gradient = checked("change", change, (None, None)), np.asarray(gradient, dtype=float)
+    if gradient.shape not in (change.shape, (2, *change.shape)):
+        raise DataError(f"gradient has the shape {gradient.shape}; the change has {change.shape}")
     halves = gradient if gradient.ndim == 3 else gradient[np.newaxis]
     measured = np.isfinite(halves[0])
     first, last = (np.where(measured, half, 0.0) for half in (halves[0], halves[-1]))
@@ -194,6 +200,7 @@ def _cosine(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.divide((one * other).sum(axis=-1), norms, out=np.full(np.shape(norms), np.nan), where=norms > 0)
 
 
+@explained
 def hebbian_change(
     positive: Responses, negative: Responses, modulator: Modulator, activities: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
@@ -219,6 +226,7 @@ def hebbian_change(
     return np.asarray(change) / max(len(positive), 1)
 
 
+@explained
 def numerical_gradient(
     respond: LayerFunction,
     positive: Inputs,
@@ -412,6 +420,7 @@ def equivalence(
     return compared
 
 
+@explained
 def compare_layers(
     simulator: Simulator,
     images: np.ndarray,

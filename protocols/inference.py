@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brianff.arguments import explained
 from brianff.arrays import answer, checked
 from brianff.data.split import Split
 from brianff.description.fields import Instance, Whole, argument, shown
@@ -26,6 +27,7 @@ def total_goodness(responses: Responses) -> np.ndarray:
     return responses.goodness
 
 
+@explained
 def predict(
     simulator: Simulator, images: np.ndarray, layers: Sequence[int] | None = None, score: Score = total_goodness
 ) -> np.ndarray:
@@ -80,6 +82,7 @@ def label_scores(
     return [total(responses, score).reshape(len(images), -1) for score in scores]
 
 
+@explained
 def accuracy(
     simulator: Simulator,
     split: Split,

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from brianff.arguments import explained
 from brianff.arrays import checked
 from brianff.data.split import Split
 from brianff.description.fields import Whole, argument
@@ -64,6 +65,7 @@ def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wron
     return np.concatenate(parts)
 
 
+@explained
 def without_rest(trainer: Trainer) -> Trainer:
     """Return a trainer in the same state whose presentations follow each other without rest.
 
@@ -85,6 +87,7 @@ def without_rest(trainer: Trainer) -> Trainer:
     return other
 
 
+@explained
 def hoyer_sparsity(latents: np.ndarray, offset: float = 1e-3) -> float:
     """Return the mean Hoyer sparsity: (sqrt(n) - L1 / L2) / (sqrt(n) - 1), 0 for equal and 1 for one-hot vectors.
 
@@ -105,6 +108,7 @@ def hoyer_sparsity(latents: np.ndarray, offset: float = 1e-3) -> float:
     return float(np.mean((root - norms[0] / norms[1]) / (root - 1))) if len(latents) else float("nan")
 
 
+@explained
 def separability(latents: np.ndarray, labels: np.ndarray, neighbours: int = 5) -> float:
     """Return the mean share of a vector's nearest neighbours (Euclidean, itself excluded) that have its label.
 
@@ -130,6 +134,7 @@ def separability(latents: np.ndarray, labels: np.ndarray, neighbours: int = 5) -
     return float(np.mean(labels[found] == labels[:, np.newaxis]))
 
 
+@explained
 def dead_units(latents: np.ndarray) -> float:
     """Return the share of neurons that are active for none of the images.
 

@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import expit, logit
 
+from brianff.arguments import explained
 from brianff.arrays import answer
 from brianff.errors import ConfigurationError, missing
 from brianff.registry import Registry
@@ -255,6 +256,7 @@ class Symmetric(Modulator):
         return np.where(in_own_half, (other / own / total)[:, np.newaxis], (-1.0 / total)[:, np.newaxis])
 
 
+@explained
 class Grouped(Modulator):
     """Blocks of neurons, side by side in a layer, each with a goodness, a loss and a modulator of its own.
 

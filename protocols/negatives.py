@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from brianff.arguments import explained
 from brianff.arrays import checked
 from brianff.data.spikes import whole_numbers
 from brianff.data.split import Dataset
@@ -155,6 +156,7 @@ NEGATIVES = Registry(
 """Negatives by name."""
 
 
+@explained
 def wrong_labels(
     labels: np.ndarray, generator: np.random.Generator, classes: int = 10, count: int | None = None
 ) -> np.ndarray:
@@ -207,6 +209,7 @@ def hardest(goodness: np.ndarray) -> np.ndarray:
     return np.argmax(goodness, axis=1)
 
 
+@explained
 def hybrid_images(
     images: np.ndarray, image_shape: tuple[int, int], generator: np.random.Generator, blurs: int = 10
 ) -> np.ndarray:

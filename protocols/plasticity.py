@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from brianff.acceleration.contraction import contract
+from brianff.arguments import explained
 from brianff.description.fields import shown
 from brianff.errors import ConfigurationError
 from brianff.protocols.contrast import Contrast, Pairs
@@ -22,6 +23,7 @@ Postsynaptic = Callable[[Responses], np.ndarray]
 """Gives the postsynaptic factor of responses, shape (presentations, neurons)."""
 
 
+@explained
 @dataclass(frozen=True)
 class ModulatedHebbian:
     """With m the modulator (-dL/dg), x the presynaptic and e the postsynaptic factor (dg/d(drive), 2 z for g = z^2)::
@@ -93,6 +95,7 @@ class ModulatedHebbian:
         return factor
 
 
+@explained
 @dataclass(frozen=True)
 class NormalisedHebbian(ModulatedHebbian):
     """`ModulatedHebbian` with modulators over their root mean square: one number for a layer, such as of a capacitor.
@@ -135,6 +138,7 @@ class NormalisedHebbian(ModulatedHebbian):
         return super().change(contrast, modulator) / (size or 1.0)
 
 
+@explained
 def modulated_hebbian(
     positive: Responses, negative: Responses, modulator: Modulator, postsynaptic: Postsynaptic | None = None
 ) -> np.ndarray:

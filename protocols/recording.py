@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brianff.arguments import explained
 from brianff.description.fields import Instance, argument
 from brianff.errors import ConfigurationError
 from brianff.protocols.negatives import hybrid_images, wrong_labels
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["held_out_contrast", "held_out_goodness", "record_held_out"]
 
 
+@explained
 def held_out_contrast(
     trainer: Trainer, images: int | Sequence[int] = 200, negatives: bool = True
 ) -> tuple[Any, np.ndarray, pandas.DataFrame]:
@@ -81,6 +83,7 @@ def held_out_contrast(
     return shown, labels, pandas.concat([table, table.assign(polarity="negative")], ignore_index=True)
 
 
+@explained
 def record_held_out(
     trainer: Trainer,
     images: int | Sequence[int] = 200,
@@ -110,6 +113,7 @@ def record_held_out(
     return trainer.simulator.record(shown, labels, neurons, layer, **options)
 
 
+@explained
 def held_out_goodness(trainer: Trainer, images: int | Sequence[int] = 200) -> pandas.DataFrame:
     """Return the goodness of each layer for held-out images with their own labels and with wrong ones.
 

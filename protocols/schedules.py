@@ -2,6 +2,7 @@
 
 import math
 
+from brianff.arguments import explained
 from brianff.description.fields import Real, argument
 from brianff.equations.parameters import NOT_NEGATIVE
 from brianff.registry import Registry
@@ -14,6 +15,7 @@ def constant(progress: float) -> float:
     return 1.0
 
 
+@explained
 def cosine(progress: float) -> float:
     """Return the factor of the learning rate at a share `progress` of the training: half a cosine from 1 to 0.
 

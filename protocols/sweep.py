@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import numpy as np
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
+from brianff.arguments import explained
 from brianff.description import Description
-from brianff.description.fields import Count, Place, Seed, Table, argument, shown
+from brianff.description.fields import Count, Instance, Place, Seed, Table, argument, shown
 from brianff.description.parts import part
 from brianff.errors import BrianffError, ConfigurationError, DataError
 from brianff.progress import Progress
@@ -103,6 +104,7 @@ class Sweep(Description):
     design: Annotated[Any, *part(DESIGNS)] = DESIGNS["latin-hypercube"]
     design_seed: Seed = 1
 
+    @explained
     @classmethod
     def from_file(cls, path: str | Path) -> Self:
         """Return the sweep of a TOML file, whose keys are the parameters; a protocol's file may lie beside it.
@@ -162,10 +164,12 @@ class Sweep(Description):
         """Listed values, by key and as they are written."""
         return {(key, *identity([_label(one)])): one for key, values in self._listed.items() for one in values}
 
+    @explained
     def protocol_at(self, point: Point) -> Protocol:
         """Return the protocol of a point."""
-        return _protocol_at(self._written, self._meant, point)
+        return _protocol_at(self._written, self._meant, argument("point", point, Table()))
 
+    @explained
     def run(
         self,
         directory: str | Path,
@@ -223,6 +227,7 @@ class Sweep(Description):
         measure = partial(_measure, self._written, self._meant, place, data_dir)
         return study.fill("sweep", self.points, measure, progress, map, _failed, again)
 
+    @explained
     def check(self, data_dir: str | Path | None = None) -> None:
         """Raise the error of the first point unless some point can be run: the others tell theirs in the table."""
         first = None
@@ -235,6 +240,7 @@ class Sweep(Description):
         if first:
             raise first
 
+    @explained
     def study(self, directory: str | Path) -> Study:
         """Return the study of the sweep in a directory: its `rows("sweep")` are the points that are done.
 
@@ -365,6 +371,7 @@ def _label(value: Any) -> Any:
     return str(getattr(value, "name", None) or getattr(value, "__name__", None) or value)
 
 
+@explained
 def run_sweep(
     protocols: Mapping[str, Protocol],
     directory: str | Path,
@@ -398,8 +405,9 @@ def run_sweep(
     BrianffError
         Whatever a run raises; the runs before it are kept.
     """
-    if not isinstance(protocols, Mapping):
-        raise ConfigurationError(f"protocols are {shown(protocols)}; give them by the names of their directories")
+    protocols = argument("protocols", protocols, Table())
+    for name, protocol in protocols.items():
+        argument(f"protocol {name!r}", protocol, Instance(Protocol, "a Protocol"))
     root: Path = argument("directory", directory, Place())
     make_directory(root)
     place, data_dir = _places(map, root, data_dir)

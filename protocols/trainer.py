@@ -16,12 +16,13 @@ import numpy as np
 from brianff.acceleration.matrix_products import one_blas_thread
 from brianff.acceleration.memory import check_memory
 from brianff.acceleration.threads import Ahead
+from brianff.arguments import explained
 from brianff.arrays import answer
 from brianff.data import SpikeTrains, load_dataset
 from brianff.data.split import Dataset, Split
 from brianff.describing import Described
 from brianff.description import EventEncoding
-from brianff.description.fields import Measured, argument
+from brianff.description.fields import Measured, Table, argument
 from brianff.encoding import checked_images, image_part
 from brianff.engines.lanes.workers import processors
 from brianff.equations.parameters import ANY
@@ -53,6 +54,7 @@ __all__ = ["Trainer"]
 Report = Callable[[int, dict[str, float]], None]
 
 
+@explained
 class Trainer(Described):
     """Trains a protocol's network layer by layer.
 
@@ -460,7 +462,8 @@ class Trainer(Described):
         CheckpointError
             If it is not the state of such a run, or was reached with other data. The trainer is then unchanged.
         """
-        arrays = {re.sub("^optimiser[.]", "step_rule.", name): np.array(array) for name, array in arrays.items()}
+        given, values = argument("arrays", arrays, Table()), argument("values", values, Table())
+        arrays = {re.sub("^optimiser[.]", "step_rule.", name): np.array(array) for name, array in given.items()}
         found, streams = position(self, values)
         now = self.dataset.digest
         if (then := found.data_digest or now) != now:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from brianff.arguments import explained
 from brianff.data.split import Dataset, Split
 from brianff.description.fields import Place, argument
 from brianff.errors import CheckpointError, ConfigurationError
@@ -23,7 +24,7 @@ from brianff.protocols.trainer import Trainer
 from brianff.storage.checkpoint import digest, load_checkpoint, save_checkpoint
 from brianff.storage.locks import writing
 from brianff.storage.provenance import provenance
-from brianff.storage.run_directory import RunDirectory, without_none
+from brianff.storage.run_directory import RunDirectory, plain, without_none
 
 __all__ = ["check_same", "evaluate", "fit", "measure", "open_trainer", "prepare", "resume", "train"]
 
@@ -92,6 +93,7 @@ def resume(
     return fit(prepare(Protocol(**run.read_config()), data_dir, dataset), run, progress)
 
 
+@explained
 def open_trainer(
     run: RunDirectory | str | Path, data_dir: Path | None = None, dataset: Dataset | None = None
 ) -> Trainer:
@@ -251,9 +253,10 @@ def _run(trainer: Trainer, run: RunDirectory | None, progress: bool, seconds: di
         "digital_support": digital_support(protocol, trainer.simulator),
         "weights_digest": digest(trainer.weights()),
     }
-    summary |= provenance()
+    summary = plain(summary | provenance(), "summary")
     for callback in trainer.callbacks:
         callback.on_evaluation(trainer, summary)
+        summary = plain(summary, f"summary of {type(callback).__name__}")
     if run is not None:
         run.write_summary(summary)
         run.log.info(", ".join(f"{name} {np.round(value, 4)}" for name, value in accuracies.items()))

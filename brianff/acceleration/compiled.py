@@ -232,6 +232,9 @@ def kept(name: str, make: Callable[[Path], Path]) -> Path:
     """
     directory = cache_directory()
     if _whole(directory / name):
+        if (directory / f"{name}.lock").exists():
+            with suppress(OSError), locked(directory / f"{name}.lock"):
+                _clear(directory, name)  # a builder was killed just before its end
         return directory / name
     try:
         return _made(directory, name, make)
@@ -275,8 +278,7 @@ def _made(directory: Path, name: str, make: Callable[[Path], Path]) -> Path:
     with locked(directory / f"{name}.lock", wait=True):
         if _whole(path):  # somebody else was faster
             return path
-        for left_over in directory.glob(f"{name}.building-*"):
-            shutil.rmtree(left_over, ignore_errors=True)
+        _clear(directory, name)
         _check_room(directory)
         place = Path(tempfile.mkdtemp(dir=directory, prefix=f"{name}.building-"))
         try:
@@ -294,6 +296,12 @@ def _made(directory: Path, name: str, make: Callable[[Path], Path]) -> Path:
         finally:
             shutil.rmtree(place, ignore_errors=True)
     return path
+
+
+def _clear(directory: Path, name: str) -> None:
+    """Remove what builders left that were killed."""
+    for left_over in directory.glob(f"{name}.building-*"):
+        shutil.rmtree(left_over, ignore_errors=True)
 
 
 def _check_room(directory: Path) -> None:

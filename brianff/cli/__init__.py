@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 import warnings
 from typing import Annotated, Any, NoReturn
 
@@ -11,7 +12,7 @@ import typer
 
 from brianff import __version__
 from brianff.cli import lists, runs, studies
-from brianff.cli.streams import echo, open_streams, say
+from brianff.cli.streams import echo, open_streams, say, unwritable
 from brianff.errors import BrianffError
 from brianff.imports import IMPORTED
 
@@ -49,6 +50,11 @@ def main() -> NoReturn:
         status = _fail(error.format_message())
     except typer.Abort:
         status = 130
+    except OSError as error:  # help texts are printed by the parser of the command line
+        printing = traceback.extract_tb(error.__traceback__)[-1].name == "echo"
+        if not printing or isinstance(error, BrokenPipeError):
+            raise
+        status = _fail(str(unwritable(error)))
     sys.exit(status)
 
 

@@ -11,7 +11,7 @@ import typer
 
 from brianff.errors import BrianffError
 
-__all__ = ["echo", "open_streams", "say"]
+__all__ = ["echo", "open_streams", "say", "unwritable"]
 
 
 def open_streams() -> None:
@@ -34,10 +34,15 @@ def echo(text: Any) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        os.dup2(_nowhere(), sys.stdout.fileno())  # where the rest goes that Python prints when it ends
-        raise BrianffError(
-            f"standard output cannot be written ({error.strerror}): free some space; files are where they were to be"
-        ) from None
+        raise unwritable(error) from None
+
+
+def unwritable(error: OSError) -> BrianffError:
+    """Return the error of a standard output that cannot be written; what Python still prints leads nowhere."""
+    os.dup2(_nowhere(), sys.stdout.fileno())
+    return BrianffError(
+        f"standard output cannot be written ({error.strerror}): free some space; files are where they were to be"
+    )
 
 
 def say(text: str) -> None:

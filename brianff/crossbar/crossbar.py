@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from brianff.acceleration.threads import share
+from brianff.arguments import explained
 from brianff.arrays import checked
 from brianff.crossbar.device_array import DOWN, UP, DeviceArray
 from brianff.crossbar.wires import transfer
@@ -88,6 +89,7 @@ def make_crossbar(
     return DeviceCrossbar(weights, layer.weight_bound or 1.0, layer.device, streams, number, connected)
 
 
+@explained
 class Crossbar:
     """Weights of one layer, ideal: plain numbers without devices, optionally bounded.
 

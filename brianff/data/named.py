@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import PlainSerializer, PlainValidator
 
+from brianff.arguments import explained
 from brianff.data.split import Dataset, Split
 from brianff.description.fields import shown
 from brianff.errors import ConfigurationError, DataError
@@ -125,6 +126,7 @@ _REFERENCE = 'a data set is a name, a path, a table such as {name = "folder", pa
 _SUFFIXES = {".npz": "npz", ".h5": "hdf5", ".hdf5": "hdf5", ".csv": "csv"}
 
 
+@explained
 def load_dataset(dataset: str | Path | Mapping[str, Any] | Dataset, data_dir: str | Path | None = None) -> Dataset:
     """Load a data set.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from brianff.arguments import explained
 from brianff.description.fields import Whole, argument
 from brianff.errors import DataError
 
@@ -27,6 +28,7 @@ def whole_numbers(what: str, values: Any, below: int | None = None) -> np.ndarra
     return array.astype(np.int64)
 
 
+@explained
 class SpikeTrains:
     """Spike trains of some samples; rows are chosen by an index, as of an array.
 

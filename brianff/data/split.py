@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from brianff.arguments import explained
 from brianff.arrays import checked
 from brianff.data import files
 from brianff.data.spikes import SpikeTrains, whole_numbers
 from brianff.describing import Described
-from brianff.description.fields import GENERATOR, Place, Whole, argument, shown
+from brianff.description.fields import GENERATOR, Chosen, Place, Whole, argument, shown
 from brianff.equations.parameters import Range
 from brianff.errors import DataError
 
@@ -32,6 +33,7 @@ class Batch:
     indices: np.ndarray
 
 
+@explained
 @dataclass(frozen=True, eq=False)
 class Split:
     """The training or test part of a data set.
@@ -78,7 +80,7 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def intensities(self, rows: slice | np.ndarray) -> Any:
+    def intensities(self, rows: Chosen) -> Any:
         """Return the intensities of some images, in [0, 1], shape (images, pixels); or their spike trains."""
         return self.images[rows] if self.white is None else self.images[rows] / float(self.white)
 
@@ -118,6 +120,7 @@ class Split:
         return Split(self.images[rows], self.labels[rows], self.white, shown)
 
 
+@explained
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset(Described):
     """A data set with its training and test part.

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
+from brianff.arguments import explained
 from brianff.description.base import Description, FrozenDict
 from brianff.description.fields import Count, Share, Table, shown
 from brianff.description.parts import DEVICES, LAWS, part
@@ -169,6 +170,7 @@ class Device(Description):
         except TypeError as error:
             raise ValueError(f"law {law.name!r}: its parameters are no arguments of its response: {error}") from None
 
+    @explained
     def pulse_energy(self, direction: Literal["up", "down"]) -> float:
         """Return the energy (joule) of a pulse in the middle of the range."""
         p = self.physics

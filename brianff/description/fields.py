@@ -32,6 +32,7 @@ from brianff.errors import BrianffError, ConfigurationError
 __all__ = [
     "GENERATOR",
     "TRUTH",
+    "Chosen",
     "Count",
     "Declared",
     "Finite",
@@ -172,6 +173,17 @@ class _Bytes(Declared):
 
 
 @dataclass(frozen=True)
+class Rows(Declared):
+    """Which of several things: whole numbers, a mask, or a slice."""
+
+    def __call__(self, value: Any) -> Any:
+        with suppress(Exception):
+            if isinstance(value, slice) or not (array := np.asarray(value)).size or array.dtype.kind in "biu":
+                return value
+        raise ValueError("must be a slice, whole numbers or a mask")
+
+
+@dataclass(frozen=True)
 class Table(Declared):
     """Values by name; what holds them knows the names and ranges."""
 
@@ -190,6 +202,9 @@ def argument(
     except ValueError as error:
         raise kind(f"{name} is {shown(value)}; it {error}") from None
 
+
+Chosen = Annotated[Any, Rows()]
+"""Which of several things."""
 
 Count = Annotated[int, Whole(1)]
 """A number of things, at least one."""

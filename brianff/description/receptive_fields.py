@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import PlainSerializer, PlainValidator
 
+from brianff.arguments import explained
 from brianff.description.fields import shown
 from brianff.errors import ConfigurationError, missing
 from brianff.registry import Registry
@@ -38,6 +39,7 @@ class ReceptiveField:
         raise missing(self, "connected")
 
 
+@explained
 @dataclass(frozen=True)
 class Patches(ReceptiveField):
     """Each neuron sees a rectangle of the image.

@@ -11,6 +11,7 @@ import numpy as np
 from brian2 import Quantity, get_dimensions
 
 from brianff.acceleration.matrix_products import one_blas_thread
+from brianff.arguments import explained
 from brianff.description.device import Device
 from brianff.description.pulse_table import read_trains
 from brianff.description.quantities import parse_like
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["DeviceFit", "fit_device"]
 
 
+@explained
 @dataclass(frozen=True)
 class DeviceFit:
     """A device that was fitted to measurements.
@@ -65,6 +67,7 @@ class DeviceFit:
         return pandas.DataFrame.from_dict(rows, orient="index", columns=["value", "from", "to"])
 
 
+@explained
 def fit_device(
     pulses: str | Path | Mapping[str, Any],
     law: DeviceLaw | str | None = None,

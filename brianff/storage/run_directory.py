@@ -6,21 +6,23 @@ import csv
 import io
 import json
 import logging
+import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from itertools import count
-from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import tomli_w
 
+from brianff.arguments import explained
 from brianff.describing import Described
-from brianff.description.fields import Place, argument
+from brianff.description.fields import Place, Table, argument, shown
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.storage.checkpoint import write_atomically
 from brianff.storage.files import read_json, read_table, read_toml, short
@@ -28,11 +30,12 @@ from brianff.storage.files import read_json, read_table, read_toml, short
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["RunDirectory", "without_none"]
+__all__ = ["RunDirectory", "plain", "without_none"]
 
 _HISTORY_TYPES = {"epoch": "int64", "layer": "int64", "quantity": "str", "value": "float64"}
 
 
+@explained
 class RunDirectory(Described):
     """One run on disk. Make it with `create` or `open`.
 
@@ -126,7 +129,7 @@ class RunDirectory(Described):
 
     @cached_property
     def log(self) -> logging.Logger:
-        handler = logging.FileHandler(self.path / "log.txt", encoding="utf-8", delay=True)
+        handler = _Log(self.path / "log.txt", encoding="utf-8", delay=True)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         # Not registered by name: it lives and dies with this object, however many runs a process makes.
         logger = logging.Logger("brianff.run", logging.INFO)
@@ -135,15 +138,16 @@ class RunDirectory(Described):
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Write config.toml. TOML has no null: keys whose value is None are left out."""
-        write_atomically(self._config_path, tomli_w.dumps(without_none(config)).encode())
+        written = without_none(argument("config", config, Table()))
+        write_atomically(self._config_path, tomli_w.dumps(written).encode())
 
     def read_config(self) -> dict[str, Any]:
         """Return the content of config.toml."""
         return read_toml(self._known(self._config_path), CheckpointError)
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        """Write summary.json; numpy's scalars are written as plain numbers."""
-        text = json.dumps(summary, indent=2, default=methodcaller("item"))
+        """Write summary.json; a ConfigurationError if it holds what JSON cannot, see `plain`."""
+        text = json.dumps(plain(summary, "summary"), indent=2)
         write_atomically(self._summary_path, f"{text}\n".encode())
 
     def read_summary(self) -> dict[str, Any]:
@@ -182,6 +186,49 @@ class RunDirectory(Described):
         if not os.path.lexists(path):
             raise CheckpointError(f"{self.path} has no {path.name}: the run has not come that far")
         return path
+
+
+class _Log(logging.FileHandler):
+    """A log: where it cannot be written, no result is lost for that."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Stay silent: the default prints a traceback."""
+
+
+def plain(value: Any, name: str) -> Any:
+    """Return a value as JSON holds it: arrays as lists, and null for numbers that are not finite.
+
+    Parameters
+    ----------
+    value : object
+    name : str
+        How it is called in errors.
+
+    Raises
+    ------
+    ConfigurationError
+        If JSON cannot hold it.
+    """
+    if isinstance(value, np.generic) or type(value) is np.ndarray:  # a quantity would lose its unit
+        value = value.tolist()
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    try:
+        if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+            return {key: plain(one, f"{name}.{key}") for key, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(one, f"{name}.{number}") for number, one in enumerate(value)]
+    except RecursionError:
+        pass
+    raise ConfigurationError(
+        f"{short(name)} is {shown(value)}, which JSON cannot hold: give numbers, text, lists, tables of these by name"
+    )
 
 
 def without_none(value: Any) -> Any:

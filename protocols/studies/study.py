@@ -18,6 +18,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brianff.arguments import explained
 from brianff.data.named import load_dataset
 from brianff.data.split import Dataset
 from brianff.description.fields import Place, argument, shown
@@ -112,6 +113,7 @@ def take_files(directory: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key != FILES}
 
 
+@explained
 class Study:
     """A directory of tidy tables, one row per measurement: <name>.csv, and <name>.parquet where pyarrow is installed.
 

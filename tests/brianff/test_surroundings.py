@@ -119,11 +119,13 @@ def test_standard_streams_that_are_closed_or_full():
     closed = subprocess.run(["sh", "-c", '"$@" 0<&- 2>&-', "sh", *run], capture_output=True, text=True, check=True)
     assert closed.stdout.startswith("brianff ")
     if os.path.exists("/dev/full"):
-        with open("/dev/full", "w") as full:
-            done = subprocess.run(run, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-        assert done.returncode == 2
-        assert done.stderr.startswith("brianff: error: standard output cannot be written (No space left on device)")
-        assert len(done.stderr.splitlines()) == 1
+        for option in ("--version", "--help"):
+            command = [*run[:-1], run[-1].replace("--version", option)]
+            with open("/dev/full", "w") as full:
+                done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+            assert done.returncode == 2
+            assert done.stderr.startswith("brianff: error: standard output cannot be written (No space left on device)")
+            assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_doctor_tells_what_hides_pythons_own_modules(tmp_path, monkeypatch):

@@ -52,6 +52,7 @@ class Diary(Callback):
 
     def on_evaluation(self, trainer, summary):
         summary["diary"] = len(self.events)
+        summary["moods"] = {"mean": np.float32(0.5), "of epochs": np.array([1, np.nan])}
 
 
 def small(*settings):
@@ -66,6 +67,7 @@ def test_a_callback_is_called_in_order(numpy_target):
     expected = ["start", *batches, "epoch 1 of layer 0", *batches, "epoch 2 of layer 0", "layer 0"]
     assert diary.events == expected
     assert summary["diary"] == len(expected)
+    assert summary["moods"] == {"mean": 0.5, "of epochs": [1.0, None]}
     assert (trainer.history.quantity == "mood").sum() == 2
 
 

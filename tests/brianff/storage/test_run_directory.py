@@ -7,6 +7,7 @@ from typing import get_args
 import numpy as np
 import pandas
 import pytest
+from brian2 import mV
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -101,6 +102,13 @@ def test_summary_takes_numpy_scalars(run):
     expected = {"test_accuracy": 0.1, "epochs": 3, "wall_seconds": {"train": 1.5}}
     assert run.read_summary() == expected
     assert json.loads((run.path / "summary.json").read_text()) == expected
+
+
+@pytest.mark.parametrize("value", [1 * mV, [1 * mV], object(), {1: 2}, {"a": {3}}, 1j, np.array([object()]), b"x"])
+def test_what_json_cannot_hold_is_not_written(run, value):
+    with pytest.raises(ConfigurationError, match=r"summary\.x.* is .*, which JSON cannot hold"):
+        run.write_summary({"x": value})
+    assert not run.finished
 
 
 rows = st.tuples(

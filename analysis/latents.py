@@ -121,13 +121,15 @@ def embedding(
 def _embed(latent: np.ndarray, labels: np.ndarray, samples: int, seed: int, ax: Axes) -> None:
     from matplotlib.colors import ListedColormap
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     latent = checked("latents", latent, (None, None))
     labels = checked("labels", labels, (len(latent),), kind="whole")
     shown = latent[:samples].astype(float)
     require(len(shown) > 1, f"an embedding needs two latents at least, there are {len(shown)}")
     perplexity = min(30.0, (len(shown) - 1) / 3)
-    points = TSNE(random_state=seed, perplexity=perplexity, init="random").fit_transform(shown)
+    with threadpool_limits(1 if len(shown) < 500 else None):  # threads that wait for few points take the processor
+        points = TSNE(random_state=seed, perplexity=perplexity, init="random").fit_transform(shown)
     classes = max(len(LABEL_COLOURS), int(np.max(labels)) + 1)
     colours = ListedColormap(LABEL_COLOURS) if classes == len(LABEL_COLOURS) else "viridis"
     size, top = max(3, 3000 / len(shown)) ** 1.1, classes - 0.5

@@ -125,7 +125,9 @@ def read_standalone(
         goodness.append(np.vstack([terms.reshape(count, size)[1:], last]))
         presentation, at = np.divmod(np.rint(times / step).astype(int), period)
         shown = at >= about["rest"]
-        events.append(np.stack([at - about["rest"], neurons, np.full_like(at, layer), presentation])[:, shown])
+        events.append(
+            np.stack([at - about["rest"], neurons, np.full_like(at, layer), presentation])[:, shown].astype(np.int32)
+        )
     table = presentation_table(np.array(about["labels"]), presentations=presentations)
     spikes = table_of_events(np.concatenate(events, axis=1), step, table)
     duration = (period - about["rest"]) * step

@@ -209,12 +209,12 @@ def test_spikes_from_elsewhere_are_a_recording(recording):
 
 
 def test_statistics_of_thousands_of_presentations_take_no_longer_than_their_spikes():
-    """2,000 presentations to 200 neurons, 800,000 spikes; a loop over presentations and neurons would take minutes."""
+    """2,000 presentations to 200 neurons, 300,000 spikes; a loop over presentations and neurons would take minutes."""
     from time import process_time
 
     generator = np.random.default_rng(1)
-    presentation = np.sort(generator.integers(0, 2000, 800_000))
-    spikes = {"time": generator.random(800_000) * 2e-5, "neuron": generator.integers(0, 200, 800_000)}
+    presentation = np.sort(generator.integers(0, 2000, 300_000))
+    spikes = {"time": generator.random(300_000) * 2e-5, "neuron": generator.integers(0, 200, 300_000)}
     about = {"label": np.arange(2000) % 10, "polarity": ["positive"] * 2000}
     many = Recording.from_spikes(spikes | {"presentation": presentation}, about, [200], 2e-5)
     for measure in (

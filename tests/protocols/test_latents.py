@@ -109,7 +109,7 @@ def test_latents_without_rest_start_from_the_membranes_that_the_last_batch_left(
 
 def test_figures_have_one_panel_for_each_model():
     generator = np.random.default_rng(1)
-    some = [generator.poisson(0.3, (40, 200)) for _ in range(6)]
+    some = [generator.poisson(0.3, (40, 200)) for _ in MODELS]
     raster = latent_raster(some, MODELS)
     assert [panel.get_title() for panel in raster] == list(MODELS)
     embedding = latent_embedding(some[:2], np.arange(40) % 10, MODELS[:2])

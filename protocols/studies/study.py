@@ -27,7 +27,7 @@ from brianff.errors import CheckpointError, ConfigurationError
 from brianff.progress import Progress
 from brianff.storage.checkpoint import append, write_atomically
 from brianff.storage.files import make_directory, read_json, read_table
-from brianff.storage.locks import writing
+from brianff.storage.locks import PARTIAL, writing
 
 if TYPE_CHECKING:
     import pandas
@@ -108,8 +108,11 @@ def take_files(directory: Path, row: Mapping[str, Any]) -> dict[str, Any]:
         If they cannot be written.
     """
     for name, content in row.get(FILES, {}).items():
-        make_directory((directory / name).parent, CheckpointError)
-        write_atomically(directory / name, content)
+        path = directory / name
+        make_directory(path.parent, CheckpointError)
+        for left_over in path.parent.glob(f"{path.name}.*{PARTIAL}"):
+            left_over.unlink(missing_ok=True)
+        write_atomically(path, content)
     return {key: value for key, value in row.items() if key != FILES}
 
 
@@ -278,7 +281,12 @@ class Study:
         ordered = sorted(table, key=lambda row: order.get(identity(row[key] for key in keys), -1))
         if ordered != there:
             self._write(name, ordered)
-            self._write_parquet(name)
+        table_path = self.path(name)
+        parquet = table_path.with_suffix(".parquet")
+        if table_path.exists() and not (
+            parquet.exists() and parquet.stat().st_mtime_ns >= table_path.stat().st_mtime_ns
+        ):
+            self._write_parquet(name)  # also where a kill came between the two
 
     def write(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write a table that is derived from others, in the place of the one that is there."""

@@ -515,15 +515,20 @@ class Population:
         """Raise a NumericalError if the membrane voltages (volt) show that the integration diverged."""
         limit = float(self.neuron.largest_voltage)
         if voltage.size and not (voltage.min() >= -limit and voltage.max() <= limit):  # NaN is neither
-            advice = ["smaller weights or a smaller current"]
-            if self.network.method != "semi_implicit":
-                advice = [] if unsolvable(self.neuron.variables) else ["network.method = 'semi_implicit'"]
+            semi_implicit = self.network.method == "semi_implicit"
             largest = eval(self.neuron.largest_explicit_step or "None", {}, dict(self.parameters))
-            step = f"network.time_step below {largest}" if largest is not None else "a smaller network.time_step"
+            step_is_small = largest is not None and self.network.time_step < largest
+            advice = ["smaller weights or a smaller current"] if semi_implicit or step_is_small else []
+            if not (semi_implicit or step_is_small or unsolvable(self.neuron.variables)):
+                advice.append("network.method = 'semi_implicit'")
+            if not step_is_small:
+                advice.append(
+                    "a smaller network.time_step" if largest is None else f"network.time_step below {largest}"
+                )
             raise NumericalError(
                 f"the membrane voltage of a {self.neuron.name!r} neuron left +-{self.neuron.largest_voltage} with "
                 f"method {self.network.method!r} at a time step of {self.network.time_step}: use "
-                + ", or ".join([*advice, step])
+                + ", or ".join(advice)
             )
 
 

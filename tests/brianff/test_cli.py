@@ -163,7 +163,7 @@ def test_evaluate_foreign_weights(brianff, protocol, calls):
 def test_reproduce_a_study(brianff, calls):
     line = "reproduce neohebbian --out o --data-dir images --models online"
     assert brianff(f"{line} --seeds 4,5") == (0, "| model |\nwritten to o\n", "")
-    assert calls[0] == ("reproduce", Path("o"), Path("images"), [4, 5], ["online"], False)
+    assert calls[0] == ("reproduce", Path("o"), Path("images").resolve(), [4, 5], ["online"], False)
     assert brianff("reproduce neohebbian --quick")[0] == 0
     assert calls[2] == ("reproduce", Path("runs/neohebbian"), None, [1], ("analog", "online"), True)
 

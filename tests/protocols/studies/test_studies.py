@@ -13,6 +13,7 @@ from brianff.analysis.equivalence import fitted_slope, plot_cosines, plot_rate_l
 from brianff.analysis.equivalence import summarise as summarise_cosines
 from brianff.analysis.stdp import plot_accuracies
 from brianff.analysis.stdp import summarise as summarise_accuracies
+from brianff.data.named import load_dataset
 from brianff.errors import CheckpointError, ConfigurationError, NumericalError
 from brianff.protocols.studies import equivalence, stdp
 from brianff.protocols.studies.rate_limit import measure_rate_limit
@@ -200,7 +201,7 @@ def test_training_is_followed(numpy_target):
 
 @pytest.mark.parametrize("rule", ["local rule", "hebbian"])
 def test_both_changes_learn(rule, data_directory):
-    split = equivalence.load_dataset("mnist", data_directory).train.first(4200)
+    split = load_dataset("mnist", data_directory).train.first(4200)
     goodness = equivalence.GOODNESS["squared-norm"]
     settings = {"trained": 30, "judged": 200}
     assert equivalence._accuracy_after_training("relu", split, goodness, rule, settings) > 0.5

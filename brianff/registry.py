@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import reprlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -154,11 +155,21 @@ class Registry(Mapping[str, Any]):
             ) from None
         return part(**taken)
 
-    def name_of(self, part: Any) -> str:
-        """Return the name of a part: that in the registry, else its own."""
+    def _known_name(self, part: Any) -> str | None:
+        """Return the name of a part that is known, or of a copy of one, as other processes have."""
         for name, known in self._parts.items():
             if known is part:
                 return name
+        for name, known in self._parts.items():
+            with suppress(ValueError):  # arrays among the values
+                if type(known) is type(part) and is_dataclass(part) and known == part:
+                    return name
+        return None
+
+    def name_of(self, part: Any) -> str:
+        """Return the name of a part: that in the registry, else its own."""
+        if (name := self._known_name(part)) is not None:
+            return name
         own = getattr(part, "name", None) or getattr(part, "__name__", None)
         return str(own or self.name_of(type(part)))
 
@@ -166,7 +177,7 @@ class Registry(Mapping[str, Any]):
         """Return what stands for a part in a file: its name, or a table with the name of its class and its values."""
         known = list(self._parts.values())
         kinds = [one if inspect.isclass(one) else type(one) for one in known]
-        if any(one is part for one in known) or type(part) not in kinds or not self._has_parameters(part):
+        if self._known_name(part) is not None or type(part) not in kinds or not self._has_parameters(part):
             return self.name_of(part)
         values = {field.name: getattr(part, field.name) for field in fields(part) if field.init}
         names = {name: self.name_of(value) for name, value in values.items() if callable(value)}

@@ -138,11 +138,11 @@ def compare(change: np.ndarray, gradient: np.ndarray) -> Comparison:
     Parameters
     ----------
     change : ndarray, shape (inputs, neurons)
-    gradient : ndarray, shape (inputs, neurons) or (2, inputs, neurons)
-        With a leading axis: two measurements of equal weight. Entries that were not measured are nan.
+    gradient : ndarray, shape (inputs, neurons) or (1 or 2, inputs, neurons)
+        With a leading axis of two: measurements of equal weight. Entries that were not measured are nan.
     """
     change, gradient = checked("change", change, (None, None)), np.asarray(gradient, dtype=float)
-    if gradient.shape not in (change.shape, (2, *change.shape)):
+    if gradient.shape not in (change.shape, (1, *change.shape), (2, *change.shape)):
         raise DataError(f"gradient has the shape {gradient.shape}; the change has {change.shape}")
     halves = gradient if gradient.ndim == 3 else gradient[np.newaxis]
     measured = np.isfinite(halves[0])

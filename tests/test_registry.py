@@ -1,3 +1,5 @@
+import pickle
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -5,6 +7,7 @@ import pytest
 import brianff
 from brianff.equations import LIF, MIF, NeuronModel
 from brianff.errors import ConfigurationError
+from brianff.protocols.goodness import GOODNESS
 from brianff.register import KINDS
 from brianff.registry import Registry
 
@@ -44,6 +47,13 @@ def test_a_class_is_registered_by_a_decorator():
 
     assert mine() == 1
     assert rules["mine"] is mine
+
+
+def test_a_copy_of_a_known_part_is_written_as_its_name():
+    copied = pickle.loads(pickle.dumps(GOODNESS["spikes"]))
+    assert copied is not GOODNESS["spikes"]
+    assert GOODNESS.describe(copied) == "spikes"
+    assert GOODNESS.describe(replace(copied, width=7.0)) == {"name": "spikes", "width": 7.0}
 
 
 def test_a_name_is_given_once_unless_replaced(neurons):

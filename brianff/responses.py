@@ -129,9 +129,9 @@ class Responses(Described):
             For each neuron, in [0, 1).
         generator : numpy.random.Generator
         """
-        image = checked("image", image, (len(self),), kind="whole")
-        images, which = np.unique(image, return_inverse=True)
-        terms, neurons = self.goodness_terms, self.goodness_terms.shape[1]
+        terms = self.goodness_terms
+        presentations, neurons = terms.shape
+        images, which = np.unique(checked("image", image, (presentations,), kind="whole"), return_inverse=True)
         kept = generator.random((len(images), neurons), dtype=np.float32) >= probability
         factor = (kept / (1 - probability)).astype(terms.dtype)[which]
         return replace(self, goodness_terms=terms * factor, postsynaptic=self.postsynaptic * factor)

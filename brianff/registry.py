@@ -175,8 +175,7 @@ class Registry(Mapping[str, Any]):
 
     def describe(self, part: Any) -> Any:
         """Return what stands for a part in a file: its name, or a table with the name of its class and its values."""
-        known = list(self._parts.values())
-        kinds = [one if inspect.isclass(one) else type(one) for one in known]
+        kinds = [one if inspect.isclass(one) else type(one) for one in self._parts.values()]
         if self._known_name(part) is not None or type(part) not in kinds or not self._has_parameters(part):
             return self.name_of(part)
         values = {field.name: getattr(part, field.name) for field in fields(part) if field.init}

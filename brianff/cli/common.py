@@ -36,6 +36,10 @@ Scheduler = Annotated[
 NoSharedFolder = Annotated[
     bool, typer.Option("--no-shared-folder", help="Workers do not see --out: runs come back through the scheduler.")
 ]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. learning.epochs=3.")
+]
+SeedCount = Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds.")]
 Imports = Annotated[
     list[str] | None,
     typer.Option(

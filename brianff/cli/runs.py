@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from brianff.cli.common import DataDirectory, Imports, Out, Run, print_table, results, stoppable
+from brianff.cli.common import DataDirectory, Imports, Out, Run, Settings, print_table, results, stoppable
 from brianff.cli.streams import echo, say
 from brianff.errors import ConfigurationError
 from brianff.imports import IMPORTED, check
@@ -65,9 +65,7 @@ def train(
     seed: Annotated[
         str | None, typer.Option("--seed", metavar="N", help="Seed of the run: the same as --set seed=N.")
     ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. learning.epochs=3.")
-    ] = None,
+    settings: Settings = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", metavar="RUN", help="Resume a run that was stopped.")
     ] = None,

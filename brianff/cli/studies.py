@@ -15,7 +15,9 @@ from brianff.cli.common import (
     Processes,
     Quick,
     Scheduler,
+    SeedCount,
     Seeds,
+    Settings,
     StudyOut,
     names,
     side_by_side,
@@ -67,10 +69,8 @@ def sweep(
 @study_app.command()
 def controls(
     protocol: Annotated[str, typer.Argument(metavar="PROTOCOL", help="A named protocol or the path of a TOML file.")],
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds.")] = 5,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. learning.epochs=3.")
-    ] = None,
+    seeds: SeedCount = 5,
+    settings: Settings = None,
     data_dir: DataDirectory = None,
     out: StudyOut = None,
     workers: Processes = None,
@@ -93,13 +93,11 @@ def gap(
     protocol: Annotated[
         str, typer.Argument(metavar="PROTOCOL", help="Of frames: a named protocol or the path of a TOML file.")
     ] = "msnn-order-digits",
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds.")] = 5,
+    seeds: SeedCount = 5,
     gaps: Annotated[str, typer.Option("--gaps", metavar="US,...", help="Gaps in microseconds.")] = (
         "40,100,200,400,1000,2000"
     ),
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. learning.epochs=3.")
-    ] = None,
+    settings: Settings = None,
     quick: Quick = False,
     data_dir: DataDirectory = None,
     out: StudyOut = None,

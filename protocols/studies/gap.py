@@ -72,12 +72,8 @@ def run_study(
 
     def measure(gap: float, memristors: str, seed: int) -> Iterator[dict[str, Any]]:
         changed = [layer.replace(memristors=memristors) for layer in layers]
-        frames = encoding.replace(
-            steps=encoding.frames * steps[gap],
-            onset_steps=tuple(frame * steps[gap] for frame in range(encoding.frames)),
-            gap=None,
-            window_steps=None,
-        )
+        every = FrameEncoding.every(steps[gap], encoding.frames)
+        frames = encoding.replace(steps=every.steps, onset_steps=every.onset_steps, gap=None, window_steps=None)
         network = protocol.network.replace(layers=changed, encoding=frames)
         summary = Trainer(protocol.replace(network=network, seed=seed), data_dir=data_dir).fit(progress=False)
         switched = summary["layers"][0]["switched_share"]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from contextlib import nullcontext
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +15,7 @@ import typer
 
 from brianff.cli.common import DataDirectory, Imports, Out, Run, Settings, print_table, results, stoppable
 from brianff.cli.streams import echo, say
-from brianff.errors import ConfigurationError
+from brianff.errors import BrianffError, ConfigurationError
 from brianff.imports import IMPORTED, check
 
 if TYPE_CHECKING:
@@ -30,27 +33,60 @@ def demo(out: Out = Path("runs"), ideal: Ideal = False) -> None:
     """Train on scikit-learn's 8x8 digits: which digit, and which of two came first. No download."""
     from brianff.protocols.configuration import load_protocol
 
-    # The first time, tables of responses take longer to make than this training by steps.
+    # The first time, tables of responses take longer to make than this training by steps; two of them run side by side.
+    engine = ["engine.name=lanes", "engine.workers=1"]
     protocols = (
-        load_protocol("msnn-digits", ["engine.name=lanes"]),
-        load_protocol("msnn-order-digits", ["learning.epochs=12", "engine.name=lanes"]),
+        load_protocol("msnn-digits", engine),
+        load_protocol("msnn-order-digits", ["learning.epochs=12", *engine]),
     )
     digits, order = (protocol.without_devices() if ideal else protocol for protocol in protocols)
-    _train(digits, out, None)
-    _against_frozen(*_train(order, out, None))
+    # Most of a first demo is compiling, which takes one processor.
+    with stoppable(lambda: "stopped; start again"), _trained_beside(order, out) as moving:
+        _train(digits, out, None)
+        frozen = _frozen_accuracy(order)
+        run = moving()
+    _against_frozen(run, frozen)
 
 
-def _against_frozen(trainer: Trainer, run: RunDirectory, summary: dict[str, Any]) -> None:
-    """Train the same with frozen memristors; print what both know of the order, and draw why."""
-    from brianff.analysis.order import both_orders
-    from brianff.analysis.style import save_figure
+@contextmanager
+def _trained_beside(protocol: Protocol, out: Path) -> Iterator[Callable[[], RunDirectory]]:
+    """Train in a process of its own meanwhile; what is called waits for it, prints what it said, returns the run."""
+    from brianff.storage.run_directory import RunDirectory
+
+    run = RunDirectory.create(out, protocol.name, protocol.seed)
+    run.write_config(protocol.model_dump(mode="json"))
+    command = [sys.executable, "-P", "-m", "brianff", "train", "--resume", str(run.path)]
+
+    def ended() -> RunDirectory:
+        said, complaint = process.communicate()
+        if process.returncode:
+            raise BrianffError(complaint.rpartition("error: ")[2] or f"the training in {run.path} was killed")
+        echo(said.rstrip("\n"))
+        return run
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield ended
+        finally:
+            process.terminate()
+
+
+def _frozen_accuracy(protocol: Protocol) -> float:
     from brianff.protocols.trainer import Trainer
 
-    network = trainer.protocol.network
-    layers = [layer.replace(memristors="frozen") for layer in network.layers]
-    frozen = Trainer(trainer.protocol.replace(network=network.replace(layers=layers))).fit()["test_accuracy"]
+    layers = [layer.replace(memristors="frozen") for layer in protocol.network.layers]
+    return Trainer(protocol.replace(network=protocol.network.replace(layers=layers))).fit()["test_accuracy"]
+
+
+def _against_frozen(run: RunDirectory, frozen: float) -> None:
+    """Print what a run and the same with frozen memristors know of the order, and draw why."""
+    from brianff.analysis.order import both_orders
+    from brianff.analysis.style import save_figure
+    from brianff.protocols.training import open_trainer
+
+    summary = run.read_summary()
     run.write_summary(summary | {"control": {"frozen": {"test_accuracy": frozen}}})
-    figure = save_figure(both_orders(trainer), run.path / "figures" / "both-orders.png")
+    figure = save_figure(both_orders(open_trainer(run)), run.path / "figures" / "both-orders.png")
     told = f"{summary['test_accuracy']:.1%}; with frozen memristors {frozen:.1%}"
     print_table([("which came first", told), ("why", str(figure))])
 

@@ -6,13 +6,14 @@ import sys
 import time
 import types
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from device_round_trip import measure, truth
 
 from brianff import cli
-from brianff.errors import DataError
+from brianff.errors import BrianffError, DataError
 from brianff.imports import IMPORTED
 from brianff.storage.run_directory import RunDirectory
 
@@ -46,7 +47,7 @@ def calls(monkeypatch):
 
     import brianff.analysis
     import brianff.data
-    import brianff.protocols.studies  # noqa: F401
+    import brianff.protocols.studies.study  # noqa: F401
 
     module(
         "brianff.protocols.training",
@@ -122,17 +123,40 @@ def test_seed_of_the_protocol_and_default_directory(brianff, protocol, calls):
 
 
 def test_demo_trains_the_digits(brianff, calls, monkeypatch, protocol):
+    from brianff.cli import runs
     from brianff.protocols import configuration
+
+    @contextmanager
+    def beside(protocol, out):
+        calls.append(("train beside",))
+        yield lambda: "the order's run"
 
     asked, load = [], configuration.load_protocol
     monkeypatch.setattr(configuration, "load_protocol", lambda name, _=(): (asked.append(name), load(protocol))[1])
-    monkeypatch.setattr("brianff.cli.runs._against_frozen", lambda *run: calls.append(("against frozen", *run)))
+    monkeypatch.setattr(runs, "_trained_beside", beside)
+    monkeypatch.setattr(runs, "_frozen_accuracy", lambda protocol: 0.54)
+    monkeypatch.setattr(runs, "_against_frozen", lambda *run: calls.append(("against frozen", *run)))
     status, output, _ = brianff("demo --out elsewhere")
     assert status == 0
     assert asked == ["msnn-digits", "msnn-order-digits"]
-    assert [call[0] for call in calls] == ["prepare", "train", "write_figures"] * 2 + ["against frozen"]
+    assert [call[0] for call in calls] == ["train beside", "prepare", "train", "write_figures", "against frozen"]
+    assert calls[-1] == ("against frozen", "the order's run", 0.54)
     assert "test accuracy" in output
     assert "elsewhere" in output
+
+
+def test_what_fails_in_a_training_beside_is_said_here(tmp_path, monkeypatch):
+    from brianff.cli.runs import _trained_beside
+    from brianff.protocols.configuration import load_protocol
+
+    monkeypatch.chdir(tmp_path)
+    wanted = load_protocol("msnn-digits", ["network.classes=3"])
+    with _trained_beside(wanted, tmp_path) as ended, pytest.raises(BrianffError, match=r"^network[.]classes is 3"):
+        ended()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), _trained_beside(wanted.replace(seed=2), tmp_path):
+        raise KeyboardInterrupt  # of the training here: the one beside is stopped, not waited for
+    assert time.monotonic() - started < 5
 
 
 def test_resume(brianff, run, calls):

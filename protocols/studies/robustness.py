@@ -122,6 +122,10 @@ def imperfections(coarse: bool = False) -> list[Imperfection]:
         "cycle spread": ((0, 0.5, 1, 2, 4, 8, 16), lambda value: {"device": device(cycle_spread=value)}),
         "device spread": ((0, 0.1, 0.2, 0.4, 0.6, 0.8, 1), lambda value: {"device": device(device_spread=value)}),
         "stuck share": ((0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3), lambda value: {"device": device(), "stuck": value}),
+        "one-sided pairs": (
+            (0.05, 0.1, 0.3, 0.75),
+            lambda value: {"device": device(one_sided=1.0, refresh_upper=value, refresh_lower=value / 3)},
+        ),
         "pulses endured": (
             (10, 30, 100, 300),
             lambda value: {"device": device(endurance=value, endurance_log_spread=0.5)},

@@ -72,6 +72,8 @@ def test_points_vary_one_property_of_a_linear_device():
             assert changed == {"nonlinearity_up": point.value, "nonlinearity_down": -point.value}
         if point.property == "stuck share":
             assert (changed, point.stuck) == ({}, point.value)
+        if point.property == "one-sided pairs":
+            assert changed == {"one_sided": 1.0, "refresh_upper": point.value, "refresh_lower": point.value / 3}
     assert {point.property for point in imperfections(True)} == {point.property for point in imperfections()}
     assert len(FULL.seeds) == 3
 

@@ -1,7 +1,7 @@
 """Synthetic devices of each law are measured and fitted: are parameters, spreads and law found again?
 
-``python tests/helpers/device_round_trip.py REPEATS [--known] [LAW ...]`` prints the figures of the round trip; --known: the
-law is told, which takes an eighth of the time.
+``python tests/helpers/device_round_trip.py REPEATS [--known] [LAW ...]`` prints the figures of the round trip; --known:
+the law is told, which takes an eighth of the time.
 """
 
 import sys

@@ -252,15 +252,20 @@ class Trainer(Described):
         self._stopped = True
 
     def run_epoch(self, report: Report = lambda images, figures: None) -> None:
-        """Train the active layer for one epoch and move the position on.
+        """Train the active layer for one epoch and move the position on; Ctrl-C leaves the trainer as it was before.
 
         Parameters
         ----------
         report : callable
             Called after each batch with its number of images and the figures to show.
         """
-        with one_blas_thread(), closing(Ahead(self._shown())) as batches:
-            self._learn(batches, report)
+        before = self.state()
+        try:
+            with one_blas_thread(), closing(Ahead(self._shown())) as batches:
+                self._learn(batches, report)
+        except (KeyboardInterrupt, SystemExit):
+            self.restore(*before)
+            raise
 
     def _learn(self, batches: Ahead, report: Report) -> None:
         """Learn the batches of an epoch and move the position on."""

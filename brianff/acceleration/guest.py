@@ -12,6 +12,7 @@
 - Python's search path: Brian2 adds to it while a compiled module is loaded, under the same lock.
 - Compiled code on disk: published whole, checked before it is used: `compiled`.
 - Run directories and studies: have one writer, `storage.locks`; files are replaced whole, under names of their own.
+- `sys.unraisablehook`: under that lock too, for Ctrl-C that comes while a destructor runs.
 - Signal handlers: SIGTERM by the command line, while it trains; SIGINT by Brian2, when it is imported on the main
   thread: `import_anywhere`.
 - The environment: CC and CXX, if they name no program, are left out while a module is compiled, under that lock.
@@ -21,10 +22,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from threading import RLock
+from threading import RLock, get_ident
 from typing import Any
 
 from brian2 import Network, prefs
@@ -60,10 +62,31 @@ def as_guest(preferences: Mapping[str, Any], runtime: bool = True) -> Iterator[N
             prefs.prefs.update(_defaults() | _OWN | dict(preferences))
             if runtime:
                 _devices.active_device = _devices.runtime_device
-            yield
+            with _nothing_swallowed():
+                yield
         finally:
             _devices.active_device, Network._globally_running = device, running
             prefs.prefs.update(before)
+
+
+@contextmanager
+def _nothing_swallowed() -> Iterator[None]:
+    """Raise Ctrl-C in the end that Python drops, because it came while objects were destroyed: Brian2 collects them."""
+    before, thread, dropped = sys.unraisablehook, get_ident(), []
+
+    def hook(unraisable: Any) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt) and get_ident() == thread:
+            dropped.append(unraisable.exc_type)
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+    if dropped:
+        raise dropped[0]
 
 
 def _defaults() -> dict[str, Any]:

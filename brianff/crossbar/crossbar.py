@@ -135,7 +135,7 @@ class Crossbar:
         return ()
 
     def program(self, change: np.ndarray) -> None:
-        """Add a change (inputs, neurons) to the weights; how much of it arrives is up to the devices.
+        """Add a change (inputs, neurons) to the weights; how much of it arrives is up to the devices, and to Ctrl-C.
 
         Raises
         ------
@@ -148,14 +148,23 @@ class Crossbar:
         part = -(-PART // self.weights.shape[1])
 
         def add(first: int) -> None:
-            rows = self.weights[first : first + part]  # they stay in the cache between the passes
-            rows += change[first : first + part]
-            if self.bound is not None:
-                np.clip(rows, -self.bound, self.bound, out=rows)
-            if self.connected is not None:
-                rows *= self.connected[first : first + part]
+            rows = slice(first, first + part)  # they stay in the cache between the passes
+            self.weights[rows] += change[rows]
+            self._limit(rows)
 
-        share(add, range(0, len(self.weights), part), self.threads)
+        try:
+            share(add, range(0, len(self.weights), part), self.threads)
+        except BaseException:  # Ctrl-C: a part of the change has arrived
+            self._limit(slice(None))
+            raise
+
+    def _limit(self, part: slice) -> None:
+        """Keep some rows of weights within the bound, and at 0 where there is no synapse."""
+        rows = self.weights[part]
+        if self.bound is not None:
+            np.clip(rows, -self.bound, self.bound, out=rows)
+        if self.connected is not None:
+            rows *= self.connected[part]
 
     def adopt(self, weights: np.ndarray) -> None:
         """Take over weights (inputs, neurons) that were learned elsewhere, as `program` would a change."""
@@ -256,12 +265,16 @@ class DeviceCrossbar(Crossbar):
         """Program a change of the weights by pulses."""
         if self.connected is not None:
             change = np.asarray(change * self.connected)
-        if self.device.programming == "open-loop":
-            self._pulse(change)
-        else:
-            self._program_and_verify(change)
-        if self.device.physics["one_sided"]:
-            self._renew_pairs()
+        try:
+            if self.device.programming == "open-loop":
+                self._pulse(change)
+            else:
+                self._program_and_verify(change)
+            if self.device.physics["one_sided"]:
+                self._renew_pairs()
+        except BaseException:  # Ctrl-C between a pulse and the weights that it makes
+            self._refresh(slice(None))
+            raise
 
     def _program_and_verify(self, change: np.ndarray) -> None:
         # Stuck and saturated devices never arrive: the rounds are bounded.

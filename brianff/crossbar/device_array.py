@@ -263,8 +263,7 @@ class DeviceArray:
         state = self.state[polarity, block]
         lower, upper = (0.0, 1.0) if self.bounds is None else (ends[polarity, block] for ends in self.bounds)
         mean = 0.5 * state
-        state += change
-        np.clip(state, lower, upper, out=state)
+        np.clip(state + change, lower, upper, out=state)
         mean += 0.5 * state
         for direction, pulsed in enumerate((change > 0, change < 0)):
             self.counts[direction] += np.count_nonzero(pulsed)

@@ -288,6 +288,19 @@ def test_a_state_is_a_copy(numpy_target):
         assert checkpoint.digest(trainer.state()[0]) == checkpoint.digest(again[0])
 
 
+def test_an_epoch_that_is_interrupted_is_trained_anew(numpy_target, tmp_path):
+    def stop(images, figures):
+        raise KeyboardInterrupt
+
+    expected = digest(small())
+    for directory in (None, tmp_path / "run"):
+        trainer = Trainer(small())
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                trainer.run_epoch(stop)
+        assert trainer.fit(directory, progress=False)["weights_digest"] == expected
+
+
 def test_neurons_are_dropped_for_all_presentations_of_an_image():
     terms = np.arange(1.0, 2401).reshape(6, 400)
     responses = Responses(None, terms, 2 * terms, Goodness(), np.ones(1))  # type: ignore[arg-type]

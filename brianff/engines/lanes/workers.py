@@ -95,8 +95,8 @@ class Workers:
         self.start()
         assert self._team is not None
         for worker in self._team.workers:
-            worker.connection.poll(None)
-            assert worker.ready
+            while not worker.ready:
+                worker.connection.poll(None)
 
     def run(
         self, plan: Plan, given: Mapping[str, np.ndarray], results: Mapping[str, Any], runner: BlockRunner

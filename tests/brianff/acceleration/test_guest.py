@@ -43,6 +43,7 @@ def surroundings():
         "collector": (gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()),
         "random": (random.getstate(), [str(part) for part in np.random.get_state()]),  # noqa: NPY002
         "floating point": np.geterr(),
+        "unraisable": sys.unraisablehook,
         "BLAS": list(one_blas_thread._before),
     }
 
@@ -242,6 +243,24 @@ def test_ctrl_c_with_workers(engine, encoding, times):
     simulator = Simulator(NETWORK.replace(encoding=encoding), engine=engine, seed=1, lanes=8, workers=3)
     simulator.wait_for_workers()
     interrupted(simulator, times)
+
+
+def test_ctrl_c_in_a_destructor_is_raised_in_the_end():
+    class Dying:
+        def __del__(self):
+            raise KeyboardInterrupt
+
+    done, before = [], sys.unraisablehook
+
+    def work():
+        with as_guest({}):
+            Dying()
+            done.append("what is inside")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done
+    assert sys.unraisablehook is before
 
 
 def test_preferences_inside_are_not_the_users(preferences):

@@ -254,6 +254,30 @@ def test_a_description_of_devices_survives_the_way_through_plain_values():
     assert layer.device.physics["G_on"] == pytest.approx(10e-6)
 
 
+@pytest.mark.parametrize(("device", "step"), [(None, "_limit"), ({"preset": "ecram"}, "_refresh")])
+def test_weights_after_ctrl_c_are_possible_ones(device, step, monkeypatch):
+    layer = Layer(neurons=7, device=device, weight_bound=0.5)
+    crossbar = make_crossbar(layer, (30, 7), RandomStreams(1), 0)
+    known = getattr(crossbar, step)
+    steps = iter([None])
+
+    def interrupted(part):
+        if next(steps, part) is None:
+            raise KeyboardInterrupt
+        known(part)
+
+    monkeypatch.setattr(crossbar, step, interrupted)
+    before = crossbar.weights.copy()
+    with pytest.raises(KeyboardInterrupt):
+        crossbar.program(np.full((30, 7), 2.0))
+    assert (crossbar.weights != before).any()
+    if device is None:
+        assert np.abs(crossbar.weights).max() <= 0.5
+    else:
+        plus, minus = crossbar.devices.state
+        np.testing.assert_allclose(crossbar.weights.ravel(), 0.5 * (plus - minus), rtol=1e-6)
+
+
 @pytest.mark.parametrize("crossbar", [make(shape=(4, 3)), Crossbar(np.zeros((4, 3)), 1.0)])
 def test_a_state_is_a_copy(crossbar):
     best, weights = crossbar.state(), crossbar.weights.copy()

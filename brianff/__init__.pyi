@@ -19,6 +19,7 @@ from .description import Patches as Patches
 from .description import PulseEncoding as PulseEncoding
 from .description import RateEncoding as RateEncoding
 from .description import ReceptiveField as ReceptiveField
+from .description import RepeatEncoding as RepeatEncoding
 from .device_fit import DeviceFit as DeviceFit
 from .device_fit import fit_device as fit_device
 from .doctor import show_versions as show_versions

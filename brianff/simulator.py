@@ -19,7 +19,7 @@ from brianff.acceleration.memory import DEFAULT_MEMORY, Need, check_memory, peak
 from brianff.arguments import explained
 from brianff.crossbar.crossbar import Crossbar, connections, make_crossbar
 from brianff.describing import Described, layer_table
-from brianff.description import EventEncoding, FrameEncoding, LatencyEncoding, Network, PulseEncoding
+from brianff.description import EventEncoding, FrameEncoding, LatencyEncoding, Network, PulseEncoding, RepeatEncoding
 from brianff.description.fields import TRUTH, Instance, Whole, argument, shown
 from brianff.encoding import checked_images, code_matrix, encode_spikes, image_part, label_and_events
 from brianff.engines import ENGINES, LanesEngine, ResponseEngine, make_engine
@@ -657,6 +657,9 @@ class Simulator(Described):
         image = np.repeat(np.arange(len(images)), labels.size // max(len(images), 1))
         if isinstance(encoding, EventEncoding):
             return label_and_events(self.network, images, image, self.codes[labels.ravel()] > 0, self.workers)
+        if isinstance(encoding, RepeatEncoding):
+            once, onsets = encoding.showings(images)
+            return self._frame_input(np.repeat(once, 2, axis=0), image, labels.ravel(), onsets[image])
         if isinstance(encoding, FrameEncoding):
             generator = self._evaluation_generator or self.streams["gaps"]
             onsets = encoding.onsets(len(images), self.network.time_step, generator)

@@ -9,6 +9,7 @@ from brianff.description.encodings import (
     LatencyEncoding,
     PulseEncoding,
     RateEncoding,
+    RepeatEncoding,
 )
 from brianff.description.network import LabelCode, Layer, Network
 from brianff.description.receptive_fields import Patches, ReceptiveField
@@ -27,4 +28,5 @@ __all__ = [
     "PulseEncoding",
     "RateEncoding",
     "ReceptiveField",
+    "RepeatEncoding",
 ]

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from brianff.description.base import Description
 from brianff.description.fields import Count, Index, NotNegative, Positive, Share
 from brianff.description.quantities import Time
-from brianff.errors import missing
+from brianff.errors import DataError, missing
 from brianff.registry import Registry
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "LatencyEncoding",
     "PulseEncoding",
     "RateEncoding",
+    "RepeatEncoding",
 ]
 
 
@@ -90,6 +91,11 @@ class InputEncoding(Description):
     def frames(self) -> int:
         """Images that a presentation shows, one after the other."""
         return 1
+
+    @property
+    def timings_differ(self) -> bool:
+        """Whether each presentation has event steps of its own."""
+        return False
 
     def spikes(self, intensities: np.ndarray, generator: np.random.Generator) -> np.ndarray | csr_matrix:
         """Return the spikes of the input units.
@@ -215,6 +221,11 @@ class FrameEncoding(InputEncoding):
         """Whether no gaps are drawn."""
         return self.gap is None
 
+    @property
+    def timings_differ(self):
+        """Whether gaps are drawn."""
+        return self.gap is not None
+
     @classmethod
     def every(cls, gap_steps: int, frames: int = 2, **values: Any) -> Self:
         """Return frames that come every so many steps, each with a window of this length."""
@@ -229,6 +240,68 @@ class FrameEncoding(InputEncoding):
     def frames(self):
         """Images that a presentation shows, one after the other."""
         return len(self.onset_steps)
+
+
+class RepeatEncoding(FrameEncoding):
+    """A presentation shows one image twice: in two of several frames, the others are pauses.
+
+    It takes what `FrameEncoding` takes, an image for each frame, and both showings are its two events. Where the label
+    is shown with each, a neuron has the same drive in both.
+
+    Parameters
+    ----------
+    steps : int
+        Length of a presentation in time steps.
+    onset_steps : tuple of int
+        Steps at which an image may come, in [0, steps), at least two.
+    labels, window_steps, centred, norm, noise : optional
+        As of a `FrameEncoding`.
+    """
+
+    name: ClassVar[str] = "repeats"
+    steps: Count = 860
+    onset_steps: Steps = (0, 60, 150, 400, 800)
+
+    @model_validator(mode="after")
+    def _twice(self) -> Self:
+        if self.gap is not None or len(self.onset_steps) < 2:
+            raise ValueError("repeats need at least two onset_steps, which tell the gaps: leave out gap")
+        return self
+
+    @property
+    def timings_differ(self):
+        """Whether there are several pairs of frames."""
+        return True
+
+    @property
+    def event_steps(self):
+        """Two events; in the first two frames, where nothing else is said."""
+        return tuple((step,) for step in self.onset_steps[:2])
+
+    def showings(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what is shown, shape (presentations, pixels), and the steps of both showings, (presentations, 2).
+
+        Parameters
+        ----------
+        images : ndarray, shape (presentations, frames x pixels)
+            Presentations without any intensity have both showings in the first two frames.
+
+        Raises
+        ------
+        DataError
+            If a presentation does not show one image twice.
+        """
+        frames = images.reshape(len(images), self.frames, -1)
+        shown = frames.any(axis=2)
+        shown[~shown.any(axis=1), :2] = True
+        wrong = np.flatnonzero(shown.sum(axis=1) != 2)
+        if not len(wrong):
+            number = np.nonzero(shown)[1].reshape(-1, 2)
+            first, second = (frames[np.arange(len(frames)), one] for one in number.T)
+            wrong = np.flatnonzero((first != second).any(axis=1))
+        if len(wrong):
+            raise DataError(f"image {wrong[0]} does not show one image in two of its {self.frames} frames: use 'frames'")
+        return first, np.array(self.onset_steps)[number]
 
 
 class RateEncoding(InputEncoding):
@@ -343,7 +416,10 @@ class EventEncoding(InputEncoding):
 ENCODINGS = Registry(
     "encoding",
     InputEncoding,
-    {one.name: one for one in (PulseEncoding, FrameEncoding, RateEncoding, LatencyEncoding, EventEncoding)},
+    {
+        one.name: one
+        for one in (PulseEncoding, FrameEncoding, RepeatEncoding, RateEncoding, LatencyEncoding, EventEncoding)
+    },
 )
 
 

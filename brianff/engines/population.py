@@ -322,7 +322,7 @@ class Population:
     @property
     def timings_differ(self) -> bool:
         """Whether events come at other steps in each presentation."""
-        return self.number == 0 and getattr(self.network.encoding, "gap", None) is not None
+        return self.number == 0 and self.network.encoding.timings_differ
 
     @property
     def _window_steps(self) -> int | None:

@@ -14,10 +14,17 @@ import numpy as np
 from brianff.acceleration.compiled import code_target
 from brianff.acceleration.lookup import SumsOfRows
 from brianff.acceleration.memory import DEFAULT_MEMORY
-from brianff.description import FrameEncoding, Network, PulseEncoding
+from brianff.description import FrameEncoding, Network, PulseEncoding, RepeatEncoding
 from brianff.engines.lanes.batching import Observe
 from brianff.engines.lanes.engine import LanesEngine, lanes_of
-from brianff.engines.population import PRECISIONS, LayerResult, check_batch, populations, whole_number
+from brianff.engines.population import (
+    PRECISIONS,
+    LayerResult,
+    Population,
+    check_batch,
+    populations,
+    whole_number,
+)
 from brianff.engines.response.account import ACCOUNT, account_names, accounting
 from brianff.engines.response.answers import Answers, PairAnswers, of_events
 from brianff.engines.response.interpolation import TooRough
@@ -52,13 +59,15 @@ _LOG = logging.getLogger("brianff.response")
 def needs_of_presentations(network: Network) -> dict[str, Any]:
     """Return what the presentations of a network need, for the matcher."""
     first, encoding = network.layers[0], network.encoding
-    frames = encoding.frames if isinstance(encoding, FrameEncoding) else None
+    frames = len(encoding.event_steps) if isinstance(encoding, FrameEncoding) else None
+    repeats = isinstance(encoding, RepeatEncoding)
     return {
         "code": code_target(),  # a table takes a hundred times as many steps as a presentation
         "layers": len(network.layers),
         "encoding": type(encoding),
         "frames": frames,
         "drawn gaps": getattr(encoding, "gap", None) is not None,
+        "labels that are shown once, with repeats": repeats and encoding.labels == "once",
         "frames to neurons that change at spikes": frames is not None and first.neuron.acts_at_spikes,
         "neuron_spread": tuple(first.neuron_spread),
         "carried membranes": first.membrane == "carried",
@@ -123,11 +132,23 @@ class ResponseEngine:
         parts = None
         if table_step is not None:
             parts = max(1, round(float(network.time_step / table_step)))
-        # Tables are in double precision.
-        tabulated = replace(self.populations[0], precision="double")
-        kind: type[ResponseTable] = ResponseTable if tabulated.events == 1 else PairTable
-        names = "goodness", *event_names("postsynaptic", tabulated.events)
-        self.table = kind(tabulated, names, tolerance, parts)
+        self._tolerance, self._parts, self._tables = tolerance, parts, dict[tuple[int, ...], ResponseTable]()
+        self.table = self._tabulated(self.populations[0])
+
+    def _tabulated(self, population: Population) -> ResponseTable:
+        """Return the table of a population, in double precision."""
+        one_drive = population.events == 1 or isinstance(population.network.encoding, RepeatEncoding)
+        names = "goodness", *event_names("postsynaptic", population.events)
+        kind: type[ResponseTable] = ResponseTable if one_drive else PairTable
+        return kind(replace(population, precision="double"), names, self._tolerance, self._parts)
+
+    def _table_at(self, onsets: tuple[int, ...]) -> ResponseTable:
+        """Return the table of presentations that show an image at these steps."""
+        if onsets not in self._tables:
+            own = self.populations[0]
+            encoding = own.network.encoding.replace(onset_steps=onsets)
+            self._tables[onsets] = self._tabulated(replace(own, network=own.network.replace(encoding=encoding)))
+        return self._tables[onsets]
 
     @cached_property
     def _lanes(self) -> LanesEngine:
@@ -149,7 +170,10 @@ class ResponseEngine:
             return self._lanes.present(
                 inputs, weights, spikes=spikes, observe=observe, goodness_only=goodness_only, first=first
             )
+        drives, (name, *names) = self._drives(inputs, weights), self.table.names
         try:
+            if isinstance(inputs, FrameInput) and inputs.onsets is not None:
+                return [self._repeated(inputs.onsets, drives[0], goodness_only)]
             self.table.cover(0.0, 0.0)
         except TooRough as error:
             if self._strict:
@@ -157,7 +181,6 @@ class ResponseEngine:
             self.fallen_back = str(error)
             _LOG.warning("the lanes engine takes over: %s", error)
             return self.present(inputs, weights, goodness_only=goodness_only)
-        drives, (name, *names) = self._drives(inputs, weights), self.table.names
         terms: Any
         factor: Any
         if isinstance(self.table, PairTable):
@@ -167,6 +190,17 @@ class ResponseEngine:
         else:
             terms, factor = (Answers(self.table, one, drives[0], self._threads) for one in self.table.names)
         return [LayerResult(terms, np.empty((len(inputs), 0), self._dtype) if goodness_only else factor)]
+
+    def _repeated(self, onsets: np.ndarray, drives: SumsOfRows, goodness_only: bool) -> LayerResult:
+        """Return what neurons answer to the same drive twice, at the steps `onsets` (presentations, 2)."""
+        shape, events = (len(drives), drives.of_images.shape[1]), 0 if goodness_only else onsets.shape[1]
+        values = np.empty((1 + events, *shape), self._dtype)
+        timings, timing = np.unique(onsets, axis=0, return_inverse=True)
+        for number, steps in enumerate(timings.tolist()):
+            table, which = self._table_at(tuple(steps)), np.flatnonzero(timing.ravel() == number)
+            for row, name in zip(values, table.names, strict=False):
+                row[which] = Answers(table, name, drives.select(which), self._threads).compute()
+        return LayerResult(values[0], values[1:] if events else np.empty((len(drives), 0), self._dtype))
 
     @cached_property
     def account_table(self) -> ResponseTable | None:

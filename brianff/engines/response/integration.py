@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from brianff.description import Layer, Network, PulseEncoding
+from brianff.description import FrameEncoding, InputEncoding, Layer, Network, PulseEncoding
 from brianff.engines.lanes.drive import Drive
 from brianff.engines.lanes.group import LaneGroup
 from brianff.engines.population import Population
@@ -17,7 +17,7 @@ from brianff.engines.response.interpolation import TooRough, envelope
 from brianff.errors import NumericalError
 from brianff.goodness import Goodness
 
-__all__ = ["DrivenNeuron"]
+__all__ = ["DrivenNeuron", "in_parts"]
 
 ABREAST = 128
 """Drives in each lane of a group."""
@@ -33,6 +33,8 @@ MOST_HALVINGS = 16
 class DrivenNeuron:
     """A neuron of a population in a presentation whose input pulses share their times: a function of its drive.
 
+    Of frames, each gives the same drive.
+
     Parameters
     ----------
     population : Population
@@ -44,12 +46,9 @@ class DrivenNeuron:
     def refined(self, parts: int) -> Population:
         """Return the population with so many neurons as are computed together, each step cut into `parts`."""
         own, network = self.population, self.population.network
-        (pulses,) = network.encoding.event_steps
-        layer: Layer = own.layer.replace(neurons=ABREAST, device=None, weight_bound=None)
-        encoding = PulseEncoding(
-            steps=network.encoding.steps * parts, pulse_steps=tuple(step * parts for step in pulses)
-        )
-        finer: Network = network.replace(layers=[layer], encoding=encoding, time_step=network.time_step / parts)
+        layer: Layer = own.layer.replace(neurons=ABREAST, device=None, weight_bound=None, receptive_field=None)
+        encoding, time_step = in_parts(network.encoding, parts), network.time_step / parts
+        finer: Network = network.replace(layers=[layer], encoding=encoding, time_step=time_step)
         return Population(finer, layer, own.goodness, energy=own.energy, credit=own.credit, target=own.target)
 
     def at(self, parts: int, names: tuple[str, ...]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
@@ -69,6 +68,8 @@ class DrivenNeuron:
                 groups[room] = LaneGroup(population, room, pulses=True, spiking=count)
             group = groups[room]
             numbers = np.arange(lanes)
+            if population.events > 1:
+                numbers = np.repeat(numbers[:, np.newaxis], population.events, axis=1)
             drive = Drive(rows, np.zeros((1, ABREAST)), numbers, np.zeros_like(numbers))
             spikes = np.zeros(rows.shape)
 
@@ -118,6 +119,17 @@ class DrivenNeuron:
             before = values
         step = self.population.network.time_step / 2**MOST_HALVINGS
         raise TooRough(f"goodness still depends on the time step at {step}: set table_step, or tolerance")
+
+
+def in_parts(encoding: InputEncoding, parts: int) -> InputEncoding:
+    """Return an encoding of pulses at the same times, with each time step cut into `parts`."""
+    steps = encoding.steps * parts
+    if isinstance(encoding, FrameEncoding):
+        window = encoding.window_steps and encoding.window_steps * parts
+        onsets = tuple(step * parts for step in encoding.onset_steps)
+        return encoding.replace(steps=steps, onset_steps=onsets, window_steps=window)
+    (pulses,) = encoding.event_steps
+    return PulseEncoding(steps=steps, pulse_steps=tuple(step * parts for step in pulses))
 
 
 def _change(drives: np.ndarray, before: np.ndarray, after: np.ndarray) -> float:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from brianff.description import FrameEncoding, Layer, Network
+from brianff.description import Layer, Network
 from brianff.engines.lanes.drive import Drive
 from brianff.engines.lanes.group import LaneGroup
 from brianff.engines.population import Population
-from brianff.engines.response.integration import ABREAST
+from brianff.engines.response.integration import ABREAST, in_parts
 from brianff.equations.tangent import event_names
 from brianff.errors import NumericalError
 from brianff.goodness import Goodness
@@ -105,13 +105,10 @@ class DrivenByTwo:
 
     def refined(self, parts: int) -> Population:
         """Return the population with so many neurons as are computed together, each step cut into `parts`."""
-        own, network, encoding = self.population, self.population.network, self.population.network.encoding
-        assert isinstance(encoding, FrameEncoding)
+        own, network = self.population, self.population.network
         layer: Layer = own.layer.replace(neurons=ABREAST, device=None, weight_bound=None, receptive_field=None)
-        window = encoding.window_steps and encoding.window_steps * parts
-        onsets = tuple(step * parts for step in encoding.onset_steps)
-        finer = encoding.replace(steps=encoding.steps * parts, onset_steps=onsets, window_steps=window)
-        finest: Network = network.replace(layers=[layer], encoding=finer, time_step=network.time_step / parts)
+        encoding, time_step = in_parts(network.encoding, parts), network.time_step / parts
+        finest: Network = network.replace(layers=[layer], encoding=encoding, time_step=time_step)
         goodness = own.goodness
         if self._peaks:
             known = {field.name: getattr(goodness, field.name) for field in fields(Goodness)}

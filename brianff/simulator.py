@@ -658,8 +658,8 @@ class Simulator(Described):
         if isinstance(encoding, EventEncoding):
             return label_and_events(self.network, images, image, self.codes[labels.ravel()] > 0, self.workers)
         if isinstance(encoding, RepeatEncoding):
-            once, onsets = encoding.showings(images)
-            return self._frame_input(np.repeat(once, 2, axis=0), image, labels.ravel(), onsets[image])
+            once, steps = encoding.showings(images)
+            return self._frame_input(np.repeat(once, 2, axis=0), image, labels.ravel(), steps[image])
         if isinstance(encoding, FrameEncoding):
             generator = self._evaluation_generator or self.streams["gaps"]
             onsets = encoding.onsets(len(images), self.network.time_step, generator)

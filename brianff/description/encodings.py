@@ -254,6 +254,8 @@ class RepeatEncoding(FrameEncoding):
         Length of a presentation in time steps.
     onset_steps : tuple of int
         Steps at which an image may come, in [0, steps), at least two.
+    gap : None
+        The frames tell the gap.
     labels, window_steps, centred, norm, noise : optional
         As of a `FrameEncoding`.
     """
@@ -291,8 +293,8 @@ class RepeatEncoding(FrameEncoding):
         DataError
             If a presentation does not show one image twice.
         """
-        frames = images.reshape(len(images), self.frames, -1)
-        shown = frames.any(axis=2)
+        frames: np.ndarray = images.reshape(len(images), self.frames, -1)
+        shown: np.ndarray = np.any(frames != 0, axis=2)
         shown[~shown.any(axis=1), :2] = True
         wrong = np.flatnonzero(shown.sum(axis=1) != 2)
         if not len(wrong):
@@ -300,7 +302,9 @@ class RepeatEncoding(FrameEncoding):
             first, second = (frames[np.arange(len(frames)), one] for one in number.T)
             wrong = np.flatnonzero((first != second).any(axis=1))
         if len(wrong):
-            raise DataError(f"image {wrong[0]} does not show one image in two of its {self.frames} frames: use 'frames'")
+            raise DataError(
+                f"image {wrong[0]} does not show one image in two of its {self.frames} frames: use 'frames'"
+            )
         return first, np.array(self.onset_steps)[number]
 
 

@@ -19,6 +19,9 @@ Two frames with a gap that does not vary are two events with a drive each:
   rectangles, extrapolates three time steps to none, and measures the error.
 - `pair_table` keeps these by tile, in memory and on disk (`PairTable`); `brianff.acceleration.surfaces` looks them up.
 
+One image shown twice, with a gap of the presentation's own (`RepeatEncoding`), gives the same drive twice: each gap has
+a table of one drive.
+
 More events take the lanes engine.
 """
 

@@ -39,7 +39,7 @@ def test_both_showings_are_found():
 
 @pytest.mark.parametrize("frames", [[1, 0, 0], [1, 1, 1], [1, 0, 0.5]])
 def test_what_is_not_shown_twice_is_refused(frames):
-    with pytest.raises(DataError, match="image 0 does not show one image in two of its 3 frames"):
+    with pytest.raises(DataError, match="image 0 is not one image in two of its 3 frames"):
         ENCODING.showings(np.array([frames]))
 
 

@@ -303,7 +303,7 @@ class RepeatEncoding(FrameEncoding):
             wrong = np.flatnonzero((first != second).any(axis=1))
         if len(wrong):
             raise DataError(
-                f"image {wrong[0]} does not show one image in two of its {self.frames} frames: use 'frames'"
+                f"image {wrong[0]} is not one image in two of its {self.frames} frames: use encoding.kind = 'frames'"
             )
         return first, np.array(self.onset_steps)[number]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brianff.analysis.style import COLOURS, GREY, letters, new_axes, new_figure, require
+from brianff.analysis.style import COLOURS, GREY, letters, new_axes, new_figure, require, si_unit
 from brianff.crossbar.device_array import DOWN, UP, DeviceArray
 from brianff.description.device import Device
 from brianff.description.parts import DEVICES
@@ -184,7 +184,8 @@ def hysteresis(
     ax = new_axes(ax, (3.6, 2.8))
     for colour, frequency in zip(COLOURS, frequencies, strict=False):
         voltage, current = sine_response(frequency, amplitude)
-        ax.plot(1e3 * voltage, 1e6 * current, color=colour, label=f"{frequency:g} Hz")
+        factor, unit = si_unit(np.array([frequency]), "Hz")
+        ax.plot(1e3 * voltage, 1e6 * current, color=colour, label=f"{frequency * factor:g} {unit}")
     ax.axhline(0, color=GREY, linewidth=0.5)
     ax.axvline(0, color=GREY, linewidth=0.5)
     ax.set(xlabel="voltage (mV)", ylabel="current (µA)")

@@ -260,7 +260,7 @@ def energy_bars(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
     ax.hlines(places, 0, 1, transform=ax.get_yaxis_transform(), color="0.9", lw=0.8, zorder=0)
     ax.scatter(values, places, 40, [colour for _, colour in bars.values()])
     ax.set_yticks(places, list(bars))
-    of_the_run = "; programming: of the whole run" if programming else ""
+    of_the_run = ",\nprogramming: of the whole run" if programming else ""
     ax.set(xscale="log", xlabel=f"energy of one inference{of_the_run} (J)")
     ax.invert_yaxis()
     for place, value in enumerate(values):

@@ -169,7 +169,7 @@ def neuron_cosines(compared: Mapping[str, Comparison], ax: Axes | None = None) -
         whole = ax.errorbar([place + 0.4], [one.cosine], reach, fmt="s", color="black", ms=4, capsize=3)
         null = ax.plot([place - 0.4, place + 0.4], [one.permuted] * 2, "--", color=GREY, lw=1)
         without = len(one.neuron_cosine) - len(cosines)
-        names.append(f"{name}\n{len(cosines)} neurons" + (f"\n{without} without" if without else ""))
+        names.append(f"{name}\n{len(cosines)} neurons" + (f"\n{without} without one" if without else ""))
     ax.axhline(0, color=GREY, lw=0.5)
     ax.set_xticks(range(len(names)), names)
     ax.set(ylabel="cosine with the gradient", xlim=(-0.6, len(names) - 0.4))

@@ -109,10 +109,11 @@ def learning_curve(
 
 
 def _plain_ticks(ax: Axes) -> None:
-    """Write the values of a logarithmic axis as numbers without powers."""
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+    """Write the values of a logarithmic axis, several however short it is, as numbers without powers."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    low, high = ax.get_ylim()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 5 * low else MaxNLocator(5))
     ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.yaxis.set_minor_formatter(NullFormatter())
 

@@ -221,7 +221,7 @@ class _Group:
         with off_screen():
             names = "test_accuracy", "validation_accuracy"
             held_out = [run.accuracies[name] for run in self.runs for name in names if name in run.accuracies] or None
-            ax = learning_curve(histories, chance=1 / self.protocol.network.classes, held_out=held_out)
+            ax = learning_curve(histories, chance=self.protocol.chance, held_out=held_out)
             save_figure_to = ax.figure.savefig  # type: ignore[union-attr]
             save_figure_to(drawn, format="svg", bbox_inches="tight")
         return _address(drawn.getvalue(), "svg+xml")

@@ -17,6 +17,7 @@ from brianff.analysis.style import (
     new_axes,
     new_figure,
     require,
+    si_unit,
     time_unit,
 )
 from brianff.responses import Recording
@@ -184,11 +185,20 @@ def _traced(recording: Recording, neurons: Sequence[int] | np.ndarray | None) ->
     return [(COLOURS[n % len(COLOURS)], neuron, recorded.index(neuron)) for n, neuron in enumerate(chosen)]
 
 
-def _states(recording: Recording) -> list[str]:
-    return [name for name in recording.traces if name not in ("v", "I")]
+_NAMES = {
+    "v": "membrane voltage",
+    "I": "synaptic current",
+    "x1": "memristor state x1",
+    "x2": "memristor state x2",
+}
+_MEMRISTORS = {"x1", "x2"}
 
 
-_PANELS = (("v", 1e3, "membrane\nvoltage (mV)"), (None, 1.0, "memristor\nstate"), ("I", 1e6, "alpha\ncurrent (µA)"))
+def _named(recording: Recording, variable: str, presentations: Sequence[int]) -> tuple[float, str]:
+    """Return the factor of a recorded variable to the unit that suits it, and its name with the unit."""
+    values = np.array([recording.traces[variable][presentation] for presentation in presentations])
+    factor, unit = si_unit(values, recording.unit(variable))
+    return factor, _NAMES.get(variable, variable) + (f" ({unit})" if unit else "")
 
 
 def presentation_traces(
@@ -197,22 +207,28 @@ def presentation_traces(
     axes: np.ndarray | None = None,
     neurons: Sequence[int] | np.ndarray | None = None,
 ) -> np.ndarray:
-    """Plot membrane voltage, state variables and alpha current of the recorded neurons through one presentation.
+    """Plot membrane voltage, state variables and synaptic current of the recorded neurons through one presentation.
 
     Parameters
     ----------
     recording : Recording
     presentation : int
         Number of the presentation in the recording.
-    axes : array of three Axes, optional
+    axes : array of Axes, optional
+        One for each panel.
     neurons : sequence of int, optional
         Of those whose traces were recorded; default: all of them.
 
     Returns
     -------
     ndarray of Axes
-        Voltage, with the threshold (dotted) and triangles at spikes; the other recorded states (x1 and x2 of a
-        memristive neuron); current.
+        As far as they were recorded: voltage, with the threshold (dotted) and triangles at spikes; the other states (x1
+        and x2 of a memristive neuron); current.
+
+    Raises
+    ------
+    ConfigurationError
+        If nothing was traced, or not that presentation or neuron.
 
     Examples
     --------
@@ -223,42 +239,14 @@ def presentation_traces(
     >>> presentation_traces(recording).shape
     (3,)
     """
-    presentations = len(recording.traces["v"])
-    require(
-        0 <= presentation < presentations,
-        f"presentation {presentation} is not in the recording, which has {presentations}",
-    )
-    axes = new_figure((4.5, 4.5)).subplots(3, 1, sharex=True) if axes is None else np.asarray(axes)
-    require(axes.shape == (3,), f"axes have the shape {axes.shape}; needs three")
-    factor, unit = time_unit(recording.times[-1])
-    states, places = _states(recording), _traced(recording, neurons)
-    for ax, (variable, scale, label) in zip(axes, _PANELS, strict=True):
-        for colour, neuron, place in places:
-            for name, style in zip([variable] if variable else states, ("-", "--", ":"), strict=False):
-                trace = scale * recording.traces[name][presentation, :, place]
-                ax.plot(factor * recording.times, trace, style, color=colour, label=f"neuron {neuron}")
-        ax.set_ylabel(label)
-        ax.spines[["top", "right"]].set_visible(False)
-    for colour, _, place in places:
-        at = _spike_places(recording, presentation, place)
-        voltage = 1e3 * recording.traces["v"][presentation, :, place][at]
-        axes[0].plot(factor * recording.times[at], voltage, "v", ms=5, color=colour)
-    if recording.threshold is not None:
-        threshold = 1e3 * recording.threshold
-        axes[0].axhline(threshold, color=GREY, lw=0.8, ls=":", label="_threshold")
-        above: dict[str, Any] = {"xycoords": axes[0].get_yaxis_transform(), "textcoords": "offset points"}
-        axes[0].annotate("threshold", (1, threshold), (0, 2), ha="right", fontsize=7, color=GREY, **above)
-    if states:
-        from matplotlib.lines import Line2D
-
-        styles = [
-            Line2D([], [], color="black", ls=style, label=name)
-            for name, style in zip(states, ("-", "--", ":"), strict=False)
-        ]
-        axes[1].legend(handles=styles, frameon=False, fontsize=8, loc="best")
-    legend_above(axes[0])
-    axes[-1].set_xlabel(f"time ({unit})")
-    return axes
+    rows = _panels(recording)
+    new = axes is None
+    axes = new_figure((4.5, 1.5 * len(rows))).subplots(len(rows), 1, sharex=True, squeeze=False) if new else axes
+    axes = np.reshape(axes, (-1, 1))
+    _draw_traces(recording, [presentation], axes, neurons)
+    if new:
+        letters(axes, offset=-44)
+    return axes[:, 0]
 
 
 def contrast_traces(
@@ -273,14 +261,19 @@ def contrast_traces(
     ----------
     recording : Recording
     presentations : sequence of int
-    axes : array of Axes, shape (3, presentations), optional
+    axes : array of Axes, shape (panels, presentations), optional
     neurons : sequence of int, optional
         Of those whose traces were recorded, such as `different_neurons`; default: all of them.
 
     Returns
     -------
-    ndarray of Axes, shape (3, presentations)
+    ndarray of Axes, shape (panels, presentations)
         Each column has the polarity and the label of its presentation as its title.
+
+    Raises
+    ------
+    ConfigurationError
+        If nothing was traced, or not those presentations or neurons.
 
     Examples
     --------
@@ -291,23 +284,84 @@ def contrast_traces(
     >>> contrast_traces(recording, [0]).shape
     (3, 1)
     """
-    count, new = len(presentations), axes is None
-    if axes is None:
-        axes = new_figure((0.6 + 3.2 * count, 4.5)).subplots(3, count, sharex=True, sharey="row", squeeze=False)
-    for number, (column, presentation) in enumerate(zip(axes.T, presentations, strict=True)):
-        presentation_traces(recording, presentation, column, neurons)
+    rows, columns, new = len(_panels(recording)), len(presentations), axes is None
+    require(columns > 0, "presentations is empty: name at least one")
+    if new:
+        size = 0.6 + 3.2 * columns, 1.5 * rows
+        axes = new_figure(size).subplots(rows, columns, sharex=True, sharey="row", squeeze=False)
+    _draw_traces(recording, presentations, axes, neurons)
+    for column, presentation in zip(axes.T, presentations, strict=True):
         if recording.presentations is not None:
             row = recording.presentations.iloc[presentation]
             title = ", ".join(filter(None, (row["polarity"], f"label {row['label']}")))
             column[0].set_title(title, fontsize=9, pad=20)  # the legend is below it
-        if number:
-            for ax in column:
-                ax.set_ylabel("")
-                if ax.get_legend():
-                    ax.get_legend().remove()
-    if new and count > 1:
+    if new and columns > 1:
         letters(axes[0])
     return axes
+
+
+def _panels(recording: Recording) -> list[list[str]]:
+    """Return the recorded variables of each panel."""
+    states = [name for name in recording.traces if name not in ("v", "I")]
+    wanted = [[name for name in names if name in recording.traces] for names in (["v"], states, ["I"])]
+    panels = [names for names in wanted if names]
+    require(len(panels) > 0, "the recording has no traces: record it with the neurons to trace")
+    return panels
+
+
+def _draw_traces(
+    recording: Recording, presentations: Sequence[int], axes: np.ndarray, neurons: Sequence[int] | np.ndarray | None
+) -> None:
+    """Draw a column of panels for each presentation; legends and names stand at the first."""
+    panels, places = _panels(recording), _traced(recording, neurons)
+    count = len(next(iter(recording.traces.values())))
+    for presentation in presentations:
+        require(0 <= presentation < count, f"presentation {presentation} is not in the recording, which has {count}")
+    shape = len(panels), len(presentations)
+    require(axes.shape == shape, f"axes have the shape {axes.shape}; needs {shape}: a row for each of {panels}")
+    factor, unit = time_unit(recording.times[-1])
+    for row, names in zip(axes, panels, strict=True):
+        styles = list(zip(names, ("-", "--", ":", "-.") * len(names), strict=False))
+        named = {name: _named(recording, name, presentations) for name in names}
+        for ax, presentation in zip(row, presentations, strict=True):
+            for colour, neuron, place in places:
+                for name, style in styles:
+                    trace = named[name][0] * recording.traces[name][presentation, :, place]
+                    ax.plot(factor * recording.times, trace, style, color=colour, label=f"neuron {neuron}")
+            if names == ["v"]:
+                _mark_spikes(ax, recording, presentation, places, named["v"][0])
+            ax.spines[["top", "right"]].set_visible(False)
+        memristive = set(names) <= _MEMRISTORS
+        whole = "memristor state" if memristive else "states" if len(names) > 1 else named[names[0]][1]
+        row[0].set_ylabel(whole.replace(" ", "\n", 1) if len(whole) > 12 else whole)
+        if memristive or len(names) > 1:
+            _legend_of_states(row[0], [(name if memristive else named[name][1], style) for name, style in styles])
+    legend_above(axes[0, 0], handlelength=1.2, columnspacing=1.2)
+    for ax in axes[-1]:
+        ax.set_xlabel(f"time ({unit})")
+
+
+def _legend_of_states(ax: Axes, styles: list[tuple[str, str]]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], color="black", ls=style, label=name) for name, style in styles]
+    legend_above(ax, len(styles), handles=handles, loc="lower right", bbox_to_anchor=(1.0, 0.9))
+
+
+def _mark_spikes(
+    ax: Axes, recording: Recording, presentation: int, places: list[tuple[str, int, int]], scale: float
+) -> None:
+    """Mark the spikes and the threshold of a membrane voltage."""
+    factor, _ = time_unit(recording.times[-1])
+    for colour, _, place in places:
+        at = _spike_places(recording, presentation, place)
+        voltage = scale * recording.traces["v"][presentation, :, place][at]
+        ax.plot(factor * recording.times[at], voltage, "v", ms=5, color=colour)
+    if recording.threshold is not None:
+        threshold = scale * recording.threshold
+        ax.axhline(threshold, color=GREY, lw=0.8, ls=":", label="_threshold")
+        above: dict[str, Any] = {"xycoords": ax.get_yaxis_transform(), "textcoords": "offset points"}
+        ax.annotate("threshold", (1, threshold), (0, 2), ha="right", fontsize=7, color=GREY, **above)
 
 
 def different_neurons(responses: np.ndarray, number: int = 3) -> np.ndarray:
@@ -340,14 +394,6 @@ def different_neurons(responses: np.ndarray, number: int = 3) -> np.ndarray:
         distance[chosen] = -1
         chosen.append(int(distance.argmax()))
     return np.array(chosen)
-
-
-_SCALES = {
-    "v": (1e3, "membrane voltage (mV)"),
-    "I": (1e6, "current (µA)"),
-    "x1": (1.0, "memristor state x1"),
-    "x2": (1.0, "memristor state x2"),
-}
 
 
 def phase_portrait(
@@ -384,13 +430,13 @@ def phase_portrait(
     >>> phase_portrait(recording).get_ylabel()
     'memristor state x1'
     """
-    y = next(iter(_states(recording)), "I") if y is None else y
+    y = next((name for name in recording.traces if name not in ("v", "I")), "I") if y is None else y
     for name in (x, y):
         require(name in recording.traces, f"{name!r} was not recorded; there are {', '.join(recording.traces)}")
     count = len(recording.traces[x])
     require(0 <= presentation < count, f"presentation {presentation} is not in the recording, which has {count}")
     ax = new_axes(ax, (3.6, 3.0))
-    (scale_x, name_x), (scale_y, name_y) = (_SCALES.get(name, (1.0, name)) for name in (x, y))
+    (scale_x, name_x), (scale_y, name_y) = (_named(recording, name, [presentation]) for name in (x, y))
     for colour, neuron, place in _traced(recording, neurons):
         across = scale_x * recording.traces[x][presentation, :, place]
         up = scale_y * recording.traces[y][presentation, :, place]
@@ -399,7 +445,7 @@ def phase_portrait(
         at = _spike_places(recording, presentation, place)
         ax.plot(across[at], up[at], "v", color=colour, ms=5)
     if x == "v" and recording.threshold is not None:
-        ax.axvline(1e3 * recording.threshold, color=GREY, lw=0.8, ls=":")
+        ax.axvline(scale_x * recording.threshold, color=GREY, lw=0.8, ls=":")
     ax.set(xlabel=name_x, ylabel=name_y)
     legend_above(ax)
     return ax

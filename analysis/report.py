@@ -43,7 +43,7 @@ def write_figures(trainer: Trainer, directory: str | Path) -> list[Path]:
     """
     summary = trainer.summary or {}
     held_out = summary.get("test_accuracy", summary.get("validation_accuracy"))
-    chance = 1 / trainer.protocol.network.classes
+    chance = trainer.protocol.chance
     drawn = {"learning-curve": figures.learning_curve(trainer.history, chance=chance, held_out=held_out)}
     drawn |= _goodness(trainer)
     drawn |= _presentations(trainer)

@@ -296,7 +296,7 @@ def pair_matrix(values: np.ndarray, quantity: str, ax: Axes | None = None, of: s
     ax.set_facecolor("0.8")
     ax.figure.colorbar(image, ax=ax, label=quantity)
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(MaxNLocator("auto", integer=True))
+        axis.set_major_locator(MaxNLocator(6, integer=True))
     ax.set(xlabel=of, ylabel=of)
     return ax
 

@@ -34,6 +34,7 @@ __all__ = [
     "off_screen",
     "require",
     "save_figure",
+    "si_unit",
     "time_unit",
 ]
 
@@ -88,6 +89,21 @@ def new_axes(ax: Axes | None, size: tuple[float, float] = (4.0, 3.0)) -> Axes:
 def time_unit(span: float) -> tuple[float, str]:
     """Return the factor and symbol of the unit that suits a time span given in seconds."""
     return (1e6, "µs") if span < 1e-3 else (1e3, "ms") if span < 1 else (1.0, "s")
+
+
+def si_unit(values: np.ndarray, unit: str) -> tuple[float, str]:
+    """Return the factor and symbol, such as pA, of the unit that suits values in an SI unit; 1 and "" without one.
+
+    Examples
+    --------
+    >>> si_unit(np.array([-2e-10, 0.0]), "A")
+    (1000000000000.0, 'pA')
+    """
+    largest = float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))
+    if not unit.isalpha() or largest == 0:  # no unit, or one such as A/s
+        return 1.0, unit
+    power = int(np.clip(np.floor(np.log10(largest) / 3), -5, 2))
+    return 10.0 ** (-3 * power), ("f", "p", "n", "µ", "m", "", "k", "M")[power + 5] + unit
 
 
 def colours_of(values: Sequence[Any]) -> dict[Any, Any]:

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EXPORTS", "export_recording", "export_weights", "neo_block"]
 
-UNITS = {"v": "V", "I": "A"}
-"""Units of recorded variables; others have none that every program knows."""
-
 SETTLE = 1.25
 """From the start of a presentation to that of the next, in an NWB file, whose time runs on: so many durations."""
 
@@ -104,7 +101,7 @@ def _signal(recording: Recording, name: str, values: np.ndarray) -> neo.AnalogSi
 
     return neo.AnalogSignal(
         values,
-        units=UNITS.get(name, "dimensionless"),
+        units=recording.unit(name) or "dimensionless",
         t_start=recording.times[0] * quantities.s,
         sampling_period=_period(recording) * quantities.s,
         name=name,
@@ -152,7 +149,7 @@ def _nwb(recording: Recording, path: Path) -> list[Path]:
                     TimeSeries(
                         name=f"layer_{one.layer}_{name}",
                         data=data.reshape(-1, data.shape[2]),
-                        unit=UNITS.get(name, "a.u."),
+                        unit=one.unit(name) or "1",
                         timestamps=(starts[:, np.newaxis] + one.times).ravel(),
                         description=f"{name} of neurons {', '.join(map(str, one.neurons))} of layer {one.layer}",
                     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,6 +96,7 @@ def record(
             "time_step": time_step,
             "duration": time_step * network.encoding.steps,
             "thresholds": [_threshold(population) for population in engine.populations[: top + 1]],
+            "units": json.dumps({number: _units(simulator.populations[number], names[number]) for number in names}),
         }
         store.close((kept + 1) * time_step, chosen, table, about)
     return store.recording()
@@ -254,6 +256,15 @@ def _names(population: Population, variables: Sequence[str] | None) -> tuple[str
     return tuple(variables)
 
 
+def _units(population: Population, names: Sequence[str]) -> dict[str, str]:
+    """Return the SI unit of each variable, such as "V" or "A/s"; "" for none."""
+    from brian2.units.fundamentalunits import is_dimensionless
+
+    units = {name: one.unit for name, one in population.neuron.variables.items()}
+    texts = {name: "" if is_dimensionless(one) else str(one).replace(" ", "*") for name, one in units.items()}
+    return {name: (texts | {"I": "A"})[name] for name in names}
+
+
 def _threshold(population: Population) -> float:
     """Return the voltage (V) above which neurons spike; nan if a spike is something else."""
     parameter = population.neuron.threshold.removeprefix("v > ")
@@ -288,7 +299,8 @@ class _Memory:
             traces = {name: values for (number, name), values in self.traces.items() if number == layer}
             threshold = self.about["thresholds"][layer]
             common = tuple(self.about["sizes"]), self.about["duration"], None if np.isnan(threshold) else threshold
-            one = Recording(self.times, spikes, traces, neurons, layer, self.presentations, *common, others=made)
+            units = json.loads(self.about.get("units", "{}")).get(str(layer), {})  # files of before 0.2 have none
+            one = Recording(self.times, spikes, traces, neurons, layer, self.presentations, *common, made, units)
             made = (one, *made)
         return made[0]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -183,6 +183,8 @@ class Recording(Described):
         Voltage (V) above which a neuron of `layer` spikes; None where a spike is something else.
     others : tuple of Recording
         The same presentations with the traces of other layers; see `at`.
+    units : dict of str to str
+        SI unit of each of `traces`, such as "V"; "" of one without; see `unit`.
     """
 
     times: np.ndarray
@@ -195,6 +197,7 @@ class Recording(Described):
     duration: float = 0.0
     threshold: float | None = None
     others: tuple[Recording, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, path: str | Path) -> Recording:
@@ -282,6 +285,10 @@ class Recording(Described):
             presentations=self.presentations.iloc[rows].reset_index(drop=True).rename_axis("presentation"),
             others=tuple(one.select(presentations) for one in self.others),
         )
+
+    def unit(self, name: str) -> str:
+        """Return the SI unit of a trace; "" of one without."""
+        return self.units.get(name, {"v": "V", "I": "A"}.get(name, ""))
 
     def spike_counts(self, layer: int | None = None) -> np.ndarray:
         """Return the spikes of each neuron of a layer, shape (presentations, neurons); default: the layer of traces."""

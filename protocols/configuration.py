@@ -392,6 +392,11 @@ class Protocol(Description):
         return not self.learning.made_negatives.labelled
 
     @property
+    def chance(self) -> float:
+        """Accuracy of a guess; of the order of images: by a network that knows the images."""
+        return self.data.task.chance(self.network.classes, self.network.encoding.frames)
+
+    @property
     def readout(self) -> Any:
         """What infers the class: that of the evaluation, or a linear one where goodness cannot, without labels."""
         own = self.evaluation.readout

@@ -36,6 +36,10 @@ class Task:
             raise ConfigurationError(f"network.encoding shows {frames} frames: name a data.task, such as 'sequence'")
         return dataset
 
+    def chance(self, classes: int, frames: int) -> float:
+        """Return the accuracy of a guess."""
+        return 1 / classes
+
     def batch(self, batch: Batch, split: Split, frames: int, generator: np.random.Generator) -> Batch:
         """Return what is shown in the place of a batch of the images of a split, drawn anew each time."""
         return batch
@@ -80,6 +84,10 @@ class Sequence(Task):
                 "are needed: give it kind = 'frames'"
             )
         return dataset
+
+    def chance(self, classes, frames):
+        """Return the accuracy of guessing the order of images that are known."""
+        return 1 / frames
 
     def batch(self, batch, split, frames, generator):
         if len(split) < 2:

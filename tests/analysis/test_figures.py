@@ -138,13 +138,26 @@ def test_raster_of_seconds_is_in_milliseconds_and_may_be_empty(spikes):
 
 def test_traces_show_the_recording_in_their_units(recording):
     axes = figures.presentation_traces(recording, presentation=1)
-    for ax, name, scale in ((axes[0], "v", 1e3), (axes[2], "I", 1e6)):
+    for ax, name, scale in ((axes[0], "v", 1e3), (axes[2], "I", 1e3)):
         for place, line in enumerate(ax.get_lines()[:3]):
             np.testing.assert_allclose(line.get_xdata(), recording.times * 1e6)
             np.testing.assert_allclose(line.get_ydata(), scale * recording.traces[name][1, :, place])
     assert len(axes[1].get_lines()) == 6  # two states of three neurons
-    assert "mV" in axes[0].get_ylabel()
-    assert "µA" in axes[2].get_ylabel()
+    names = [ax.get_ylabel() for ax in axes]
+    assert names == ["membrane\nvoltage (mV)", "memristor\nstate", "synaptic\ncurrent (mA)"]
+
+
+def test_states_of_other_neurons_have_their_own_names_and_units(spiking):
+    """Adaptation of at most 79 pA; a recording of some variables has no panels of others."""
+    spiking = replace(spiking, traces={"w": 1e-12 * np.arange(80.0).reshape(4, 10, 2)}, units={"w": "A"})
+    (ax,) = figures.presentation_traces(spiking, 1)
+    assert ax.get_ylabel() == "w (pA)"
+    np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), np.arange(20, 40, 2))
+    assert figures.phase_portrait(spiking, x="w").get_xlabel() == "w (pA)"
+    two = replace(spiking, traces=spiking.traces | {"u": np.ones((4, 10, 2))})
+    assert figures.contrast_traces(two, [0, 1])[0, 0].get_legend().get_texts()[1].get_text() == "u"
+    with pytest.raises(ConfigurationError, match="has no traces"):
+        figures.presentation_traces(replace(spiking, traces={}))
 
 
 def test_traces_mark_spikes_and_threshold_and_stand_side_by_side(spiking):

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,8 @@ def test_neo_holds_every_train_and_trace(recording):
         np.testing.assert_array_equal(voltage.magnitude, recording.at(0).traces["v"][presentation])
         np.testing.assert_allclose(voltage.times.rescale("s").magnitude, recording.times)
         assert signals[0, "v"].annotations["neurons"] == [4, 1]
+    own = replace(recording, traces={"w": recording.traces["v"]}, units={"w": "A/s"}, others=())
+    assert str(own.to_neo().segments[0].analogsignals[0].units.dimensionality) == "A/s"
 
 
 def test_nwb_reads_back_and_has_no_violations(recording, tmp_path):

@@ -50,6 +50,7 @@ def test_a_file_in_small_batches_holds_what_memory_in_one_holds(simulator, shown
         for layer in (0, 1):
             np.testing.assert_array_equal(other.spike_counts(layer), whole.spike_counts(layer))
             np.testing.assert_array_equal(other.at(layer).neurons, NEURONS[layer])
+            assert other.at(layer).units == {"I": "A", "v": "V", "x1": "", "x2": ""}
             for name in ("I", "v", "x1", "x2"):
                 expected = whole.at(layer).traces[name]
                 assert expected.shape == (COUNT, STEPS, len(NEURONS[layer]))

@@ -38,6 +38,11 @@ def test_each_set_is_shown_in_all_orders():
         np.testing.assert_array_equal(split.images, again.images)
 
 
+def test_a_guess_of_the_order_knows_the_images():
+    assert load_protocol("msnn-order-digits").chance == 1 / 2
+    assert load_protocol("msnn-digits").chance == 1 / 10
+
+
 def test_training_asks_for_every_image_and_draws_the_others_anew():
     rows, generator = np.arange(40, 60), np.random.default_rng(1)
     batch = Batch(DIGITS.train.intensities(rows), DIGITS.train.labels[rows], rows)

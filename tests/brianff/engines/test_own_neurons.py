@@ -53,6 +53,12 @@ def test_adex_is_the_same_on_both_engines(method, kind, goodness, numpy_target):
     assert_same(*both(network, inputs, weights, goodness))
 
 
+def test_recorded_variables_know_their_units(numpy_target):
+    network = adex_network(scales=(1,))
+    recording = Simulator(network, seed=1).record(np.zeros((1, network.pixels)), np.array([0]), [0])
+    assert recording.units == {"I": "A", "v": "V", "w": "A"}
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:overflow")
 @pytest.mark.parametrize(("method", "kind"), [("euler", "pulses"), ("rk4", "spikes")])

@@ -234,6 +234,11 @@ def energy_bars(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
         From `ledger`.
     ax : Axes, optional
 
+    Raises
+    ------
+    ConfigurationError
+        If the ledger has no energy of an inference.
+
     Examples
     --------
     >>> inference = {"neurons_resting_joule": 1e-9, "neurons_above_rest_joule": 2e-9, "reads_joule": 5e-8}
@@ -279,6 +284,11 @@ def energy_by_rate(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
         From `ledger`.
     ax : Axes, optional
 
+    Raises
+    ------
+    ConfigurationError
+        If the ledger has no energy of an inference, or none of neurons at rest.
+
     Examples
     --------
     >>> inference = {"neurons_resting_joule": 1e-9, "neurons_above_rest_joule": 2e-9, "reads_joule": 5e-8}
@@ -286,6 +296,7 @@ def energy_by_rate(entries: dict[str, Any], ax: Axes | None = None) -> Axes:
     >>> energy_by_rate({"per_inference": inference, "presentations_per_inference": 10} | parts).get_xscale()
     'log'
     """
+    require("per_inference" in entries, "the ledger has no entry 'per_inference'")
     inference, active = entries["per_inference"], entries["duration_of_presentation_s"]
     active *= entries["presentations_per_inference"]
     require(inference["neurons_resting_joule"] is not None, "the neurons of this network have no power")

@@ -66,6 +66,11 @@ def latent_raster(
     -------
     ndarray of Axes
 
+    Raises
+    ------
+    ConfigurationError
+        If there are no latents, or no images or neurons of theirs to show.
+
     Examples
     --------
     >>> [ax.get_title() for ax in latent_raster([np.eye(9), np.ones((9, 9))], ["sparse", "dense"], neurons=slice(9))]
@@ -76,6 +81,7 @@ def latent_raster(
     for panel, latent, title in zip(panels, latents, titles, strict=True):
         latent = checked("latents", latent, (None, None))
         shown = latent[:samples, neurons].astype(float) ** 0.25
+        require(shown.size > 0, f"there are no such images or neurons in latents of the shape {latent.shape}")
         first = neurons.indices(latent.shape[1])[0]
         extent = (first - 0.5, first + shown.shape[1] - 0.5, len(shown) - 0.5, -0.5)
         panel.imshow(shown, cmap="binary", aspect="auto", interpolation="nearest", extent=extent)
@@ -106,6 +112,11 @@ def embedding(
     Axes
         A colour bar names the classes.
 
+    Raises
+    ------
+    ConfigurationError
+        If there are fewer than two latents, or no neurons.
+
     Examples
     --------
     >>> embedding(np.random.default_rng(1).random((8, 5)), np.arange(8)).get_xlabel()
@@ -127,6 +138,7 @@ def _embed(latent: np.ndarray, labels: np.ndarray, samples: int, seed: int, ax: 
     labels = checked("labels", labels, (len(latent),), kind="whole")
     shown = latent[:samples].astype(float)
     require(len(shown) > 1, f"an embedding needs two latents at least, there are {len(shown)}")
+    require(shown.shape[1] > 0, "the latents have no neurons")
     perplexity = min(30.0, (len(shown) - 1) / 3)
     with threadpool_limits(1 if len(shown) < 500 else None):  # threads that wait for few points take the processor
         points = TSNE(random_state=seed, perplexity=perplexity, init="random").fit_transform(shown)
@@ -172,6 +184,11 @@ def latent_embedding(
     -------
     ndarray of Axes
 
+    Raises
+    ------
+    ConfigurationError
+        If there are no latents, fewer than two of a panel, or no neurons.
+
     Examples
     --------
     >>> latents = np.random.default_rng(1).random((2, 8, 5))
@@ -205,6 +222,11 @@ def confusion_matrix(true: np.ndarray, predicted: np.ndarray, classes: int = 10,
     -------
     Axes
         Its title states the accuracy and the number of images. Rows of classes without images stay empty.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are no images, or not one prediction for each.
 
     Examples
     --------

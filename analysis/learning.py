@@ -52,6 +52,11 @@ def learning_curve(
     Axes
         Accuracy in per cent; the loss has its own axis on the right.
 
+    Raises
+    ------
+    ConfigurationError
+        If there is no epoch to plot.
+
     Examples
     --------
     >>> import pandas
@@ -135,6 +140,11 @@ def goodness_histogram(positive: np.ndarray, negative: np.ndarray, unit: str = "
         Its title tells the area under the ROC (`brianff.analysis.spikes.roc`) and the share of pairs in the right
         order.
 
+    Raises
+    ------
+    ConfigurationError
+        If there are no pairs.
+
     Examples
     --------
     >>> goodness_histogram(np.array([3.0, 4.0]), np.array([1.0, 3.5]), "mV²").get_title()
@@ -175,6 +185,11 @@ def roc_curves(goodness: Mapping[str, tuple[np.ndarray, np.ndarray]], ax: Axes |
     Axes
         The legend tells the areas; the dotted line is chance.
 
+    Raises
+    ------
+    ConfigurationError
+        If there is nothing to plot, or no goodness of one kind.
+
     Examples
     --------
     >>> roc_curves({"layer 0": (np.array([2.0, 3.0]), np.array([1.0, 2.0]))}).get_legend().get_texts()[0].get_text()
@@ -201,6 +216,11 @@ def discrimination_over_training(table: pandas.DataFrame, ax: Axes | None = None
     table : pandas.DataFrame
         Columns layer, epoch, auc, as `brianff.analysis.spikes.discrimination` returns it.
     ax : Axes, optional
+
+    Raises
+    ------
+    ConfigurationError
+        If the table is empty.
 
     Examples
     --------
@@ -233,6 +253,11 @@ def weight_distribution(values: Mapping[str, np.ndarray], ax: Axes | None = None
     ax : Axes, optional
     quantity : str
         With its unit, for the axis label.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are no finite values.
 
     Examples
     --------
@@ -271,6 +296,11 @@ def conductance_trajectories(table: pandas.DataFrame, ax: Axes | None = None, sy
     -------
     Axes
         The plus device of a pair is solid, the minus device dashed in the same colour.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are no conductances: the table is empty, or the synapses have no devices.
 
     Examples
     --------
@@ -323,6 +353,11 @@ def receptive_fields(
     -------
     Axes
         The grid, with a colour bar symmetric about 0; the title states the range of the strips.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are no neurons, or fewer inputs than pixels.
 
     Examples
     --------

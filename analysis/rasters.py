@@ -74,6 +74,12 @@ def spike_raster(
     Returns
     -------
     Axes
+        Without spikes the bands are empty.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such column.
 
     Examples
     --------
@@ -239,14 +245,14 @@ def presentation_traces(
     >>> presentation_traces(recording).shape
     (3,)
     """
-    rows = _panels(recording)
-    new = axes is None
-    axes = new_figure((4.5, 1.5 * len(rows))).subplots(len(rows), 1, sharex=True, squeeze=False) if new else axes
-    axes = np.reshape(axes, (-1, 1))
-    _draw_traces(recording, [presentation], axes, neurons)
-    if new:
-        letters(axes, offset=-44)
-    return axes[:, 0]
+    rows = len(_panels(recording))
+    if axes is not None:
+        drawn = np.asarray(axes).reshape(-1, 1)
+    else:
+        drawn = new_figure((4.5, 1.5 * rows)).subplots(rows, 1, sharex=True, squeeze=False)
+        letters(drawn, offset=-44)
+    _draw_traces(recording, [presentation], drawn, neurons)
+    return drawn[:, 0]
 
 
 def contrast_traces(
@@ -336,7 +342,10 @@ def _draw_traces(
         row[0].set_ylabel(whole.replace(" ", "\n", 1) if len(whole) > 12 else whole)
         if memristive or len(names) > 1:
             _legend_of_states(row[0], [(name if memristive else named[name][1], style) for name, style in styles])
+    of_states = axes[0, 0].get_legend()
     legend_above(axes[0, 0], handlelength=1.2, columnspacing=1.2)
+    if of_states:  # without a voltage: beside the neurons' legend, which took its place
+        axes[0, 0].add_artist(of_states)
     for ax in axes[-1]:
         ax.set_xlabel(f"time ({unit})")
 
@@ -378,7 +387,7 @@ def different_neurons(responses: np.ndarray, number: int = 3) -> np.ndarray:
     Returns
     -------
     ndarray of int
-        At most so many, in the order of their choice.
+        At most so many, in the order of their choice; empty without neurons.
 
     Examples
     --------
@@ -421,6 +430,11 @@ def phase_portrait(
     Axes
         Open circles are where the neurons start, triangles where they spike; the threshold is dotted.
 
+    Raises
+    ------
+    ConfigurationError
+        If nothing was traced, or not those variables, that presentation or those neurons.
+
     Examples
     --------
     >>> from dataclasses import replace
@@ -430,6 +444,7 @@ def phase_portrait(
     >>> phase_portrait(recording).get_ylabel()
     'memristor state x1'
     """
+    _panels(recording)  # there are some
     y = next((name for name in recording.traces if name not in ("v", "I")), "I") if y is None else y
     for name in (x, y):
         require(name in recording.traces, f"{name!r} was not recorded; there are {', '.join(recording.traces)}")

@@ -51,6 +51,11 @@ def robustness(table: pandas.DataFrame, axes: np.ndarray | None = None) -> np.nd
     -------
     ndarray of Axes
         Lines are means over seeds, bands their range.
+
+    Raises
+    ------
+    ConfigurationError
+        If the table is empty, or lacks columns.
     """
     missing = {"property", "value", "seed", "learning", "accuracy"} - set(table.columns)
     require(not missing and len(table) > 0, f"the table is empty or lacks columns: {', '.join(sorted(missing))}")

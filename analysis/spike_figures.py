@@ -40,6 +40,11 @@ def population_rate(table: pandas.DataFrame, ax: Axes | None = None) -> Axes:
     Axes
         Rates are those of one neuron; colours are groups, line styles layers.
 
+    Raises
+    ------
+    ConfigurationError
+        If the table is empty.
+
     Examples
     --------
     >>> from brianff.analysis.spikes import psth
@@ -77,7 +82,7 @@ def interval_histogram(
     -------
     Axes
         Its title tells the number of intervals and their coefficient of variation, and below it stands what the spikes
-        cannot tell (`brianff.analysis.spikes.caution`).
+        cannot tell (`brianff.analysis.spikes.caution`). Without intervals the axes are empty.
 
     Examples
     --------
@@ -118,6 +123,11 @@ def fano_factors(table: pandas.DataFrame, ax: Axes | None = None) -> Axes:
     -------
     Axes
         Lines: a Poisson process (1), and at most one spike in a presentation (1 - share).
+
+    Raises
+    ------
+    ConfigurationError
+        If there are no neurons.
 
     Examples
     --------
@@ -210,6 +220,11 @@ def tuning(responses: np.ndarray, labels: np.ndarray, ax: Axes | None = None, qu
     Axes
         Silent neurons come last.
 
+    Raises
+    ------
+    ConfigurationError
+        If there are no presentations or no neurons.
+
     Examples
     --------
     >>> tuning(np.array([[0, 2], [1, 4], [3, 0]]), np.array([7, 7, 1])).get_ylabel()
@@ -239,6 +254,11 @@ def selectivity_of_neurons(table: pandas.DataFrame, ax: Axes | None = None) -> A
     -------
     Axes
         Its title tells how many neurons are silent: they have no place.
+
+    Raises
+    ------
+    ConfigurationError
+        If the table is empty.
 
     Examples
     --------
@@ -275,6 +295,11 @@ def pair_matrix(values: np.ndarray, quantity: str, ax: Axes | None = None, of: s
     ax : Axes, optional
     of : str
         What rows and columns are.
+
+    Raises
+    ------
+    ConfigurationError
+        If the matrix is empty, or not square.
 
     Examples
     --------

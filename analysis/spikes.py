@@ -104,6 +104,8 @@ def binned_spikes(
 ) -> np.ndarray:
     """Return spikes per bin, shape (presentations, bins, neurons); bins as in `psth`.
 
+    Without presentations or neurons that axis is empty; silent neurons have zeros.
+
     Examples
     --------
     >>> recording = Recording.from_spikes({"time": [1e-3, 3e-3, 2e-3], "neuron": [0, 0, 1]}, duration=4e-3)
@@ -123,6 +125,8 @@ def spike_trains(
     recording: Recording, layer: int | None = None, neurons: Sequence[int] | None = None
 ) -> list[np.ndarray]:
     """Return the spike times (s) of each neuron in each presentation, neuron after neuron, silent ones too.
+
+    An empty list without presentations; the train of a silent neuron is empty.
 
     Examples
     --------
@@ -225,6 +229,8 @@ def spike_statistics(
 def caution(recording: Recording, layer: int | None = None) -> str:
     """Return what the spikes of a layer cannot tell about intervals and variability; "" if there is nothing to say.
 
+    Without spikes it says so.
+
     Examples
     --------
     >>> caution(Recording.from_spikes({"time": [1e-3, 2e-3], "neuron": [0, 1]}))
@@ -281,7 +287,7 @@ def tuning_curves(responses: np.ndarray, labels: np.ndarray) -> pandas.DataFrame
     Returns
     -------
     pandas.DataFrame
-        A row for each neuron, a column for each label that occurs, in their order.
+        A row for each neuron, a column for each label that occurs, in their order: none without presentations.
 
     Examples
     --------
@@ -327,7 +333,7 @@ def selectivity(responses: np.ndarray, labels: np.ndarray) -> pandas.DataFrame:
     means, count = curves.to_numpy(float), curves.shape[1]
     require(not (means < 0).any(), "responses are negative; selectivity needs counts, rates or energies")
     if count < 2:
-        means = np.zeros_like(means)
+        means = np.zeros((len(means), max(count, 1)))
     active = means.any(axis=1) if count else np.zeros(len(means), bool)
     best = means.max(axis=1, initial=0.0)
     others = (means.sum(axis=1) - best) / max(count - 1, 1)
@@ -389,7 +395,7 @@ def van_rossum_distance(trains: Sequence[np.ndarray], time_constant: float, dura
     -------
     ndarray, shape (trains, trains)
         sqrt(2 / time_constant x integral of the squared difference): one spike more or less makes a distance of 1, two
-        that are far apart sqrt(2) (van Rossum, Neural Computation 13:751, 2001).
+        that are far apart sqrt(2) (van Rossum, Neural Computation 13:751, 2001). Empty without trains.
 
     Raises
     ------
@@ -420,6 +426,7 @@ def victor_purpura_distance(trains: Sequence[np.ndarray], cost: float, duration:
     Returns
     -------
     ndarray, shape (trains, trains)
+        Empty without trains.
 
     Raises
     ------

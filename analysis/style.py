@@ -164,7 +164,7 @@ def save_figure(drawn: Any, path: str | Path, dpi: int = 200) -> Path:
         If the file cannot be written.
     """
     if isinstance(drawn, np.ndarray):
-        drawn = drawn.flat[0]
+        drawn = drawn.flat[0] if drawn.size else None
     figure, path, content = getattr(drawn, "figure", drawn), Path(path), BytesIO()
     require(hasattr(figure, "savefig"), f"drawn is {shown(drawn)}; it must be a figure or what lies in one")
     formats = figure.canvas.get_supported_filetypes()

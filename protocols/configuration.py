@@ -394,7 +394,7 @@ class Protocol(Description):
     @property
     def chance(self) -> float:
         """Accuracy of a guess; of the order of images: by a network that knows the images."""
-        return self.data.task.chance(self.network.classes, self.network.encoding.frames)
+        return self.data.made_task.chance(self.network.classes, self.network.encoding.frames)
 
     @property
     def readout(self) -> Any:

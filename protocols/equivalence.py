@@ -140,6 +140,21 @@ def compare(change: np.ndarray, gradient: np.ndarray) -> Comparison:
     change : ndarray, shape (inputs, neurons)
     gradient : ndarray, shape (inputs, neurons) or (1 or 2, inputs, neurons)
         With a leading axis of two: measurements of equal weight. Entries that were not measured are nan.
+
+    Returns
+    -------
+    Comparison
+        All nan where there is nothing to compare: no weights, or none that were measured.
+
+    Raises
+    ------
+    DataError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> compare(np.array([[1.0], [1.0]]), np.array([[1.0], [0.0]])).cosine.__round__(3)
+    0.707
     """
     change, gradient = checked("change", change, (None, None)), np.asarray(gradient, dtype=float)
     if gradient.shape not in (change.shape, (1, *change.shape), (2, *change.shape)):

@@ -44,6 +44,7 @@ def latents(trainer: Trainer, split: Split, label: Literal["true", "zero", "wron
     Returns
     -------
     ndarray, shape (images, neurons)
+        Without images that axis is empty.
     """
     network = trainer.protocol.network
     simulator = measuring_activity(trainer.simulator)
@@ -100,12 +101,17 @@ def hoyer_sparsity(latents: np.ndarray, offset: float = 1e-3) -> float:
     Returns
     -------
     float
-        nan without images. Source: Hoyer, JMLR 5:1457 (2004).
+        nan without images or neurons. Source: Hoyer, JMLR 5:1457 (2004).
+
+    Examples
+    --------
+    >>> hoyer_sparsity(np.array([[0.0, 0.0, 1.0, 0.0]]), offset=0.0)
+    1.0
     """
     latents = checked("latents", latents, (None, None))
     root = np.sqrt(latents.shape[1])
     norms = np.abs(latents).sum(axis=1) + offset, np.sqrt(np.square(latents, dtype=float).sum(axis=1)) + offset
-    return float(np.mean((root - norms[0] / norms[1]) / (root - 1))) if len(latents) else float("nan")
+    return float(np.mean((root - norms[0] / norms[1]) / (root - 1))) if latents.size else float("nan")
 
 
 @explained
@@ -122,7 +128,12 @@ def separability(latents: np.ndarray, labels: np.ndarray, neighbours: int = 5) -
     Raises
     ------
     ConfigurationError
-        If there are not more vectors than neighbours.
+        If there are not more vectors than neighbours: none, for instance.
+
+    Examples
+    --------
+    >>> separability(np.array([[0.0], [0.1], [1.0], [1.1]]), np.array([0, 0, 1, 1]), neighbours=1)
+    1.0
     """
     latents = checked("latents", latents, (None, None))
     labels = checked("labels", labels, (len(latents),), kind="whole")
@@ -141,5 +152,16 @@ def dead_units(latents: np.ndarray) -> float:
     Parameters
     ----------
     latents : ndarray, shape (images, neurons)
+
+    Returns
+    -------
+    float
+        1 without images, nan without neurons.
+
+    Examples
+    --------
+    >>> dead_units(np.array([[0, 1, 0, 2], [0, 0, 0, 3]]))
+    0.5
     """
-    return float(np.mean(~np.any(checked("latents", latents, (None, None)), axis=0)))
+    active = np.any(checked("latents", latents, (None, None)), axis=0)
+    return float(np.mean(~active)) if len(active) else float("nan")

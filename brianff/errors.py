@@ -1,9 +1,6 @@
 """The package's own exceptions: every error a user can cause is one of these, with a message that says what to do."""
 
-import sys
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
 
 __all__ = [
     "BrianffError",
@@ -17,15 +14,7 @@ __all__ = [
 
 
 class BrianffError(Exception):
-    """Base of all errors raised on purpose by brianff. The command line prints it in one line and exits with 2.
-
-    A script that does not catch it ends as Python does: Brian2, which takes every uncaught error for a bug of its own,
-    is not asked.
-    """
-
-    def __new__(cls, *args: Any, **options: Any) -> Self:
-        _spare_brian2()
-        return super().__new__(cls, *args, **options)
+    """Base of all errors raised on purpose by brianff. The command line prints it in one line and exits with 2."""
 
     def __str__(self) -> str:
         told = super().__str__()
@@ -61,18 +50,6 @@ class CheckpointError(BrianffError):
 
 class MissingDependencyError(BrianffError, ImportError):
     """An optional package is needed for what was asked; the message says how to install it."""
-
-
-def _spare_brian2() -> None:
-    """Let Brian2's hook, if it is in place, see other errors only."""
-    brians, logger = sys.excepthook, sys.modules.get("brian2.utils.logger")
-    if logger is None or brians is not getattr(logger, "brian_excepthook", None):
-        return
-
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        (sys.__excepthook__ if issubclass(kind, BrianffError) else brians)(kind, error, trace)
-
-    sys.excepthook = hook
 
 
 def missing(part: object, method: str) -> ConfigurationError:

@@ -138,9 +138,9 @@ def test_the_doctor_tells_what_hides_pythons_own_modules(tmp_path, monkeypatch):
     assert "json.py in the working directory" in doctor._surroundings()
 
 
-@pytest.mark.parametrize(("error", "told"), [("DataError", False), ("ZeroDivisionError", True)])
+@pytest.mark.parametrize(("error", "told"), [("ConfigurationError", False), ("ZeroDivisionError", True)])
 def test_uncaught_errors_of_brianff_are_no_bugs_of_brian2(error, told):
-    script = f"import brian2; from brianff.errors import DataError; raise {error}('no such thing')"
+    script = f"from brianff import ConfigurationError, Network; raise {error}('no such thing')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.rstrip().endswith(f"{error}: no such thing")

@@ -77,7 +77,12 @@ class Responses(Described):
             return vars(self)[name]
 
     def held(self, name: str) -> Any:
-        """Return `goodness_terms` or `postsynaptic`: an array, or what computes its elements when they are needed."""
+        """Return `goodness_terms` or `postsynaptic`: an array, or what computes its elements when they are needed.
+
+        Parameters
+        ----------
+        name : str
+        """
         return vars(self).get(f"deferred_{name}", vars(self).get(name))
 
     def __len__(self) -> int:
@@ -137,7 +142,12 @@ class Responses(Described):
         return replace(self, goodness_terms=terms * factor, postsynaptic=self.postsynaptic * factor)
 
     def select(self, presentations: Chosen) -> Responses:
-        """Return the responses to some presentations: an index array, a mask or a slice."""
+        """Return the responses to some presentations: an index array, a mask or a slice.
+
+        Parameters
+        ----------
+        presentations : slice, ndarray of int, or ndarray of bool, shape (presentations,)
+        """
         terms: Any = self.held("goodness_terms")
         factor: Any = self.held("postsynaptic")
         terms = terms.select(presentations) if isinstance(terms, Deferred) else terms[presentations]
@@ -203,6 +213,10 @@ class Recording(Described):
     def open(cls, path: str | Path) -> Recording:
         """Return a recording that `Simulator.record` wrote to a file; traces are read when they are indexed.
 
+        Parameters
+        ----------
+        path : str or Path
+
         Raises
         ------
         DataError
@@ -254,6 +268,10 @@ class Recording(Described):
     def at(self, layer: int) -> Recording:
         """Return the same recording with the traces of another layer that was recorded too.
 
+        Parameters
+        ----------
+        layer : int
+
         Raises
         ------
         ConfigurationError
@@ -269,6 +287,10 @@ class Recording(Described):
 
         They are numbered anew; traces of files are read. Those of the positive ones, for instance, are
         ``recording.select(recording.presentations["polarity"] == "positive")``.
+
+        Parameters
+        ----------
+        presentations : slice, ndarray of int, or ndarray of bool, shape (presentations,)
         """
         if self.presentations is None:
             raise ConfigurationError("the recording knows nothing of its presentations: record it anew")
@@ -287,11 +309,23 @@ class Recording(Described):
         )
 
     def unit(self, name: str) -> str:
-        """Return the SI unit of a trace; "" of one without."""
+        """Return the SI unit of a trace; "" of one without.
+
+        Parameters
+        ----------
+        name : str
+            One of `traces`.
+        """
         return self.units.get(name, {"v": "V", "I": "A"}.get(name, ""))
 
     def spike_counts(self, layer: int | None = None) -> np.ndarray:
-        """Return the spikes of each neuron of a layer, shape (presentations, neurons); default: the layer of traces."""
+        """Return the spikes of each neuron of a layer, shape (presentations, neurons); default: the layer of traces.
+
+        Parameters
+        ----------
+        layer : int, optional
+            Default: the layer of `traces`.
+        """
         layer = self.layer if layer is None else layer
         if self.presentations is None or not 0 <= layer < len(self.sizes):
             raise ConfigurationError(f"layer {layer} was not recorded; there are {len(self.sizes)} layers")

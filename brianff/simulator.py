@@ -269,6 +269,7 @@ class Simulator(Described):
 
     @property
     def populations(self):
+        """The neurons of each layer, as the engine integrates them."""
         return self._engine.populations
 
     @property
@@ -351,6 +352,15 @@ class Simulator(Described):
         """Present images with labels to the first `count` layers and return the responses of each; see `present`.
 
         With `goodness_only`, what only plasticity needs is left out, the responses' postsynaptic factor.
+
+        Parameters
+        ----------
+        images, labels, spikes, observe
+            As in `present`.
+        count : int, optional
+            Default: all layers.
+        goodness_only : bool
+            Leave out what only plasticity needs: the responses' postsynaptic factor.
         """
         return self.present_inputs(self.inputs(images, labels), count, spikes, observe, goodness_only)
 
@@ -362,7 +372,14 @@ class Simulator(Described):
         observe: Observer | None = None,
         goodness_only: bool = False,
     ) -> list[Responses]:
-        """Present what `inputs` returned to the first `count` layers; see `present_layers`."""
+        """Present what `inputs` returned to the first `count` layers; see `present_layers`.
+
+        Parameters
+        ----------
+        inputs : PulseInput or SpikeInput
+        count, spikes, observe, goodness_only
+            As in `present_layers`.
+        """
         if observe is not None and not callable(observe):
             raise ConfigurationError(f"observe is {shown(observe)}; it must be a function")
         for name, value in {"spikes": spikes, "goodness_only": goodness_only}.items():
@@ -388,7 +405,14 @@ class Simulator(Described):
     def needs(
         self, presentations: int, count: int | None = None, spikes: bool = False, goodness_only: bool = False
     ) -> list[Need]:
-        """Return what the responses of so many presentations take, for `check_memory`; parameters as in `present`."""
+        """Return what the responses of so many presentations take, for `check_memory`; parameters as in `present`.
+
+        Parameters
+        ----------
+        presentations : int
+        count, spikes, goodness_only
+            As in `present_layers`.
+        """
         itemsize, encoding = np.dtype(self.dtype).itemsize, self.network.encoding
         needs = []
         for number, layer in enumerate(self.network.layers[:count]):
@@ -431,7 +455,13 @@ class Simulator(Described):
         return self._responses(averages, results, layer)[0]
 
     def read_weights(self, count: int | None = None) -> list[np.ndarray]:
-        """Return the weights of the first `count` layers as one read shows them, shape (inputs, neurons) each."""
+        """Return the weights of the first `count` layers as one read shows them, shape (inputs, neurons) each.
+
+        Parameters
+        ----------
+        count : int, optional
+            Default: all layers.
+        """
         number = len(self.layers) if count is None else whole_number("count", count, 0)
         return [layer.crossbar.read(self._read_noise) for layer in self.layers[:number]]
 
@@ -454,6 +484,10 @@ class Simulator(Described):
         """Present each image with every label; return the responses of each layer, goodness only.
 
         The presentations are ordered image by image: row `image * classes + label`.
+
+        Parameters
+        ----------
+        images : ndarray, shape (images, pixels)
         """
         classes, images = self.network.classes, checked_images(self.network, images)
         labels = np.broadcast_to(np.arange(classes), (len(images), classes))
@@ -515,6 +549,10 @@ class Simulator(Described):
         It holds ``weights_N`` (inputs, neurons) of each layer, ``conductances_N`` (siemens; of the plus and the minus
         device of each pair, row by row) where there are devices, ``connected_N`` where synapses are missing,
         ``label_codes`` (classes, inputs), and ``about``: the network, units, versions and commit as JSON.
+
+        Parameters
+        ----------
+        path : str or Path
 
         Raises
         ------
@@ -586,6 +624,12 @@ class Simulator(Described):
         """Return a simulator with the same weights that measures another goodness, or of other neurons.
 
         It shares the layers with this one and so follows what they learn; in its own `evaluation()` it leaves no trace.
+
+        Parameters
+        ----------
+        goodness : Goodness or str, optional
+        network : Network, optional
+            With the same layers; default of both: as they are.
         """
         goodness = self.goodness if goodness is None else _goodness(goodness)
         network = self.network if network is None else argument("network", network, _NETWORK)
@@ -603,6 +647,10 @@ class Simulator(Described):
 
         Inside, random encodings come from a stream of their own, the same every time, and membranes that are carried
         over start at 0, or with `membranes` from where they are; those of training come back afterwards.
+
+        Parameters
+        ----------
+        membranes : bool
 
         Raises
         ------
@@ -651,7 +699,13 @@ class Simulator(Described):
         return responses
 
     def inputs(self, images: Any, labels: np.ndarray) -> PulseInput | SpikeInput:
-        """Return images with labels as the input of the first layer; see `present`."""
+        """Return images with labels as the input of the first layer; see `present`.
+
+        Parameters
+        ----------
+        images, labels
+            As in `present`.
+        """
         images, labels = self._checked(images, labels)
         encoding = self.network.encoding
         image = np.repeat(np.arange(len(images)), labels.size // max(len(images), 1))

@@ -42,26 +42,58 @@ class Callback:
     """
 
     def on_start(self, trainer: Trainer) -> None:
-        """Training begins, or resumes: before the first batch, and before `restore`."""
+        """Training begins, or resumes: before the first batch, and before `restore`.
+
+        Parameters
+        ----------
+        trainer : Trainer
+        """
 
     def on_batch(self, trainer: Trainer, contrast: Contrast) -> None:
-        """A batch was learned."""
+        """A batch was learned.
+
+        Parameters
+        ----------
+        trainer : Trainer
+        contrast : Contrast
+        """
 
     def on_epoch(self, trainer: Trainer) -> None:
-        """An epoch has ended; `trainer.note` adds to its history."""
+        """An epoch has ended; `trainer.note` adds to its history.
+
+        Parameters
+        ----------
+        trainer : Trainer
+        """
 
     def on_layer(self, trainer: Trainer) -> None:
-        """A layer has learned for the last time."""
+        """A layer has learned for the last time.
+
+        Parameters
+        ----------
+        trainer : Trainer
+        """
 
     def on_evaluation(self, trainer: Trainer, summary: dict[str, Any]) -> None:
-        """Training has ended and was evaluated; the summary may be added to."""
+        """Training has ended and was evaluated; the summary may be added to.
+
+        Parameters
+        ----------
+        trainer : Trainer
+        summary : dict
+        """
 
     def state(self) -> dict[str, np.ndarray]:
         """Return what resuming needs, by name."""
         return {}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Put the callback into a state that `state` returned."""
+        """Put the callback into a state that `state` returned.
+
+        Parameters
+        ----------
+        state : dict of str to ndarray
+        """
 
     @property
     def each_batch(self) -> bool:
@@ -239,6 +271,7 @@ class RecordSpikes(Callback):
 
     @property
     def recordings(self) -> list[Recording]:
+        """What was recorded so far; with a directory, what its files hold."""
         from brianff.responses import Recording
 
         if self.directory is None:
@@ -268,7 +301,7 @@ class RecordGoodness(Callback):
     Attributes
     ----------
     table : pandas.DataFrame
-        As `brianff.protocols.held_out_goodness` returns it; `brianff.analysis.discrimination` makes ROCs of it.
+        As `brianff.protocols.held_out_goodness` returns it; `brianff.analysis.spikes.discrimination` makes ROCs of it.
     """
 
     images: int | Sequence[int] = 200
@@ -283,6 +316,7 @@ class RecordGoodness(Callback):
 
     @property
     def table(self) -> pandas.DataFrame:
+        """What was recorded so far; without columns before anything was."""
         import pandas
 
         return pandas.concat(self._tables, ignore_index=True) if self._tables else pandas.DataFrame()
@@ -359,6 +393,7 @@ class RecordSynapses(Callback):
 
     @property
     def table(self) -> pandas.DataFrame:
+        """What was recorded so far; without columns before anything was."""
         import pandas
 
         return pandas.concat(self._tables, ignore_index=True) if self._tables else pandas.DataFrame()

@@ -84,6 +84,10 @@ class Modulator:
         """Return -dL/dG for both passes: what is broadcast to all synapses, whatever the neurons' shares of G.
 
         The shape is (presentations, 1), or (presentations, neurons) where halves of the layer receive different ones.
+
+        Parameters
+        ----------
+        positive, negative : Responses
         """
         raise missing(self, "broadcast")
 
@@ -91,6 +95,10 @@ class Modulator:
         """Return which group each neuron of a layer belongs to, ints from 0 of shape (neurons,).
 
         The neurons of a group receive the same modulator; all of them, unless overridden.
+
+        Parameters
+        ----------
+        neurons : int
         """
         return np.zeros(neurons, dtype=int)
 
@@ -98,6 +106,13 @@ class Modulator:
         """Return -dL/dg of each goodness term where `positive` (presentations,) tells the polarity of each.
 
         With `clip`, presentations whose probability is outside [clip, 1 - clip] have a modulator of zero.
+
+        Parameters
+        ----------
+        responses : Responses
+        positive : ndarray of bool, shape (presentations,)
+        clip : float, optional
+            Largest size of a factor.
         """
         up, down = self._broadcast(responses, responses)
         modulator = np.where(positive[:, np.newaxis], up, down) * self._share(responses)
@@ -106,23 +121,48 @@ class Modulator:
         return modulator
 
     def share(self, responses: Responses) -> np.ndarray:
-        """Return dG/dg of each goodness term, broadcastable to (presentations, neurons)."""
+        """Return dG/dg of each goodness term, broadcastable to (presentations, neurons).
+
+        Parameters
+        ----------
+        responses : Responses
+        """
         return responses.share
 
     def loss(self, positive: Responses, negative: Responses) -> np.ndarray:
-        """Return the loss of each pair of presentations, shape (presentations,)."""
+        """Return the loss of each pair of presentations, shape (presentations,).
+
+        Parameters
+        ----------
+        positive, negative : Responses
+        """
         raise missing(self, "loss")
 
     def log_odds(self, responses: Responses) -> np.ndarray:
-        """Return log P / (1 - P), shape (presentations,)."""
+        """Return log P / (1 - P), shape (presentations,).
+
+        Parameters
+        ----------
+        responses : Responses
+        """
         raise missing(self, "log_odds")
 
     def probability(self, responses: Responses) -> np.ndarray:
-        """Return P in single precision, shape (presentations,): it saturates at 0 and 1."""
+        """Return P in single precision, shape (presentations,): it saturates at 0 and 1.
+
+        Parameters
+        ----------
+        responses : Responses
+        """
         return expit(self.log_odds(responses).astype(np.float32))
 
     def score(self, responses: Responses) -> np.ndarray:
-        """Return what inference compares between labels, shape (presentations,): it rises with the log-odds."""
+        """Return what inference compares between labels, shape (presentations,): it rises with the log-odds.
+
+        Parameters
+        ----------
+        responses : Responses
+        """
         return responses.collective_goodness
 
 

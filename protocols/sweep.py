@@ -109,6 +109,10 @@ class Sweep(Description):
     def from_file(cls, path: str | Path) -> Self:
         """Return the sweep of a TOML file, whose keys are the parameters; a protocol's file may lie beside it.
 
+        Parameters
+        ----------
+        path : str or Path
+
         Raises
         ------
         ConfigurationError
@@ -166,7 +170,12 @@ class Sweep(Description):
 
     @explained
     def protocol_at(self, point: Point) -> Protocol:
-        """Return the protocol of a point."""
+        """Return the protocol of a point.
+
+        Parameters
+        ----------
+        point : dict
+        """
         return _protocol_at(self._written, self._meant, argument("point", point, Table()))
 
     @explained
@@ -229,7 +238,13 @@ class Sweep(Description):
 
     @explained
     def check(self, data_dir: str | Path | None = None) -> None:
-        """Raise the error of the first point unless some point can be run: the others tell theirs in the table."""
+        """Raise the error of the first point unless some point can be run: the others tell theirs in the table.
+
+        Parameters
+        ----------
+        data_dir : str or Path, optional
+            Directory of the image sets.
+        """
         first = None
         for point in self.points:
             try:
@@ -243,6 +258,11 @@ class Sweep(Description):
     @explained
     def study(self, directory: str | Path) -> Study:
         """Return the study of the sweep in a directory: its `rows("sweep")` are the points that are done.
+
+        Parameters
+        ----------
+        directory : str or Path
+            Receives the points and their table.
 
         Raises
         ------

@@ -148,7 +148,13 @@ class Trainer(Described):
                 image_part(network, split.intensities(slice(first, first + 1000)), self._mean_image, generator)
 
     def new_simulator(self, workers: int | None = None) -> Simulator:
-        """Return the protocol's network as it is before it learns."""
+        """Return the protocol's network as it is before it learns.
+
+        Parameters
+        ----------
+        workers : int, optional
+            Processes; default: those of the protocol.
+        """
         engine = self.protocol.engine
         inside = self.protocol.learning.eligibility is not None  # changes weights at steps of the presentations
         simulator = Simulator(
@@ -208,7 +214,13 @@ class Trainer(Described):
         return pandas.DataFrame(self._history, columns=["epoch", "layer", "quantity", "value"])
 
     def note(self, quantity: str, value: float) -> None:
-        """Add a quantity of the epoch to the history."""
+        """Add a quantity of the epoch to the history.
+
+        Parameters
+        ----------
+        quantity : str
+        value : float
+        """
         self._history.append((self.epoch, self.layer, str(quantity), argument(f"note {quantity!r}", value, Measured())))
 
     def build(self) -> None:
@@ -329,7 +341,16 @@ class Trainer(Described):
         report: Callable[[int], None] = lambda images: None,
         layers: Sequence[int] | None = None,
     ) -> float:
-        """Return the accuracy on a split, by some `layers` or those of the protocol; nothing but counters changes."""
+        """Return the accuracy on a split, by some `layers` or those of the protocol; nothing but counters changes.
+
+        Parameters
+        ----------
+        split : Split
+        report : callable
+            Called with the number of images after each batch.
+        layers : sequence of int, optional
+            Whose goodness decides; default: those of the protocol.
+        """
         return self.infer(split, report, layers).accuracy
 
     def infer(
@@ -338,7 +359,13 @@ class Trainer(Described):
         report: Callable[[int], None] = lambda images: None,
         layers: Sequence[int] | None = None,
     ) -> Outcome:
-        """Return accuracy, ties and the inferred labels of a split; see `evaluate`."""
+        """Return accuracy, ties and the inferred labels of a split; see `evaluate`.
+
+        Parameters
+        ----------
+        split, report, layers
+            As in `evaluate`.
+        """
         evaluation, own, deciding = self.protocol.evaluation, self.simulator, self.deciding
         deciding.presentations, deciding.neuron_steps = own.presentations, own.neuron_steps
         found = outcome(deciding, split, layers or evaluation.layers, self.score, evaluation.batch, report)
@@ -346,12 +373,22 @@ class Trainer(Described):
         return found
 
     def training_part(self, images: int) -> Split:
-        """Return what the accuracy on the first so many training images is measured on."""
+        """Return what the accuracy on the first so many training images is measured on.
+
+        Parameters
+        ----------
+        images : int
+        """
         part = self.training.first(images)
         return self.task.split(part, self.protocol.network.encoding.frames, len(part))
 
     def schedule_factor(self, done: int) -> float:
-        """Return what the schedule makes of the learning rate after so many images of the epoch."""
+        """Return what the schedule makes of the learning rate after so many images of the epoch.
+
+        Parameters
+        ----------
+        done : int
+        """
         learning = self.protocol.learning
         factor = learning.schedule((self.epoch + done / len(self.training)) / learning.epochs)
         if not isinstance(factor, int | float | np.number) or not np.isfinite(factor):
@@ -461,6 +498,11 @@ class Trainer(Described):
 
     def restore(self, arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
         """Put the trainer into a state that `state` returned; training then continues bit for bit.
+
+        Parameters
+        ----------
+        arrays, values : dict
+            What `state` returned.
 
         Raises
         ------

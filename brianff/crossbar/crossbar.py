@@ -121,6 +121,7 @@ class Crossbar:
 
     @property
     def fan_out(self) -> np.ndarray:
+        """Synapses of each input, shape (inputs,)."""
         inputs, neurons = self.weights.shape
         return np.full(inputs, neurons) if self.connected is None else self.connected.sum(axis=1)
 

@@ -49,7 +49,14 @@ class SpikeTrains:
 
     @classmethod
     def from_raster(cls, raster: np.ndarray, time_step: float | None = None) -> SpikeTrains:
-        """Return the spike trains of a raster of bool, shape (samples, steps, units)."""
+        """Return the spike trains of a raster of bool, shape (samples, steps, units).
+
+        Parameters
+        ----------
+        raster : ndarray of bool, shape (samples, steps, units)
+        time_step : float, optional
+            In seconds.
+        """
         raster = np.asarray(raster)
         if raster.ndim != 3 or raster.dtype != bool or 0 in raster.shape[1:]:
             raise DataError(f"the raster must be bool (samples, steps, units); not {raster.dtype} {raster.shape}")
@@ -62,6 +69,13 @@ class SpikeTrains:
         """Return the spike trains of events; spikes of one unit in the same step count once.
 
         Parameters are those of `Dataset.from_spikes`; `samples` is their number.
+
+        Parameters
+        ----------
+        unit, time, sample, units, duration, time_step
+            As in `Dataset.from_spikes`.
+        samples : int
+            Their number.
         """
         try:
             length, step = float(_seconds(duration)), float(_seconds(time_step))

@@ -81,7 +81,12 @@ class Split:
         return len(self.labels)
 
     def intensities(self, rows: Chosen) -> Any:
-        """Return the intensities of some images, in [0, 1], shape (images, pixels); or their spike trains."""
+        """Return the intensities of some images, in [0, 1], shape (images, pixels); or their spike trains.
+
+        Parameters
+        ----------
+        rows : slice, ndarray of int, or ndarray of bool, shape (images,)
+        """
         return self.images[rows] if self.white is None else self.images[rows] / float(self.white)
 
     @property
@@ -94,7 +99,13 @@ class Split:
         )
 
     def batches(self, size: int, generator: np.random.Generator) -> Iterator[Batch]:
-        """Yield all images in random order, in batches of `size`; the last may be smaller."""
+        """Yield all images in random order, in batches of `size`; the last may be smaller.
+
+        Parameters
+        ----------
+        size : int
+        generator : numpy.random.Generator
+        """
         if not isinstance(size, int | np.integer) or size < 1:
             raise DataError(f"a batch of {shown(size)} images: it must hold at least one")
         argument("generator", generator, GENERATOR, DataError)
@@ -104,15 +115,30 @@ class Split:
             yield Batch(self.intensities(rows), self.labels[rows], rows)
 
     def first(self, count: int) -> Split:
-        """Return the first `count` images, or all if there are fewer."""
+        """Return the first `count` images, or all if there are fewer.
+
+        Parameters
+        ----------
+        count : int
+        """
         return self._part(slice(None, _count(count)))
 
     def last(self, count: int) -> Split:
-        """Return the last `count` images, or all if there are fewer."""
+        """Return the last `count` images, or all if there are fewer.
+
+        Parameters
+        ----------
+        count : int
+        """
         return self._part(slice(max(len(self) - _count(count), 0), None))
 
     def without_last(self, count: int) -> Split:
-        """Return all images but the last `count`."""
+        """Return all images but the last `count`.
+
+        Parameters
+        ----------
+        count : int
+        """
         return self._part(slice(None, max(len(self) - _count(count), 0)))
 
     def _part(self, rows: slice) -> Split:
@@ -274,12 +300,25 @@ class Dataset(Described):
         """Return the data set of an NPZ file whose arrays are named as parameters of `from_arrays` or `from_spikes`.
 
         Options are parameters, too; they go before what the file holds. A DataError tells what is missing.
+
+        Parameters
+        ----------
+        path : str or Path
+        **options
+            As in `from_arrays`.
         """
         return cls._from_file(_place(path), files.read_npz(_place(path)), options)
 
     @classmethod
     def from_hdf5(cls, path: str | Path, **options: Any) -> Dataset:
-        """Return the data set of an HDF5 file, as `from_npz` does; it needs h5py, or a MissingDependencyError."""
+        """Return the data set of an HDF5 file, as `from_npz` does; it needs h5py, or a MissingDependencyError.
+
+        Parameters
+        ----------
+        path : str or Path
+        **options
+            As in `from_arrays`.
+        """
         return cls._from_file(_place(path), files.read_hdf5(_place(path)), options)
 
     @classmethod
@@ -288,6 +327,12 @@ class Dataset(Described):
 
         Samples are numbered in the order of their numbers. Options are the other parameters of `from_spikes`: units,
         duration and time_step are needed.
+
+        Parameters
+        ----------
+        path : str or Path
+        **options
+            As in `from_arrays`.
         """
         return cls._from_file(_place(path), files.read_csv(_place(path)), options)
 

@@ -85,6 +85,10 @@ class RunDirectory(Described):
     def open(cls, path: str | Path) -> Self:
         """Return the run in an existing directory.
 
+        Parameters
+        ----------
+        path : str or Path
+
         Raises
         ------
         CheckpointError

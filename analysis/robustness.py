@@ -20,7 +20,7 @@ _LABELS = {
     "cycle spread": "cycle-to-cycle spread / step",
     "device spread": "device-to-device spread / step",
     "stuck share": "stuck devices (%)",
-    "one-sided pairs": "one-sided pairs, reset above / range",
+    "one-sided pairs": "one-sided pairs, reset above",
     "pulses endured": "pulses that a device endures",
     "wire resistance": "wire from cell to cell (Ω)",
     "read levels": "levels of a converter",

@@ -150,7 +150,9 @@ def _is(value: Any, annotation: Any) -> bool:
     if kind in (collections.abc.Sequence, collections.abc.Iterable):
         return _sequence(value) and all(_is(one, inner[0]) for one in (value if inner else ()))
     if kind in (collections.abc.Mapping, dict) and inner:
-        return isinstance(value, kind) and all(_is(key, inner[0]) for key in value)
+        return isinstance(value, kind) and all(
+            _is(key, inner[0]) and (isinstance(one, np.ndarray) or _is(one, inner[1])) for key, one in value.items()
+        )
     return isinstance(value, kind)
 
 

@@ -5,12 +5,21 @@ import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
+from night import NIGHT
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, which some of them send to themselves.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+hypothesis.settings.register_profile("day", max_examples=200, deadline=None)
+hypothesis.settings.register_profile(
+    "night", max_examples=10_000, deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
+)
+hypothesis.settings.load_profile("night" if NIGHT else "day")
 
 
 def pytest_collection_finish():

@@ -4,6 +4,7 @@ What is public is listed by the floors themselves: a new function, parameter or 
 or fails here until there is an example of it.
 """
 
+import contextlib
 import inspect
 import warnings
 
@@ -11,6 +12,10 @@ import brian2
 import matplotlib
 import numpy as np
 import pytest
+from brian2 import mV
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as st_numpy
 
 import brianff
 import brianff.analysis
@@ -209,16 +214,50 @@ PUBLIC = [(name, get) for floor in FLOORS for name, get in public(floor) if name
 def test_nonsense_is_refused_in_one_line(name, get, examples, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     right, objects = examples
-    found = {}
     function = get(objects)
-    for arguments in calls(function, right):
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                function(**arguments)
-        except BrianffError as error:
-            if "\n" in str(error):
-                found[str(error)[:90]] = "several lines"
-        except Exception as error:
-            nonsense = {key: value for key, value in arguments.items() if value is not right.get(key)}
-            found[f"{type(error).__name__}: {error}"[:90]] = str(nonsense)[:80]
-    assert not found, found
+    found = [attempt(function, arguments) for arguments in calls(function, right)]
+    assert not any(found), {one for one in found if one}
+
+
+def attempt(function, arguments):
+    """Call a function; return what is wrong if that raises anything but an error of brianff in one line."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            function(**arguments)
+    except BrianffError as error:
+        return f"several lines: {error}"[:90] if "\n" in str(error) else ""
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"[:90]
+    return ""
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-3, 12) | st.sampled_from([2**63, -(2**63), 10**30]) | st.floats()
+SCALARS |= st.complex_numbers() | st.text("ab .\n\0é", max_size=6) | st.binary(max_size=4)
+ARRAYS = st_numpy.arrays(
+    st_numpy.scalar_dtypes(), st_numpy.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
+)
+ANYTHING = st.recursive(
+    SCALARS | ARRAYS | st.sampled_from([object(), object, len, mV, 3 * mV]),
+    lambda one: (
+        st.lists(one, max_size=3) | st.dictionaries(st.text("abc", max_size=2) | st.integers(), one, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@given(st.data())
+@pytest.mark.filterwarnings("ignore")
+def test_any_argument_is_taken_or_refused_in_one_line(examples, data):
+    right, objects = examples
+    name, get = data.draw(st.sampled_from(PUBLIC))
+    function = get(objects)
+    parameters = [one for one in inspect.signature(function).parameters.values() if one.kind not in (2, 4)]
+    needed = [one.name for one in parameters if one.default is one.empty]
+    if not parameters or not set(needed) <= right.keys():
+        return
+    changed = data.draw(st.sampled_from(parameters)).name
+    arguments = {name: right[name] for name in needed} | {changed: data.draw(ANYTHING)}
+    with contextlib.chdir(right["path"].parent):
+        wrong = attempt(function, arguments)
+    if wrong:  # not by `assert`: pytest would write out all the examples
+        pytest.fail(f"{name}, {changed} = {arguments[changed]!r}: {wrong}", pytrace=False)

@@ -127,10 +127,15 @@ def full():
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def same_every_time():
+    """Let summaries and checkpoints hold no durations and amounts of memory."""
+    time.perf_counter = lambda: 0.0
+    Simulator.peak_memory = lambda self: 0
+
+
 def main(work, how, first, step, directory):
     brian2.prefs.codegen.target = "numpy"
-    time.perf_counter = lambda: 0.0  # durations are in summaries and checkpoints
-    Simulator.peak_memory = lambda self: 0
+    same_every_time()
     work, fault, killed, place = globals()[work], globals()[how], how == "kill", Path(directory)
     make = partial(Operations, only_before=not killed)
     assert child(work, place / "warm")[0] == 0  # what is compiled is there

@@ -1,15 +1,19 @@
 """Protocols from TOML: named, by path, with settings, and with errors that help."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tomli_w
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brianff.errors import BrianffError, ConfigurationError
 from brianff.protocols.configuration import Protocol, load_protocol, named_protocols
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.modulators import Sigmoid
+from brianff.protocols.sweep import Sweep
 from brianff.protocols.trainer import Trainer
 from brianff.protocols.training import _flat
 from brianff.responses import Responses
@@ -150,7 +154,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.sampled_from(KEYS), st.booleans(), VALUES, st.text(max_size=20))
 def test_any_value_of_any_key_is_taken_or_refused_in_one_line(key, shorter, value, text):
     key = key.rpartition(".")[0] or key if shorter else key
@@ -162,3 +165,25 @@ def test_any_value_of_any_key_is_taken_or_refused_in_one_line(key, shorter, valu
             told = str(error)
         assert told
         assert "\n" not in told
+
+
+NAMES = sorted({*Protocol.model_fields, *(name for key in KEYS for name in key.split("."))})
+TREES = st.recursive(
+    st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.dates(),
+    lambda one: st.lists(one, max_size=3) | st.dictionaries(st.sampled_from(NAMES), one, max_size=3),
+)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), TREES, max_size=4))
+def test_any_tree_of_toml_is_taken_or_refused_in_one_line(tree):
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "own.toml")
+        path.write_text(tomli_w.dumps(tree), encoding="utf-8")
+        for read in (load_protocol, Sweep.from_file):
+            told = "taken"
+            try:
+                read(path)
+            except BrianffError as error:
+                told = str(error)
+            assert told
+            assert "\n" not in told

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brianff.errors import BrianffError, CheckpointError
@@ -108,7 +108,6 @@ JSON = st.recursive(
 ARRAYS = [0.5, [], [[1.0]], np.ones((104, 8)), np.full((104, 8), np.inf), np.ones((104, 8), bool), "x", 1j]
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_any_change_of_a_checkpoint_is_restored_or_refused(trained, data):
     trainer, arrays, values = trained

@@ -27,7 +27,7 @@ def binned(events, samples):
     return trains, raster
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=settings().max_examples // 4)
 @given(EVENTS, st.lists(st.integers(0, 2), max_size=6))
 def test_any_events_are_binned_chosen_and_counted(events, rows):
     trains, raster = binned(events, 3)
@@ -36,7 +36,7 @@ def test_any_events_are_binned_chosen_and_counted(events, rows):
     np.testing.assert_array_equal(chosen.counts, raster[rows].sum(axis=1))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=settings().max_examples // 10)
 @given(EVENTS, st.lists(st.integers(0, 2), min_size=3, max_size=3))
 def test_any_events_enter_as_they_are_with_the_code_of_the_label(events, labels):
     network = Network(

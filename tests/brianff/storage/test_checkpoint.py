@@ -13,7 +13,7 @@ from brianff import checkpoint
 from brianff.errors import CheckpointError
 from brianff.storage.checkpoint import digest, load_checkpoint, previous_path, save_checkpoint, write_atomically
 
-same_directory = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+same_directory = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\\"), min_size=1, max_size=20)
 types = st.one_of(st_numpy.scalar_dtypes(), st_numpy.byte_string_dtypes(), st_numpy.unicode_string_dtypes())
@@ -97,7 +97,7 @@ def test_truncated_is_refused(saved, data):
         load_checkpoint(damaged)
 
 
-@settings(same_directory, max_examples=300)
+@same_directory
 @given(st.data())
 def test_one_flipped_bit_is_refused(saved, data):
     content = bytearray(saved.read_bytes())

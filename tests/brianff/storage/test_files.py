@@ -1,5 +1,6 @@
 """Files of others: read as what they are, or refused in one line that names the path."""
 
+import csv
 import io
 import os
 import tempfile
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from brianff import Device
 from brianff.acceleration.memory import available_memory
 from brianff.data import load_dataset
 from brianff.data.named import _read_idx
@@ -123,7 +125,6 @@ def whole_or_refused(read, content, name="file"):
     return None
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_as_a_file_are_read_or_refused(content):
     for read in (*READERS[1:], load_checkpoint, lambda path: _read_idx(path, "")):
@@ -133,16 +134,26 @@ def test_any_bytes_as_a_file_are_read_or_refused(content):
     whole_or_refused(load_protocol, content)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(STORED) - 1), st.integers(0, 255)), max_size=5), st.integers(0, 300))
 def test_any_change_of_an_archive_is_read_or_refused(changes, cut):
     whole_or_refused(files.read_arrays, changed(bytearray(STORED), *changes)[: len(STORED) - cut])
 
 
+HEADS = [[], ["direction", "pulse", "conductance_uS"], ["label", "p0", "p1"], ["seed", "run", "error"]]
+CELLS = st.text(max_size=4) | st.integers().map(str) | st.floats().map(str) | st.sampled_from(["up", "down", "0", "1"])
+
+
+@given(st.sampled_from(HEADS), st.lists(st.lists(CELLS, max_size=4), max_size=6))
+def test_any_table_is_read_or_refused(head, rows):
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([head, *rows] if head else rows)
+    for read in (files.read_table, load_dataset, Device.from_table):
+        whole_or_refused(read, text.getvalue().encode(), "file.csv")
+
+
 IDX = bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, *range(6)])
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(IDX) - 1), st.integers(0, 255)), max_size=5), st.integers(0, 9))
 def test_any_change_of_an_idx_file_is_read_or_refused(changes, cut):
     whole_or_refused(lambda path: _read_idx(path, ""), changed(bytearray(IDX), *changes)[: len(IDX) - cut])

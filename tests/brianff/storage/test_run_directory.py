@@ -116,7 +116,7 @@ rows = st.tuples(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=settings().max_examples // 4)
 @given(st.lists(rows, max_size=20))
 def test_history_reads_back_exactly(run, rows):
     run.write_history(rows)

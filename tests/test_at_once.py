@@ -28,7 +28,7 @@ ENGINES = [
     "response 2",
     *(f"{engine} {workers}" for engine in ("lanes", "processes") for workers in (1, 2, 3)),
 ]
-SOME = ["learn lanes 1", "present processes 3", "record lanes 2", "train lanes 2", "train reference 1"]
+SOME = ["learn lanes 1", "present processes 2"]
 
 
 @pytest.mark.slow
@@ -43,9 +43,9 @@ def test_a_call_that_is_interrupted_at_any_moment(case, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
-@pytest.mark.parametrize("kind", ["own", "one", "cache", "run"])
+@pytest.mark.parametrize("kind", ["own", "one", "cache", "run"] if NIGHT else ["cache", "run"])
 def test_several_at_once(kind, tmp_path):
-    rounds = 50 if NIGHT else 2
+    rounds = 50 if NIGHT else 1
     answers, wrong = found("beside.py", kind, rounds, tmp_path)
     assert answers >= 3 * rounds
     assert not wrong

@@ -38,6 +38,7 @@ from brianff.protocols import (
     accuracy,
     load_protocol,
     modulated_hebbian,
+    wrong_labels,
 )
 from brianff.protocols.contrast import Pairs
 from brianff.protocols.inference import predict
@@ -177,11 +178,26 @@ REFUSED = {
     "optimiser: complex": (lambda: optimised(lambda change: change * 1j), "Own"),
     "optimiser: a rate in words": (lambda: Adam("fast"), "learning_rate is 'fast'"),
     "optimiser: a negative rate": (lambda: Adam(-1.0), "learning_rate"),
+    "optimiser: a rate of nan": (lambda: Adam(float("nan")), "learning_rate"),
     "optimiser: a class that needs more": (
         lambda: learn(optimiser=type("Own", (Optimiser,), {"__init__": lambda self, beta: None})),
         "missing a required argument: 'beta'",
     ),
     "change: of another shape": (lambda: simulator().layers[0].learn(np.ones(3)), r"\(6, 3\)"),
+    **{
+        f"change: {name}, device {device}": (
+            lambda device=device, change=change: simulator(device=device, weight_bound=0.2).layers[0].learn(change),
+            "change",
+        )
+        for device in (None, "ecram")
+        for name, change in {
+            "a number": 0.01,
+            "a row": np.full(3, 0.01),
+            "transposed": np.full((3, 6), 0.01),
+            "nan": np.full((6, 3), np.nan),
+            "infinite": np.full((6, 3), np.inf),
+        }.items()
+    },
     "change: none": (lambda: simulator().layers[0].learn(None), r"\(6, 3\)"),
     "schedule: nan": (lambda: learn(schedule=lambda progress: np.nan), "finite number"),
     "schedule: nothing": (lambda: learn(schedule=lambda progress: None), "finite number"),
@@ -232,6 +248,7 @@ REFUSED = {
     "score: a number": (lambda: scored(3), "score is 3"),
     "score: images": (lambda: scored(split=IMAGES), "Split"),
     "score: no batch": (lambda: scored(batch=0), "batch is 0"),
+    "score: no images": (lambda: scored(split=Split(IMAGES, LABELS).first(0)), "images"),
     "score: no such layer": (lambda: scored(layers=[4]), "layers"),
     "score: no layer": (lambda: scored(layers=[]), "layers are none"),
     "encoding: no spikes": (lambda: encoded(lambda steps, i: None), "spikes of Own"),
@@ -250,9 +267,27 @@ REFUSED = {
     "data: a table without a name": (lambda: load_dataset({"path": "x"}), "a data set is"),
     "data: white in words": (lambda: Split(IMAGES, LABELS, white="bright"), "white"),
     "data: a part in words": (lambda: Split(IMAGES, LABELS).first("few"), "few"),
+    "data: a negative part": (lambda: Split(IMAGES, LABELS).first(-1), "-1"),
+    "data: batches of none": (lambda: list(Split(IMAGES, LABELS).batches(0, np.random.default_rng(1))), "0"),
+    "data: batches of fewer": (lambda: list(Split(IMAGES, LABELS).batches(-1, np.random.default_rng(1))), "-1"),
+    "data: labels between": (lambda: wrong_labels(np.array([0.5, 1.5]), np.random.default_rng(1)), "labels"),
     "simulator: no network": (lambda: Simulator(Layer()), "must be a Network"),
     "simulator: the class": (lambda: Simulator(Network), "must be a Network"),
     "simulator: neurons in words": (lambda: simulator().record(IMAGES, LABELS, ["a"]), "neurons"),
+    "simulator: half a neuron": (lambda: simulator().record(IMAGES, LABELS, [0.5]), "neurons"),
+    "simulator: labels of no image": (lambda: simulator().present(IMAGES, np.zeros((2, 0), int)), "labels"),
+    **{
+        f"simulator: images, {name}": (lambda images=images: simulator().present(images, LABELS), told)
+        for name, images, told in (
+            ("0 to 255", np.full((2, 4), 255, np.uint8), "divide by the value of white"),
+            ("complex", IMAGES + 1j, "complex128"),
+            ("text", IMAGES.astype(str), "U32"),
+            ("masked", np.ma.masked_array(IMAGES, IMAGES > 0), "MaskedArray"),
+            ("quantities", IMAGES * mV, "Quantity"),
+            ("sparse", csr_matrix(IMAGES), "shape"),
+            ("ragged", [[1, 2], [1]], "shape"),
+        )
+    },
     "simulator: no observer": (lambda: simulator().present(IMAGES, LABELS, observe=3), "observe is 3"),
     "simulator: images for inputs": (lambda: simulator().present_inputs(IMAGES), "Simulator.inputs"),
 }

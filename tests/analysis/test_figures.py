@@ -343,6 +343,9 @@ def test_figures_that_cannot_be_saved_are_refused_and_leave_nothing(spikes, tmp_
     for name in ("file/x.png", "folder.png", "x.bogus", "x", f"{'x' * 300}.png"):
         with pytest.raises(BrianffError, match=name):
             figures.save_figure(drawn, tmp_path / name)
+    if Path("/dev/full").exists():
+        with pytest.raises(BrianffError, match="/dev/full"):
+            figures.save_figure(drawn, "/dev/full")
     assert {path.name for path in tmp_path.iterdir()} == {"file", "folder.png"}
 
 

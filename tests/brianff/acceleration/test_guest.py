@@ -120,12 +120,13 @@ def test_simulators_of_their_own_in_threads(numpy_target):
     def goodness(seed, precision="single"):
         return Simulator(NETWORK, engine="lanes", seed=seed, precision=precision).present(IMAGES, LABELS).goodness
 
-    before, expected = surroundings()["preferences"], goodness(7, "double")
+    expected, before = goodness(7, "double"), surroundings()
     alone = [goodness(seed) for seed in range(4)]
     with ThreadPoolExecutor(4) as pool:
         for answer, one in zip(pool.map(goodness, range(4)), alone, strict=True):
             np.testing.assert_array_equal(answer, one)
-    assert surroundings()["preferences"] == before
+    after = surroundings()
+    assert {what for what in before if before[what] != after[what]} <= {"random"}
     np.testing.assert_array_equal(goodness(7, "double"), expected)
 
 

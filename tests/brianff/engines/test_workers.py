@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import brian2
 import numpy as np
 import pytest
 from brian2 import uA
@@ -50,7 +51,9 @@ def arrays(responses):
 
 
 @pytest.mark.slow
-def test_the_number_of_workers_does_not_matter(numpy_target):
+def test_the_number_of_workers_does_not_matter(numpy_target, monkeypatch):
+    monkeypatch.setitem(brian2.prefs, "core.default_float_dtype", np.float32)  # workers do not know what the user set
+    monkeypatch.setitem(brian2.prefs, "codegen.loop_invariant_optimisations", False)
     pulses, latencies = PulseEncoding(steps=15), LatencyEncoding(steps=15)
     for encoding, precision in ((pulses, "double"), (pulses, "single"), (latencies, "double")):
         one, two, three = (simulator(workers, network(encoding), precision) for workers in (1, 2, 3))

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from brianff import __version__
+import brianff
 from brianff.cli import lists, runs, studies
 from brianff.cli.streams import echo, open_streams, say, unwritable
 from brianff.errors import BrianffError
@@ -68,7 +68,7 @@ def _without_command(
     context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False
 ) -> None:
     if version:
-        echo(f"brianff {__version__}")
+        echo(f"brianff {brianff.__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         echo(context.get_help())

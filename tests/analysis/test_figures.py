@@ -302,6 +302,24 @@ def test_cosines_of_neurons_stand_beside_the_whole_and_the_null():
     assert ax.get_xticklabels()[0].get_text() == "hebbian\n3 neurons\n1 without one"
 
 
+def test_hysteresis_is_drawn_in_millivolts_and_microamperes():
+    ax = figures.hysteresis([100.0, 10_000.0])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["100 Hz", "10 kHz"]
+    slow, fast = (np.array(line.get_data()) for line in ax.get_lines()[:2])
+    for voltage, current in (slow, fast):
+        assert np.abs(voltage).max() == pytest.approx(200, rel=1e-4)
+        assert np.abs(current[np.abs(voltage) < 1]).max() < 1.1  # pinched: at most 1 mV / 1 kohm
+    assert slow[1].max() == pytest.approx(200, rel=0.02)  # all on: 1 kohm
+    assert fast[1].max() < 0.5 * slow[1].max()  # too fast to switch
+
+
+def test_an_embedding_has_a_point_in_the_colour_of_each_image():
+    labels = np.array([3, 1, 2, 3, 0, 9])
+    points = figures.embedding(np.random.default_rng(1).random((6, 4)), labels, samples=5).collections[0]
+    assert len(points.get_offsets()) == 5
+    np.testing.assert_array_equal(points.get_array(), labels[:5])
+
+
 def test_letters_stand_at_the_upper_left():
     _, axes = pyplot.subplots(1, 3)
     figures.letters(axes)

@@ -83,9 +83,13 @@ def _read(text: str) -> Any:
 
 def _by_rates(right: Any, state: Any) -> Any:
     """Return a right-hand side that is linear in a state by the rates towards 1 and towards 0."""
-    from sympy import factor, powsimp
+    from sympy import exp, expand, factor, factor_terms, powsimp, together
 
     if right.diff(state, 2) != 0:
         return right
-    on, off = (powsimp(factor(rate), deep=True) for rate in (right.subs(state, 0), -right.subs(state, 1)))
-    return (1 - state) * on - state * off
+
+    def duration(rate: Any) -> Any:  # of a sigmoidal rate: tau (1 + exp(...))
+        written = powsimp(expand(1 / powsimp(factor(rate), deep=True)), deep=True)
+        return factor_terms(written).replace(exp, lambda power: exp(together(power)))
+
+    return (1 - state) / duration(right.subs(state, 0)) - state / duration(-right.subs(state, 1))

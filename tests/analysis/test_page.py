@@ -131,6 +131,7 @@ def test_what_cannot_be_reported_is_told(bad, runs, tmp_path):
 def test_equations_of_memristors_are_written_by_their_rates():
     x, e, v, k, on, off, tau = symbols("x1 E1 v k v_on v_off tau", real=True)
     assert model_equations(MIF)[0].startswith(r"\frac{d\,v}{dt} = ")
+    assert model_equations(MIF)[2].endswith(r"\frac{1 - x_{1}}{\tau \left(e^{\frac{E_{1} - v + v_{on}}{k}} + 1\right)}")
     written = _by_rates(_read(MIF.variables["x1"].expr.code).subs(_read("boltzmann"), exp(v / k)), x)
     values = {x: 0.3, e: 0.0, v: 0.08, k: 0.015, on: 0.11, off: 0.005, tau: 1e-4}
     # Kang et al.: ((1 - x) s((v - v_on)/k) - x s((v_off - v)/k)) / tau

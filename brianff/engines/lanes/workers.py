@@ -87,8 +87,9 @@ class Workers:
     def start(self) -> None:
         """Start the processes, unless they run; `run` uses those that are ready."""
         if self._team is None or self._team.owner != os.getpid():  # a forked child cannot use its parent's workers
-            self._team = _Team(*self._arguments)
-            self._close = weakref.finalize(self, self._team.close)
+            team = _Team(*self._arguments)
+            self._close = weakref.finalize(self, team.close)  # before Ctrl-C can find a team without it
+            self._team = team
 
     def wait(self) -> None:
         """Start the processes, unless they run, and wait until all are ready."""

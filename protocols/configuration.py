@@ -78,7 +78,7 @@ class Data(Description):
     task : Task or str
         What a presentation shows, and what its class is: "image"; "sequence": several images one after the other, the
         class is that of the one `asked` for, {"name": "sequence", "asked": 0}; "interval": the same image twice, the
-        class is the interval. The latter two need network.encoding.kind = "frames".
+        class is the interval. The latter two need network.encoding.kind = "frames"; for "interval", "repeats" is fast.
     """
 
     dataset: DatasetReference = "digits"

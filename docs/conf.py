@@ -29,6 +29,7 @@ templates_path = ["_templates"]
 html_theme = "furo"
 html_title = "brianff"
 html_static_path = ["_static"]
+html_favicon = "_static/favicon.svg"  # the loop of a memristor
 html_css_files = ["brianff.css"]
 html_math_renderer = "mathml"
 

@@ -13,7 +13,7 @@ import numpy as np
 from brianff.arguments import explained
 from brianff.data.split import Dataset, Split
 from brianff.description.fields import Place, argument
-from brianff.errors import CheckpointError, ConfigurationError
+from brianff.errors import BrianffError, CheckpointError, ConfigurationError
 from brianff.progress import Progress
 from brianff.protocols.activity import changed_by_freezing, layer_activity
 from brianff.protocols.configuration import Protocol
@@ -57,6 +57,9 @@ def fit(trainer: Trainer, directory: str | Path | RunDirectory | None = None, pr
     run = directory if isinstance(directory, RunDirectory) else RunDirectory(Path(directory))
     if not run.started:
         run.make(exist_ok=True)
+    if run.finished and (run.path / ".lock").exists():  # who made it was killed just before the end
+        with suppress(BrianffError), writing(run.path):
+            pass
     with nullcontext() if run.finished else writing(run.path):
         trainer.summary = _fit_in(trainer, run, progress, seconds)
     return trainer.summary

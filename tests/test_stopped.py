@@ -16,7 +16,7 @@ HELPER = Path(__file__).parent / "helpers" / "stopped.py"
     ("work", "how", "first", "step"),
     [
         *(("study", "kill", 4, 13), ("study", "full", 3, 9), ("build", "kill", 5, 8), ("build", "full", 1, 6)),
-        *(("run", "kill", 5, 37), ("run", "full", 7, 12)),
+        *(("run", "kill", 20, 19), ("run", "full", 7, 12)),
     ],
 )
 def test_what_is_done_again_is_what_it_is_without_a_fault(work, how, first, step, tmp_path):

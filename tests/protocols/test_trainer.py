@@ -43,7 +43,9 @@ def test_a_directory_changes_nothing_and_is_resumed(numpy_target, tmp_path):
     kept = Trainer(small()).fit(tmp_path / "run", progress=False)
     assert kept["weights_digest"] == bare["weights_digest"]
     finished = Trainer(small())
+    (tmp_path / "run" / ".lock").touch()  # as after a kill just before the end
     assert finished.fit(tmp_path / "run", progress=False) == kept
+    assert not (tmp_path / "run" / ".lock").exists()
     assert finished.finished
     assert len(finished.history) == len((tmp_path / "run" / "history.csv").read_text().splitlines()) - 1
     with pytest.raises(CheckpointError, match=r"another configuration: seed was 1, is 2\. "):

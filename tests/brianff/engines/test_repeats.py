@@ -43,6 +43,7 @@ def test_what_is_not_shown_twice_is_refused(frames):
         ENCODING.showings(np.array([frames]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("goodness", "credit"), [("spikes", "memory"), ("spikes", "within-event"), ("mean-square", "held")]
 )

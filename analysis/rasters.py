@@ -306,10 +306,14 @@ def contrast_traces(
     return axes
 
 
+def _states(recording: Recording) -> list[str]:
+    """Return the recorded variables beside voltage and current."""
+    return [name for name in recording.traces if name not in ("v", "I")]
+
+
 def _panels(recording: Recording) -> list[list[str]]:
     """Return the recorded variables of each panel."""
-    states = [name for name in recording.traces if name not in ("v", "I")]
-    wanted = [[name for name in names if name in recording.traces] for names in (["v"], states, ["I"])]
+    wanted = [[name for name in names if name in recording.traces] for names in (["v"], _states(recording), ["I"])]
     panels = [names for names in wanted if names]
     require(len(panels) > 0, "the recording has no traces: record it with the neurons to trace")
     return panels
@@ -445,7 +449,7 @@ def phase_portrait(
     'memristor state x1'
     """
     _panels(recording)  # there are some
-    y = next((name for name in recording.traces if name not in ("v", "I")), "I") if y is None else y
+    y = next(iter(_states(recording)), "I") if y is None else y
     for name in (x, y):
         require(name in recording.traces, f"{name!r} was not recorded; there are {', '.join(recording.traces)}")
     count = len(recording.traces[x])

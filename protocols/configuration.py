@@ -383,7 +383,17 @@ class Protocol(Description):
 
     def without_devices(self) -> Self:
         """Return the protocol with ideal synapses, plain numbers, in place of devices."""
-        layers = [layer.replace(device=None) for layer in self.network.layers]
+        return self.with_layers(device=None)
+
+    def with_layers(self, **changes: Any) -> Self:
+        """Return the protocol with the same values changed in every layer.
+
+        Parameters
+        ----------
+        **changes
+            Fields of `Layer`.
+        """
+        layers = [layer.replace(**changes) for layer in self.network.layers]
         return self.replace(network=self.network.replace(layers=layers))
 
     @property

@@ -22,7 +22,7 @@ from brianff.protocols.fingerprint import fingerprints
 from brianff.protocols.readout import GoodnessReadout, readout_accuracies
 from brianff.protocols.trainer import Trainer
 from brianff.storage.checkpoint import digest, load_checkpoint, save_checkpoint
-from brianff.storage.locks import writing
+from brianff.storage.locks import LOCK, writing
 from brianff.storage.provenance import provenance
 from brianff.storage.run_directory import RunDirectory, plain, without_none
 
@@ -57,7 +57,7 @@ def fit(trainer: Trainer, directory: str | Path | RunDirectory | None = None, pr
     run = directory if isinstance(directory, RunDirectory) else RunDirectory(Path(directory))
     if not run.started:
         run.make(exist_ok=True)
-    if run.finished and (run.path / ".lock").exists():  # who made it was killed just before the end
+    if run.finished and (run.path / LOCK).exists():  # who made it was killed just before the end
         with suppress(BrianffError), writing(run.path):
             pass
     with nullcontext() if run.finished else writing(run.path):

@@ -74,8 +74,7 @@ def _trained_beside(protocol: Protocol, out: Path) -> Iterator[Callable[[], RunD
 def _frozen_accuracy(protocol: Protocol) -> float:
     from brianff.protocols.trainer import Trainer
 
-    layers = [layer.replace(memristors="frozen") for layer in protocol.network.layers]
-    return Trainer(protocol.replace(network=protocol.network.replace(layers=layers))).fit()["test_accuracy"]
+    return Trainer(protocol.with_layers(memristors="frozen")).fit()["test_accuracy"]
 
 
 def _against_frozen(run: RunDirectory, frozen: float) -> None:

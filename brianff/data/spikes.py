@@ -68,8 +68,6 @@ class SpikeTrains:
     ) -> SpikeTrains:
         """Return the spike trains of events; spikes of one unit in the same step count once.
 
-        Parameters are those of `Dataset.from_spikes`; `samples` is their number.
-
         Parameters
         ----------
         unit, time, sample, units, duration, time_step

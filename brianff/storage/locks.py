@@ -11,7 +11,10 @@ from pathlib import Path
 
 from brianff.errors import CheckpointError, ConfigurationError
 
-__all__ = ["PARTIAL", "locked", "writing"]
+__all__ = ["LOCK", "PARTIAL", "locked", "writing"]
+
+LOCK = ".lock"
+"""Name of the file that is locked while somebody writes into its directory."""
 
 PARTIAL = ".partial"
 """Ends the names of files that are being written."""
@@ -32,7 +35,7 @@ def writing(directory: Path) -> Iterator[None]:
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(locked(directory / ".lock"))
+            stack.enter_context(locked(directory / LOCK))
         except BlockingIOError:
             raise ConfigurationError(f"{directory} is in use by another process: wait for it, or stop it") from None
         except OSError as error:

@@ -42,17 +42,17 @@ def controls(protocol: Protocol) -> dict[str, Protocol]:
     """
     layers, found = protocol.network.layers, {AS_IT_IS: protocol}
     if memristors := layers[0].neuron.memristors:
-        found["memristors frozen"] = _with_layers(protocol, memristors="frozen")
-        found["memristors undriven"] = _with_layers(protocol, memristors="undriven")
+        found["memristors frozen"] = protocol.with_layers(memristors="frozen")
+        found["memristors undriven"] = protocol.with_layers(memristors="undriven")
         if any(layer.start == "steady" for layer in layers):
-            preset = _with_layers(protocol, memristors="undriven", start="preset")
+            preset = protocol.with_layers(memristors="undriven", start="preset")
             found["memristors undriven, preset's start"] = preset
         for state in memristors if len(memristors) > 1 else ():
-            found[f"{state} alone frozen"] = _with_layers(protocol, memristors={state: "frozen"})
+            found[f"{state} alone frozen"] = protocol.with_layers(memristors={state: "frozen"})
     if protocol.evaluation.decision == "spikes":
         found["trained and decided by voltage"] = _by_voltage(protocol, "mean-square")
     elif "switching" in layers[0].neuron.presets:
-        spiking = _with_layers(protocol, preset="switching")
+        spiking = protocol.with_layers(preset="switching")
         learning, evaluation = (getattr(protocol, name) for name in ("learning", "evaluation"))
         found["trained and decided by spikes"] = spiking.replace(
             learning=learning.replace(goodness="spikes"), evaluation=evaluation.replace(decision="spikes")
@@ -60,7 +60,7 @@ def controls(protocol: Protocol) -> dict[str, Protocol]:
     rectified = _by_voltage(protocol, "rectified-mean-square")
     found["rectified voltage"] = rectified
     if memristors:
-        found["rectified voltage, memristors frozen"] = _with_layers(rectified, memristors="frozen")
+        found["rectified voltage, memristors frozen"] = rectified.with_layers(memristors="frozen")
         if len(layers) == 1 and isinstance(protocol.network.encoding, PulseEncoding):
             found["relu of the drive"] = _rectified_units(protocol)
     if any(layer.device is not None for layer in layers):
@@ -68,15 +68,9 @@ def controls(protocol: Protocol) -> dict[str, Protocol]:
     else:
         label = protocol.network.label
         rows = label.replace(rows=label.rows * int(np.ceil(label.strength)), strength=min(label.strength, 1.0))
-        found["memristive synapses"] = _with_layers(
-            protocol.replace(network=protocol.network.replace(label=rows)), device="ecram"
-        )
+        labelled = protocol.replace(network=protocol.network.replace(label=rows))
+        found["memristive synapses"] = labelled.with_layers(device="ecram")
     return found
-
-
-def _with_layers(protocol: Protocol, **changes: Any) -> Protocol:
-    layers = [layer.replace(**changes) for layer in protocol.network.layers]
-    return protocol.replace(network=protocol.network.replace(layers=layers))
 
 
 def _by_voltage(protocol: Protocol, goodness: Any) -> Protocol:
@@ -88,7 +82,7 @@ def _by_voltage(protocol: Protocol, goodness: Any) -> Protocol:
 
 def _rectified_units(protocol: Protocol) -> Protocol:
     """Return the protocol with units relu(drive), as large as the mean response of the linear membrane to the drive."""
-    frozen = _with_layers(protocol, memristors="frozen", neuron_spread={}, start="steady").network
+    frozen = protocol.with_layers(memristors="frozen", neuron_spread={}, start="steady").network
     encoding = frozen.encoding
     assert isinstance(encoding, PulseEncoding)
     layer = frozen.layers[0].replace(neurons=2, winners=None, device=None, membrane="reset")
@@ -98,7 +92,7 @@ def _rectified_units(protocol: Protocol) -> Protocol:
     ((at_rest, driven),) = engine.present(inputs, [np.array([[0.0, 1.0]])])[0].goodness_terms
     units: dict[str, Any] = {"neuron": "relu", "preset": None, "parameters": {}, "neuron_spread": {}, "start": "preset"}
     units |= {"memristors": "moving", "synapse": "delta", "current_scale": float(driven - at_rest) * nA}
-    changed = _by_voltage(_with_layers(protocol, **units), replace(GOODNESS["mean-square"], readout="final"))
+    changed = _by_voltage(protocol.with_layers(**units), replace(GOODNESS["mean-square"], readout="final"))
     # A presentation is one kick, and what it leaves is the activity.
     return changed.replace(network=changed.network.replace(encoding=encoding.replace(steps=1, pulse_steps=(0,))))
 

@@ -132,8 +132,9 @@ class ResponseEngine:
         parts = None
         if table_step is not None:
             parts = max(1, round(float(network.time_step / table_step)))
-        self._tolerance, self._parts, self._tables = tolerance, parts, dict[tuple[int, ...], ResponseTable]()
+        self._tolerance, self._parts = tolerance, parts
         self.table = self._tabulated(self.populations[0])
+        self._tables = {tuple(steps[0] for steps in network.encoding.event_steps): self.table}
 
     def _tabulated(self, population: Population) -> ResponseTable:
         """Return the table of a population, in double precision."""

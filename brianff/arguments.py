@@ -180,6 +180,6 @@ def _numbers(value: Any) -> bool:
 
 
 def _sequence(value: Any) -> bool:
-    return isinstance(value, collections.abc.Sequence | np.ndarray | collections.abc.Set) and not isinstance(
-        value, str | bytes
-    )
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0
+    return isinstance(value, collections.abc.Sequence | collections.abc.Set) and not isinstance(value, str | bytes)

@@ -39,14 +39,15 @@ def save_checkpoint(path: Path, arrays: Mapping[str, np.ndarray], metadata: dict
     path : Path
         The file to write.
     arrays : mapping of str to ndarray
-        Arrays of any type but objects.
+        Arrays of any type but objects, by name.
     metadata : dict
         Whatever JSON can hold.
 
     Raises
     ------
     CheckpointError
-        If the file cannot be written; the checkpoint that was there is then unchanged.
+        If an array is named "metadata.json", or the file cannot be written; the checkpoint that was there is then
+        unchanged.
     """
     path = Path(path)
     content = _pack(arrays, metadata)
@@ -134,6 +135,8 @@ def append(path: Path, content: bytes) -> None:
 
 def _pack(arrays: Mapping[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
     """Return the content of a checkpoint file."""
+    if _METADATA in arrays:
+        raise CheckpointError(f"no array of a checkpoint can be named {_METADATA!r}: choose another name")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         # ZipInfo without a date: the same state always gives the same bytes.

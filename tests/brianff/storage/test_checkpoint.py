@@ -15,7 +15,9 @@ from brianff.storage.checkpoint import digest, load_checkpoint, previous_path, s
 
 same_directory = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
-names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\\"), min_size=1, max_size=20)
+names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\\"), min_size=1, max_size=20).filter(
+    lambda name: name != "metadata.json"
+)
 types = st.one_of(st_numpy.scalar_dtypes(), st_numpy.byte_string_dtypes(), st_numpy.unicode_string_dtypes())
 arrays_of_all_types = st_numpy.arrays(types, st_numpy.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
 json_values = st.recursive(
@@ -84,6 +86,12 @@ def test_same_state_gives_the_same_bytes(saved):
 def test_objects_are_refused_and_leave_no_trace(tmp_path):
     with pytest.raises(ValueError, match="Object"):
         save_checkpoint(tmp_path / "checkpoint.npz", {"objects": np.array([{}, None])}, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_name_of_the_metadata_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match=r"'metadata\.json'"):
+        save_checkpoint(tmp_path / "checkpoint.npz", {"metadata.json": np.zeros(1)}, {})
     assert list(tmp_path.iterdir()) == []
 
 

@@ -14,6 +14,7 @@ from brianff.engines.lanes.drive import Drive
 from brianff.engines.lanes.group import LaneGroup
 from brianff.engines.population import Population
 from brianff.engines.response.integration import ABREAST, in_parts
+from brianff.engines.response.interpolation import TooRough
 from brianff.equations.tangent import event_names
 from brianff.errors import NumericalError
 from brianff.goodness import Goodness
@@ -41,6 +42,7 @@ dlast_sensitivity/dt = 0/second : 1
 dearlier_sensitivity/dt = 0/second : 1
 above_threshold = peak - spike_activity : 1
 now = activity : 1
+bend = 2*last_activity - activity - earlier_activity : 1
 """
 HIGHER = """
 peak_new = chosen(now*window > peak, window, peak_new*(1 - window))
@@ -51,12 +53,14 @@ peak_window = window + 0*peak
 """
 VERTEX = """
 peak_place = peak_new*(1 - peak_first)*window*chosen(now*window > peak, 0.0, 0.5)*(now - earlier_activity)\
-*reciprocal(2*last_activity - now - earlier_activity + 1e-30)
+*reciprocal(chosen(bend > 1e-9, bend, 1.0))
 peak_sensitivity = peak_sensitivity + 0.5*peak_place*(sensitivity - earlier_sensitivity\
  + peak_place*(sensitivity - 2*last_sensitivity + earlier_sensitivity))
 peak = peak + 0.25*peak_place*(now - earlier_activity)
 """
-"""When the activity falls for the first time after a new peak: the vertex of the parabola through three steps."""
+"""When the activity falls for the first time after a new peak: the vertex of the parabola through three steps.
+
+Where these differ by their rounding only, as a membrane at rest does, the peak is the highest of them."""
 
 REMEMBERED = """
 earlier_activity = last_activity
@@ -122,7 +126,7 @@ class DrivenByTwo:
     def at(self, parts: int, names: tuple[str, ...]) -> PairFunctions:
         """Return the functions of pairs of drives; each time step is cut into `parts`.
 
-        They are nan where the integration diverged.
+        They are nan where the integration diverged; a TooRough is raised if they are not finite elsewhere.
         """
         population = self.refined(parts)
         group = LaneGroup(population, LANES, pulses=True, spiking=False)
@@ -146,6 +150,9 @@ class DrivenByTwo:
                         group.present_drive(drive, lambda step: None)
                 values = {name: group.read(name).ravel()[: len(first)].copy() for name in (*names, "v", *told)}
             diverged = ~(np.abs(values["v"]) <= float(population.neuron.largest_voltage))
+            for name in names:
+                if not np.isfinite(values[name][~diverged]).all():
+                    raise TooRough(f"{name} of two drives is no finite number where the membrane has a voltage")
             found = {name: np.where(diverged, np.nan, values[name]) for name in names}
             return found | {REGION: np.where(diverged, -1, self._region(values))}
 

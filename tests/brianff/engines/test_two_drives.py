@@ -10,7 +10,7 @@ from brianff import ConfigurationError, FrameEncoding, Layer, Network, PulseEnco
 from brianff.acceleration.lookup import SumsOfRows
 from brianff.acceleration.surfaces import SurfaceLookup
 from brianff.engines import ResponseEngine, make_engine
-from brianff.engines.response.pairs import REGION
+from brianff.engines.response.pairs import REGION, DrivenByTwo
 from brianff.engines.response.surfaces import surfaces
 from brianff.errors import NumericalError
 from brianff.protocols import Trainer, load_protocol
@@ -83,6 +83,18 @@ def test_it_answers_as_lanes_at_its_own_step():
         np.testing.assert_allclose(values, wanted, atol=1e-4 * np.abs(wanted).max())
     np.testing.assert_array_equal(found.select(slice(3, 9)).postsynaptic, found.postsynaptic[:, 3:9])
     assert max(table.response.table.usual_errors.values()) < 1e-4
+
+
+def test_a_membrane_that_comes_to_rest_has_a_peak_too():
+    """After a long gap, three steps near the peak differ by their rounding: a parabola through them is no number."""
+    long = network(encoding=FrameEncoding.every(100))
+    simulator = Simulator(long, GOODNESS["spikes"], "response", seed=1, credit="memory")
+    functions = DrivenByTwo(simulator.populations[0]).at(4, ("goodness", "postsynaptic_1", "postsynaptic_2"))
+    small = np.outer([-1, 1], 10.0 ** np.arange(-9, -3)).ravel()
+    first, second = (one.ravel() for one in np.meshgrid(small, small))
+    found, silent = functions(first, second), functions(np.zeros(1), np.zeros(1))
+    np.testing.assert_allclose(found["goodness"], silent["goodness"][0], rtol=1e-2)
+    assert all(np.isfinite(values).all() for values in found.values())
 
 
 def test_spikes_are_those_of_lanes_at_its_own_step():

@@ -1,4 +1,7 @@
-"""Brian2 can be imported on any thread: it takes Ctrl-C over when it is imported, which only the main thread may do."""
+"""Brian2 can be imported on any thread: it takes Ctrl-C over when it is imported, which only the main thread may do.
+
+A process that ignores Ctrl-C, such as one in the background of a script, goes on ignoring it.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,14 @@ from typing import Any
 __all__ = ["install"]
 
 
+def _may_take_over() -> bool:
+    """Return whether Brian2's handler of Ctrl-C has one to pass it on to, and this thread may set it."""
+    return current_thread() is main_thread() and callable(signal.getsignal(signal.SIGINT))
+
+
 class _Brian2Anywhere(MetaPathFinder):
     def find_spec(self, fullname, path=None, target=None):
-        if fullname != "brian2" or current_thread() is main_thread():
+        if fullname != "brian2" or _may_take_over():
             return None
         found = PathFinder.find_spec(fullname, path, target)
         if found is not None and found.loader is not None:
@@ -29,7 +37,7 @@ def _without_signals(exec_module: Callable[[ModuleType], None]) -> Callable[[Mod
         before: Any = signal.signal
 
         def handle(number: Any, handler: Any) -> Any:
-            return before(number, handler) if current_thread() is main_thread() else signal.getsignal(number)
+            return before(number, handler) if _may_take_over() else signal.getsignal(number)
 
         vars(signal)["signal"] = handle
         try:
@@ -41,5 +49,5 @@ def _without_signals(exec_module: Callable[[ModuleType], None]) -> Callable[[Mod
 
 
 def install() -> None:
-    """Let the first import of Brian2 be on any thread; on another than the main one it leaves Ctrl-C alone."""
+    """Let the first import of Brian2 be on any thread; Ctrl-C is left alone on all but the main one, and if ignored."""
     sys.meta_path.insert(0, _Brian2Anywhere())

@@ -145,3 +145,10 @@ def test_uncaught_errors_of_brianff_are_no_bugs_of_brian2(error, told):
     assert done.returncode == 1
     assert done.stderr.rstrip().endswith(f"{error}: no such thing")
     assert ("bug in Brian 2" in done.stderr) == told
+
+
+def test_a_process_that_ignores_ctrl_c_goes_on_ignoring_it():
+    script = "import os, signal; signal.signal(signal.SIGINT, signal.SIG_IGN); import brianff, brian2\n"
+    script += "os.kill(os.getpid(), signal.SIGINT); print('still here')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("still here\n", "")

@@ -1,8 +1,9 @@
 """Accuracy against the gap: the gap is the one thing that points differ in."""
 
+import pandas
 import pytest
 
-from brianff.analysis.gap import accuracy_against_gap, summarise
+from brianff.analysis.gap import accuracy_against_gap, serial_position, summarise
 from brianff.errors import ConfigurationError
 from brianff.protocols import load_protocol
 from brianff.protocols.studies import gap
@@ -38,3 +39,13 @@ def test_what_has_no_gap_is_refused(tmp_path, name, gaps, fault):
     with pytest.raises(ConfigurationError, match=fault):
         gap.run_study(load_protocol(name), tmp_path / "study", gaps=gaps)
     assert not (tmp_path / "study").exists()
+
+
+def test_the_place_of_the_image_is_counted_from_one():
+    points = [(asked, how, 1, 0.5 + 0.1 * asked) for asked in (0, 1) for how in ("moving", "frozen")]
+    table = pandas.DataFrame(points, columns=["asked", "memristors", "seed", "accuracy"])
+    ax = serial_position(table)
+    assert [(line.get_xdata().tolist(), line.get_ydata().tolist()) for line in ax.lines[:2]] == 2 * [([1, 2], [50, 60])]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "2"]
+    with pytest.raises(ConfigurationError, match="no rows"):
+        serial_position(table[:0])

@@ -20,7 +20,7 @@ import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from numbers import Real
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -64,7 +64,7 @@ def _explained(function: Any) -> Any:
 
 def _told(error: Exception, function: Any, args: tuple, kwargs: dict[str, Any]) -> str:
     """Return in a line which argument is not of the kind that its annotation says, or beyond the end; empty: none."""
-    from brianff.description.fields import Rows, shown  # descriptions have methods that are explained
+    from brianff.description.fields import shown  # descriptions have methods that are explained
 
     signature, names = inspect.signature(function), _Names(inspect.unwrap(function).__globals__)
     try:
@@ -79,10 +79,21 @@ def _told(error: Exception, function: Any, args: tuple, kwargs: dict[str, Any]) 
         ):
             continue
         kind = names.meaning(parameter.annotation)
-        rows = isinstance(error, IndexError) and any(isinstance(one, Rows) for one in getattr(kind, "__metadata__", ()))
-        if wrong := _wrong(value, kind) or (str(error) if rows else ""):
+        if wrong := _wrong(value, kind) or _because(error, value, kind):
+            wrong = str(error) if wrong == NO and isinstance(error, OverflowError) else wrong
             written = getattr(parameter.annotation, "__name__", str(parameter.annotation)).replace(" | ", " or ")
             return f"{name} is {shown(value)}; {function.__name__} takes {written}{f': {wrong}' if wrong != NO else ''}"
+    return ""
+
+
+def _because(error: Exception, value: Any, kind: Any) -> str:
+    """Return what an error tells of a value of the right kind: rows that are not there, a place that is none."""
+    from brianff.description.fields import Rows
+
+    if any(isinstance(one, Rows) for one in getattr(kind, "__metadata__", ())):
+        return str(error)
+    if isinstance(error, OSError) and isinstance(value, str | os.PathLike) and error.filename:
+        return str(error.strerror) if Path(value) in (at := Path(error.filename), *at.parents) else ""
     return ""
 
 
@@ -121,10 +132,13 @@ class _Names(dict):
 
 def _is(value: Any, annotation: Any) -> bool:
     """Return whether a value may be of an annotated kind; what is not understood may be anything."""
-    from brianff.description.fields import Declared
+    from brianff.description.fields import Declared, Place
+    from brianff.equations.parameters import is_number
 
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
+        if any(isinstance(one, type) and issubclass(one, os.PathLike) for one in inner):
+            inner = tuple(one for one in inner if one is not str)  # text is a path, then
         return any(_is(value, one) for one in inner)
     if origin is Annotated:
         return _is(value, inner[0]) and all(_holds(one, value) for one in inner if isinstance(one, Declared))
@@ -139,9 +153,9 @@ def _is(value: Any, annotation: Any) -> bool:
     if annotation is int:
         return isinstance(value, collections.abc.Hashable) and hasattr(value, "__index__") and _whole(value)
     if annotation is float:
-        return isinstance(value, Real) and not isinstance(value, bool)
+        return is_number(value)
     if isinstance(annotation, type) and issubclass(annotation, os.PathLike):
-        return isinstance(value, annotation | str)
+        return _holds(Place(), value)
     kind = origin or annotation
     if kind is collections.abc.Callable:
         return callable(value)
@@ -166,7 +180,9 @@ def _holds(declared: Callable[[Any], Any], value: Any) -> bool:
 
 def _whole(value: Any) -> bool:
     try:
-        return not isinstance(value, bool | np.bool_) and operator.index(value) == value
+        return not isinstance(value, bool | np.bool_) and np.int64(operator.index(value)) == value
+    except OverflowError:  # of no use as a number of things, or of one of them
+        return False
     except TypeError:
         return False
 

@@ -194,16 +194,19 @@ def recording_of_spikes(
     """Return spikes from elsewhere as a recording; see `Recording.from_spikes`."""
     import pandas
 
-    table = pandas.DataFrame(spikes).reset_index(drop=True)
+    table = _table("spikes", spikes)
     if missing := [name for name in ("time", "neuron") if name not in table]:
         raise ConfigurationError(f"the table of spikes lacks the column {missing[0]!r}")
     table = table.assign(**{name: 0 for name in ("layer", "presentation") if name not in table})
     place = ["time", "neuron", "layer", "presentation"]
+    for name in place:
+        kind = "real" if name == "time" else "whole"
+        table[name] = checked(name, table[name].to_numpy(), (None,), kind=kind, error=ConfigurationError)
     counts = {name: int(table[name].max()) + 1 if len(table) else 0 for name in place[1:]}
     if presentations is None:
         about = table.groupby("presentation").first().drop(columns=place[:3]).reindex(range(counts["presentation"]))
     else:
-        about = pandas.DataFrame(presentations).reset_index(drop=True).drop(columns="presentation", errors="ignore")
+        about = _table("presentations", presentations).drop(columns="presentation", errors="ignore")
     about = about.assign(**{name: value for name, value in (("label", -1), ("polarity", "")) if name not in about})
     about = about.rename_axis("presentation")
     table = table[place].join(about, on="presentation")
@@ -221,6 +224,16 @@ def recording_of_spikes(
     last = duration if duration is not None else float(table["time"].max()) if len(table) else 1e-3
     none = np.array([])
     return Recording(none, table, {}, none.astype(int), 0, about, tuple(sizes), float(last))
+
+
+def _table(name: str, given: Any) -> pandas.DataFrame:
+    import pandas
+
+    try:
+        return pandas.DataFrame(given).reset_index(drop=True)
+    except Exception as error:
+        told = " ".join(str(error).split())
+        raise ConfigurationError(f"{name} is {shown(given)}; it must be a table, or columns by name: {told}") from None
 
 
 def _events(raster: np.ndarray, layer: int, first: int = 0) -> np.ndarray:
@@ -310,7 +323,7 @@ class _File(_Memory):
 
     def __init__(self, path: Path, shapes: Mapping[tuple[int, str], tuple[int, ...]], dtype: type):
         h5py = _h5py(path)
-        self.path, self._part = path, path.with_name(f"{path.name}.part")
+        self.path, self._part = path, path.parent / f"{path.name}.part"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.file = h5py.File(self._part, "w")

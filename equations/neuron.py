@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
-from numbers import Real
 from typing import Any
 
 import brian2
@@ -13,7 +12,7 @@ from brian2 import Equations, volt
 from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER
 from brian2.units.fundamentalunits import Quantity, get_dimensions, have_same_dimensions
 
-from brianff.equations.parameters import Preset, as_expression
+from brianff.equations.parameters import Preset, as_expression, is_number
 
 __all__ = ["NeuronModel", "one_line", "parsed"]
 
@@ -164,7 +163,7 @@ class NeuronModel:
                 raise ValueError(f"{name} of neuron {self.name!r} must be in {unit}, not in {variables[name].unit}")
         for name, parameter in (item for preset in self.presets.values() for item in preset.parameters.items()):
             value, range = parameter.value, parameter.range
-            if not isinstance(value, (Real, Quantity)) or np.shape(np.asarray(value)):
+            if not (isinstance(value, Quantity) or is_number(value)) or np.shape(np.asarray(value)):
                 raise ValueError(f"parameter {name} of neuron {self.name!r} is {value!r}; it must be one number")
             if float(value) not in range:
                 raise ValueError(f"parameter {name} of neuron {self.name!r} is {value}; it must {range.rule}")

@@ -5,11 +5,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
+import numpy as np
 from brian2 import Quantity, get_unit
 
-__all__ = ["ANY", "NOT_NEGATIVE", "POSITIVE", "SHARE", "Parameter", "Preset", "Range", "as_expression"]
+__all__ = ["ANY", "NOT_NEGATIVE", "POSITIVE", "SHARE", "Parameter", "Preset", "Range", "as_expression", "is_number"]
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,17 @@ POSITIVE = Range("be positive and finite", least=sys.float_info.min)
 SHARE = Range("lie between 0 and 1", least=0.0, most=1.0)
 
 
+def is_number(value: Any) -> TypeGuard[float]:
+    """Return whether a value is one real number: no truth value, nor a span of time, which numpy takes for whole."""
+    return isinstance(value, Real) and not isinstance(value, bool | np.timedelta64)
+
+
 def as_expression(value: Any) -> Any:
     """Return a quantity, a number, or text such as "3 us" as an expression; other text, and what is none, as it is."""
     if isinstance(value, Quantity):
         unit = "" if value.dim.is_dimensionless else f"*({get_unit(value.dim)!r})"
         return f"{float(value)!r}{unit}"
-    if isinstance(value, Real) and not isinstance(value, bool):
+    if is_number(value):
         return repr(float(value))
     return _AMOUNT.sub(r"\1*\2", value) if isinstance(value, str) else value
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import brianff
+from brianff.description.fields import shown
 from brianff.errors import BrianffError, ConfigurationError, MissingDependencyError
 from brianff.imports import IMPORTED
 from brianff.protocols.studies.study import Point
@@ -56,7 +57,7 @@ class Cluster:
         if (workers is None) == (scheduler is None):
             raise ConfigurationError("a cluster needs either a number of workers, or the address of a scheduler")
         if workers is not None and (not isinstance(workers, int) or workers < 1):
-            raise ConfigurationError(f"workers is {workers!r}; it must be a whole number, at least 1")
+            raise ConfigurationError(f"workers is {shown(workers)}; it must be a whole number, at least 1")
         self.workers, self.scheduler, self.shared_folder = workers, scheduler, shared_folder
         self._stack = ExitStack()
         self._client: Any = None

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brianff.arguments import explained
+from brianff.arrays import checked
 from brianff.description.fields import Instance, argument
+from brianff.equations.parameters import Range
 from brianff.errors import ConfigurationError
 from brianff.protocols.negatives import hybrid_images, wrong_labels
 from brianff.random import RandomStreams
@@ -61,11 +63,8 @@ def held_out_contrast(
     split, generator = trainer.held_out, RandomStreams(trainer.protocol.seed)["figures"]
     if isinstance(images, int | np.integer):
         images = range(min(int(images), len(split)))
-    rows = np.asarray(images, dtype=int)
-    if rows.size and not 0 <= rows.min() <= rows.max() < len(split):
-        raise ConfigurationError(
-            f"there are {len(split)} held-out images, counted from 0; {rows.max()} is none of them"
-        )
+    there = Range(f"number held-out images, counted from 0: there are {len(split)}", 0, len(split) - 1)
+    rows = checked("images", images, (None,), kind="whole", range=there, error=ConfigurationError)
     shown, own = split.intensities(rows), split.labels[rows]
     history = trainer.history[["epoch", "layer"]]
     epoch, trained = history.iloc[-1] if len(history) else (0, 0)

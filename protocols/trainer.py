@@ -368,7 +368,9 @@ class Trainer(Described):
         """
         evaluation, own, deciding = self.protocol.evaluation, self.simulator, self.deciding
         deciding.presentations, deciding.neuron_steps = own.presentations, own.neuron_steps
-        found = outcome(deciding, split, layers or evaluation.layers, self.score, evaluation.batch, report)
+        found = outcome(
+            deciding, split, evaluation.layers if layers is None else layers, self.score, evaluation.batch, report
+        )
         own.presentations, own.neuron_steps = deciding.presentations, deciding.neuron_steps
         return found
 

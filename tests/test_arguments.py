@@ -231,7 +231,8 @@ def attempt(function, arguments):
     return ""
 
 
-SCALARS = st.none() | st.booleans() | st.integers(-3, 12) | st.sampled_from([2**63, -(2**63), 10**30]) | st.floats()
+ODD = [2**63, -(2**63), 10**30, "\ud800", "x" * 300, np.timedelta64(1, "D")]
+SCALARS = st.none() | st.booleans() | st.integers(-3, 12) | st.sampled_from(ODD) | st.floats()
 SCALARS |= st.complex_numbers() | st.text("ab .\n\0é", max_size=6) | st.binary(max_size=4)
 ARRAYS = st_numpy.arrays(
     st_numpy.scalar_dtypes(), st_numpy.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)

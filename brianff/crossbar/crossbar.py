@@ -146,7 +146,7 @@ class Crossbar:
         self._add(checked("change", change, self.weights.shape))
 
     def _add(self, change: np.ndarray) -> None:
-        part = -(-PART // self.weights.shape[1])
+        part = -(-PART // max(1, self.weights.shape[1]))
 
         def add(first: int) -> None:
             rows = slice(first, first + part)  # they stay in the cache between the passes

@@ -9,22 +9,23 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from brianff.arguments import explained
-from brianff.description.fields import Whole, argument
+from brianff.description.fields import LARGEST, Whole, argument
 from brianff.errors import DataError
 
 __all__ = ["SpikeTrains", "whole_numbers"]
 
 
-def whole_numbers(what: str, values: Any, below: int | None = None) -> np.ndarray:
+def whole_numbers(what: str, values: Any, below: int = LARGEST + 1) -> np.ndarray:
     """Return values as an array of integers; a DataError if they are not whole numbers from 0 to `below` - 1."""
     try:
         array = np.asarray(values)
-    except ValueError as error:  # rows of several lengths
-        raise DataError(f"{what} must be whole numbers, in one row: {error}") from None
+    except Exception as error:  # rows of several lengths, more than there is memory for
+        told = str(error) or type(error).__name__
+        raise DataError(f"{what} must be whole numbers, in one row: {told}") from None
     whole = array.ndim == 1 and (array.dtype.kind in "bui" or (array.dtype.kind == "f" and (array % 1 == 0).all()))
-    limit = "" if below is None else f" to {below - 1}"
-    if not whole or array.min(initial=0) < 0 or (below is not None and array.max(initial=-1) >= below):
-        raise DataError(f"{what} must be whole numbers from 0{limit}, in one row; not {reprlib.repr(array.tolist())}")
+    if not whole or (array.size and not (array.min() >= 0 and array.max() < below)):
+        row = f"whole numbers from 0 to {below - 1}, in one row"
+        raise DataError(f"{what} must be {row}; not {reprlib.repr(array.tolist())}")
     return array.astype(np.int64)
 
 
@@ -81,7 +82,7 @@ class SpikeTrains:
         except (TypeError, ValueError) as error:
             raise DataError(f"time, duration and time_step must be times: {error}") from None
         exact = length / step if step > 0 else 0.0
-        steps = round(exact) if exact < 1e9 else 0
+        steps = round(exact) if 0 < exact < 1e9 else 0
         if steps < 1 or abs(exact - steps) > 1e-6 * steps:
             raise DataError(f"duration {duration!s} must be one or more whole time steps ({time_step!s})")
         for name, number in (("units", units), ("samples", samples)):

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from brianff.data import files
 from brianff.data.spikes import SpikeTrains, whole_numbers
 from brianff.describing import Described
 from brianff.description.fields import GENERATOR, Chosen, Place, Whole, argument, shown
-from brianff.equations.parameters import Range
+from brianff.equations.parameters import Range, is_number
 from brianff.errors import DataError
 
 __all__ = ["Batch", "Dataset", "Split"]
@@ -69,7 +68,7 @@ class Split:
         if isinstance(images, np.ndarray):
             kind = images.dtype
             white = (255 if kind == np.uint8 else 1.0 if kind.kind in "bf" else None) if white is None else white
-            if not isinstance(white, Real) or not 0 < white < np.inf:
+            if not is_number(white) or not 0 < white < np.inf:
                 raise DataError(f"images of {kind} need white, the pixel value that stands for 1: it is {shown(white)}")
             if images.size and (kind, white) != (np.uint8, 255):
                 low, high = images.min(), images.max()
@@ -378,8 +377,9 @@ def _images(images: Any, *dimensions: int) -> Any:
         return images
     try:
         array = np.asarray(images) if not isinstance(images, np.ma.MaskedArray) else np.empty(0, object)
-    except ValueError as error:
-        raise DataError(f"images must be one array, all of one size: {error}") from None
+    except Exception as error:
+        told = str(error) or type(error).__name__
+        raise DataError(f"images must be one array, all of one size: {told}") from None
     if array.dtype.kind not in "buif" or array.ndim not in (dimensions or (2, 3)):
         raise DataError(
             f"images are {type(images).__name__} of {array.dtype}, shape {array.shape}; they must be numbers, "

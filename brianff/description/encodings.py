@@ -32,7 +32,7 @@ Steps = Annotated[tuple[Index, ...], Field(max_length=100_000)]
 
 
 def _as_first_named(labels: Any) -> Any:
-    return "once" if labels == "first" else labels
+    return "once" if isinstance(labels, str) and labels == "first" else labels
 
 
 class InputEncoding(Description):

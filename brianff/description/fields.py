@@ -18,7 +18,6 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from numbers import Real as RealNumber
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,11 +25,12 @@ import numpy as np
 from pydantic_core import core_schema
 
 from brianff.acceleration.memory import parse_bytes
-from brianff.equations.parameters import NOT_NEGATIVE, POSITIVE, SHARE, Range
+from brianff.equations.parameters import NOT_NEGATIVE, POSITIVE, SHARE, Range, is_number
 from brianff.errors import BrianffError, ConfigurationError
 
 __all__ = [
     "GENERATOR",
+    "NAME",
     "TRUTH",
     "Chosen",
     "Count",
@@ -97,7 +97,7 @@ class Real(Declared):
 
     def __call__(self, value: Any) -> float:
         number = math.nan
-        if isinstance(value, RealNumber) and not isinstance(value, bool):
+        if is_number(value):
             with suppress(OverflowError):
                 number = float(value)
         if number not in self.range:
@@ -110,7 +110,7 @@ class Measured(Declared):
     """A number that came out of a measurement: of either sign, infinite or nan too."""
 
     def __call__(self, value: Any) -> float:
-        if not isinstance(value, RealNumber) or isinstance(value, bool):
+        if not is_number(value):
             raise ValueError("must be a number")
         return float(value)
 
@@ -159,9 +159,10 @@ class Place(Declared):
     """A path, as text or an object."""
 
     def __call__(self, value: Any) -> Path:
-        if not isinstance(value, str | os.PathLike) or "\0" in (text := os.fspath(value)):
-            raise ValueError("must be a path")
-        return Path(text)
+        with suppress(UnicodeEncodeError):  # half a character, which no system can write
+            if isinstance(value, str | os.PathLike) and b"\0" not in os.fsencode(value):
+                return Path(os.fsdecode(value))
+        raise ValueError("must be a path")
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,8 @@ NotNegative = Annotated[float, Real(NOT_NEGATIVE)]
 Share = Annotated[float, Real(SHARE)]
 
 Text = Annotated[str, Characters(0, 100_000, "text in Unicode, of at most 100,000 bytes")]
-Name = Annotated[str, Characters(1, 120, "text in Unicode, of 1 to 120 bytes: it becomes part of a file's name")]
+NAME = Characters(1, 120, "text in Unicode, of 1 to 120 bytes: it becomes part of a file's name")
+Name = Annotated[str, NAME]
 
 
 def between(least: float, most: float, above: bool = False, below: bool = False) -> Real:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from numbers import Real as RealNumber
 from typing import Annotated, Any
 
 import brian2
@@ -14,7 +13,7 @@ from brian2.units.fundamentalunits import Quantity, get_dimensions, have_same_di
 from pydantic import PlainSerializer
 
 from brianff.description.fields import Declared, shown
-from brianff.equations.parameters import ANY, POSITIVE, Parameter, Range
+from brianff.equations.parameters import ANY, POSITIVE, Parameter, Range, is_number
 
 __all__ = ["Current", "Time", "as_text", "format_quantity", "parse_like", "parse_quantity"]
 
@@ -45,7 +44,7 @@ def parse_quantity(value: Any, unit: Quantity, range: Range = ANY) -> Quantity:
         if match is None or match[2] not in _UNITS:
             raise ValueError(f"{shown(value)} is not a quantity; {example}")
         value = float(match[1]) * _UNITS[match[2]]
-    if not isinstance(value, Quantity | RealNumber) or np.shape(np.asarray(value)):
+    if not (isinstance(value, Quantity) or is_number(value)) or np.shape(np.asarray(value)):
         raise ValueError(f"{shown(value)} is not one quantity; {example}")
     if not have_same_dimensions(value, unit):
         raise ValueError(f"{value!s} has the dimensions {get_dimensions(value)}, not those of {unit}; {example}")
@@ -66,7 +65,7 @@ def parse_like(value: Any, parameter: Parameter) -> Any:
     if not dimensions.is_dimensionless:
         return parse_quantity(value, brian2.get_unit(dimensions), range)
     number = None
-    if isinstance(value, str | RealNumber | Quantity) and not isinstance(value, bool):
+    if isinstance(value, str | Quantity) or is_number(value):
         with suppress(TypeError, ValueError, OverflowError):
             number = float(value) if get_dimensions(0 if isinstance(value, str) else value).is_dimensionless else None
     if number is None:

@@ -76,7 +76,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 def previous_path(path: Path) -> Path:
     """Return where the checkpoint before the one at `path` is kept."""
-    return path.with_name(f"{path.name}.previous")
+    return path.parent / f"{path.name}.previous"
 
 
 def digest(arrays: Mapping[str, np.ndarray]) -> str:
@@ -97,7 +97,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     CheckpointError
         If the file cannot be written.
     """
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL}")  # nobody else's, on any machine
+    partial = path.parent / f"{path.name}.{secrets.token_hex(4)}{PARTIAL}"  # nobody else's, on any machine
     try:
         with partial.open("xb") as file:
             file.write(content)
@@ -107,7 +107,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         raise CheckpointError(f"cannot write {path}: {error.strerror}; free some space or allow writing") from None
     finally:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             partial.unlink(missing_ok=True)
 
 

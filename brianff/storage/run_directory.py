@@ -142,8 +142,11 @@ class RunDirectory(Described):
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Write config.toml. TOML has no null: keys whose value is None are left out."""
-        written = without_none(argument("config", config, Table()))
-        write_atomically(self._config_path, tomli_w.dumps(written).encode())
+        try:
+            text = tomli_w.dumps(without_none(argument("config", config, Table())))
+        except TypeError as error:
+            raise ConfigurationError(f"config holds what TOML cannot: {error}") from None
+        write_atomically(self._config_path, text.encode())
 
     def read_config(self) -> dict[str, Any]:
         """Return the content of config.toml."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from brianff.arguments import explained
 from brianff.data.named import load_dataset
 from brianff.data.split import Dataset
-from brianff.description.fields import Place, argument, shown
+from brianff.description.fields import NAME, Place, argument, shown
 from brianff.engines.lanes.workers import one_processor
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.progress import Progress
@@ -173,7 +173,7 @@ class Study:
 
     def path(self, name: str) -> Path:
         """Return the file of a table."""
-        return self.directory / f"{argument('name', name, Place())}.csv"
+        return self.directory / f"{argument('name', name, NAME)}.csv"
 
     def table(self, name: str) -> pandas.DataFrame:
         """Return a table as far as it is done; empty if it was not begun.

@@ -160,7 +160,7 @@ def test_recordings_are_streamed_to_a_directory_and_a_second_layer_shows_both(nu
     with trainer.simulator.evaluation():
         expected = trainer.simulator.present(held_out.intensities(slice(None)), held_out.labels).goodness
     np.testing.assert_allclose(last["goodness"], expected)
-    with pytest.raises(ConfigurationError, match="held-out images, counted from 0; 9999 is none of them"):
+    with pytest.raises(ConfigurationError, match="reaches from 9999 to 9999; it must number held-out images"):
         record_held_out(trainer, [9999])
 
 

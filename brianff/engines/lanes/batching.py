@@ -74,7 +74,7 @@ class Plan:
         """Return what a layer's presentations need, for a `matching.FastPath`."""
         return {
             "spikes as input": not self.pulses or layer != self.layers[0],
-            "spikes": self.spikes or layer != self.layers[-1],
+            "spikes": bool(self.spikes or layer != self.layers[-1]),
             "carried membranes": layer in self.carried,
             "observers": observed,
         }

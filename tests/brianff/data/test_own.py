@@ -95,6 +95,7 @@ def test_arrays_are_split_by_class_and_scaled():
         ({"labels": np.arange(30) % 3 + 0.5}, "labels must be whole numbers from 0"),
         ({"labels": np.array(["a", "b", "c"] * 10)}, "labels must be whole numbers from 0"),
         ({"labels": np.arange(30) % 3 - 1}, "labels must be whole numbers from 0"),
+        ({"labels": np.arange(30) % 3 + 2.0**63}, "labels must be whole numbers from 0"),
         ({"labels": np.arange(20) % 3}, "20 labels for 30 images"),
         ({"labels": np.zeros(30, int)}, "there must be 2 or more"),
         ({"labels": np.arange(30)}, "give a test set"),

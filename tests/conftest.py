@@ -15,6 +15,13 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Each process of pytest-xdist keeps to a processor of its own, and so does what it starts: a simulator would start a
+# worker process for every processor.
+if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
+    processors = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {processors[int(worker.removeprefix("gw")) % len(processors)]})
+
+
 # By day the same examples each time, so that a change is blamed for its own faults only; a night draws new ones.
 hypothesis.settings.register_profile("day", max_examples=200, deadline=None, derandomize=True)
 hypothesis.settings.register_profile(

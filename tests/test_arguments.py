@@ -58,6 +58,9 @@ HOOKS |= {"Pooling", "ReceptiveField", "Sampler", "SynapseModel", "ModulatedHebb
 NOT_TRIED = {"show_versions", "Cluster.prepare", "Preset", "NeuronModel"}
 """Prints; needs a scheduler; physics knows Python's own errors only."""
 
+SLOW = {"write_figures", "compare_layers", "Simulator.export_standalone", "Sweep.run", "run_sweep", "Trainer.fit"}
+"""Works with most of the nonsense, for more than a second."""
+
 SETTINGS = ["data.training_images=10", "network.layers.0.neurons=4", "learning.epochs=1", "learning.batch=5"]
 SETTINGS += ["evaluation.epoch_images=5", "evaluation.training_images=5", "engine.workers=1", "engine.name=lanes"]
 
@@ -209,7 +212,10 @@ def calls(function, right):
 PUBLIC = [(name, get) for floor in FLOORS for name, get in public(floor) if name not in NOT_TRIED]
 
 
-@pytest.mark.parametrize(("name", "get"), PUBLIC, ids=[name for name, _ in PUBLIC])
+@pytest.mark.parametrize(
+    ("name", "get"),
+    [pytest.param(name, get, id=name, marks=[pytest.mark.slow] if name in SLOW else []) for name, get in PUBLIC],
+)
 @pytest.mark.filterwarnings("ignore")
 def test_nonsense_is_refused_in_one_line(name, get, examples, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -68,6 +68,7 @@ def goodness(responses: Responses) -> str:
 """
 
 
+@pytest.mark.slow
 def test_type_checkers_see_the_public_face(tmp_path):
     (tmp_path / "right.py").write_text(RIGHT)
     (tmp_path / "wrong.py").write_text(WRONG)

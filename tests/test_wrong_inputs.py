@@ -233,7 +233,13 @@ def test_the_catalogue_is_large():
     assert len(set(CASES)) == len(CASES)
 
 
-@pytest.mark.parametrize(("line", "words"), CASES, ids=[line[:90] for line, _ in CASES])
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        pytest.param(line, words, id=line[:90], marks=[pytest.mark.slow] if "--figure" in line else [])
+        for line, words in CASES
+    ],
+)
 def test_a_wrong_input_is_refused_in_one_line(line, words, world, monkeypatch, capsys):
     monkeypatch.chdir(world)
     monkeypatch.setattr(sys, "argv", ["brianff", *shlex.split(line)])

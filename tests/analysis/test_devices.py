@@ -23,6 +23,7 @@ def test_the_curve_of_a_linear_device_is_a_triangle():
         figures.potentiation_depression(Device())
 
 
+@pytest.mark.slow
 def test_the_volatile_memristor_is_pinched_and_its_loop_closes_at_high_frequency():
     areas = []
     for frequency in (1e3, 1e4, 1e6):
@@ -34,6 +35,7 @@ def test_the_volatile_memristor_is_pinched_and_its_loop_closes_at_high_frequency
     assert areas[0] > areas[1] > 50 * areas[2]
 
 
+@pytest.mark.slow
 def test_the_sheet_has_a_panel_for_each_pulsed_preset():
     titles = [ax.get_title() for ax in figures.device_sheet()]
     assert titles == [*(name for name in DEVICES if name != "ideal"), "volatile memristor"]

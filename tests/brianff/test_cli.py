@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from cases import first_fast
 from device_round_trip import measure, truth
 
 from brianff import cli
@@ -145,6 +146,7 @@ def test_demo_trains_the_digits(brianff, calls, monkeypatch, protocol):
     assert "elsewhere" in output
 
 
+@pytest.mark.slow
 def test_what_fails_in_a_training_beside_is_said_here(tmp_path, monkeypatch):
     from brianff.cli.runs import _trained_beside
     from brianff.protocols.configuration import load_protocol
@@ -531,7 +533,7 @@ def stop(signal_number, arguments, checkpoint=True):
     return process.returncode, path, errors
 
 
-@pytest.mark.parametrize(("signal_number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("signal_number", "status"), first_fast([(signal.SIGINT, 130), (signal.SIGTERM, 143)]))
 def test_a_stopped_run_says_how_to_resume(protocol, tmp_path, signal_number, status):
     arguments = ["train", protocol, "--out", tmp_path / "my runs", "--data-dir", "my images"]
     stopped, path, errors = stop(signal_number, arguments)
@@ -539,6 +541,7 @@ def test_a_stopped_run_says_how_to_resume(protocol, tmp_path, signal_number, sta
     assert errors == f"brianff: stopped; resume with: brianff train --resume '{path}' --data-dir 'my images'\n"
 
 
+@pytest.mark.slow
 def test_stopped_while_resumed(run, tmp_path):
     (tmp_path / "mine.py").touch()
     imports = ["--import", tmp_path / "mine.py", "--import", "colorsys"]
@@ -548,6 +551,7 @@ def test_stopped_while_resumed(run, tmp_path):
     assert errors == f"brianff: stopped; resume with: {resumed}\n"
 
 
+@pytest.mark.slow
 def test_stopped_before_the_first_checkpoint(protocol, tmp_path):
     status, path, errors = stop(signal.SIGINT, ["train", protocol, "--out", tmp_path], checkpoint=False)
     assert status == 130

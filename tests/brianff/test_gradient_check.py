@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from brian2 import Mohm, ms, nA, second
+from cases import first_fast
 
 import brianff
 from brianff import Goodness, Layer, Pooling
@@ -36,7 +37,7 @@ def test_a_wrong_sensitivity_is_found(numpy_target):
     assert found.cosine == pytest.approx(1, rel=1e-6)
 
 
-@pytest.mark.parametrize("goodness", [CUBIC, GOODNESS["l1-norm"], GOODNESS["final-squared-norm"]])
+@pytest.mark.parametrize("goodness", first_fast([CUBIC, GOODNESS["l1-norm"], GOODNESS["final-squared-norm"]]))
 def test_the_factor_of_memristive_neurons_is_exact_with_conductances_held(goodness, numpy_target):
     held = brianff.check_gradient(Layer(parameters={"tau": 1e6 * second}), goodness)
     assert held.exact

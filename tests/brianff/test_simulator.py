@@ -10,6 +10,7 @@ import brian2
 import numpy as np
 import pytest
 from brian2 import Mohm, ms, nA, uA
+from cases import first_fast
 from scipy.sparse import csr_matrix
 
 from brianff import LabelCode, Layer, Network, PulseEncoding, RateEncoding, Simulator
@@ -151,7 +152,7 @@ def test_recorded_current_is_that_of_the_weights(images):
     np.testing.assert_allclose(recording.traces["I"], expected, rtol=1e-9, atol=1e-18)
 
 
-@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize("engine", first_fast(["lanes", "reference"]))
 def test_recording_leaves_no_trace_and_starts_where_training_stands(images, engine):
     encoding = RateEncoding(steps=15, maximum_probability=0.5)
     layers = [layer.replace(membrane="carried", neuron_spread={"C": 0.2}) for layer in NETWORK.layers]
@@ -292,7 +293,7 @@ def test_an_observer_cannot_present_with_its_own_simulator(images):
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda simulator: pickle.loads(pickle.dumps(simulator))])
-@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize("engine", first_fast(["lanes", "reference"]))
 def test_copies_answer_alike_and_learn_on_their_own(copied, engine, images):
     simulator, labels = Simulator(NETWORK, engine=engine, seed=1), np.array([0, 1, 2])
     expected = simulator.present(images, labels).goodness

@@ -97,6 +97,7 @@ def test_neurons_without_memristors_switch_none(numpy_target):
     assert "switched" not in activity_rows({"layers": [found], "decision": "voltage"})[1][1]
 
 
+@pytest.mark.slow
 def test_a_network_without_memory_is_told_to_be_static(trainer):
     """Frozen by hand: the same weights, decided with memristors that stay."""
     trainer.fit(progress=False)

@@ -20,6 +20,7 @@ from brianff.protocols.trainer import Trainer
 
 SMALL = [
     "data.training_images=64",
+    "data.validation_images=10",
     "network.layers.0.neurons=12",
     "learning.batch=16",
     "learning.epochs=3",
@@ -101,6 +102,7 @@ def test_the_average_of_weights_by_hand(numpy_target):
     np.testing.assert_allclose(trainer.simulator.layers[0].crossbar.weights, expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_average_is_resumed_bit_for_bit(numpy_target, tmp_path):
     protocol = small("callbacks=['weight-average']")
     whole = Trainer(protocol).fit(tmp_path / "whole", progress=False)
@@ -120,18 +122,20 @@ def test_the_average_is_resumed_bit_for_bit(numpy_target, tmp_path):
     assert resumed["weights_digest"] != Trainer(small()).fit(progress=False)["weights_digest"]
 
 
+@pytest.mark.slow
 def test_spikes_and_accuracy_are_noted_after_each_epoch_without_a_trace(numpy_target):
     record = RecordSpikes(images=3)
     trainer = Trainer(small("learning.epochs=2"), callbacks=[record, HeldOutAccuracy()])
     summary = trainer.fit(progress=False)
-    accuracies = trainer.history.query("quantity == 'test_accuracy'")
+    accuracies = trainer.history.query("quantity == 'validation_accuracy'")
     assert accuracies["epoch"].tolist() == [1, 2]
-    assert accuracies["value"].iloc[-1] == summary["test_accuracy"] > 0.1
+    assert accuracies["value"].iloc[-1] == summary["validation_accuracy"] > 0.1
     assert sorted(record.spikes.epoch.unique()) == [1, 2]
     assert set(record.spikes.presentation) <= {0, 1, 2}
     assert summary["weights_digest"] == Trainer(small("learning.epochs=2")).fit(progress=False)["weights_digest"]
 
 
+@pytest.mark.slow
 def test_recordings_are_streamed_to_a_directory_and_a_second_layer_shows_both(numpy_target, tmp_path):
     layers = ["network.layers.0.neurons=12", "network.layers.1.neurons=7", "learning.epochs=2"]
     protocol = load_protocol(

@@ -154,6 +154,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.sampled_from(KEYS), st.booleans(), VALUES, st.text(max_size=20))
 def test_any_value_of_any_key_is_taken_or_refused_in_one_line(key, shorter, value, text):
     key = key.rpartition(".")[0] or key if shorter else key

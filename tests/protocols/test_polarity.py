@@ -16,6 +16,7 @@ from brianff.storage.run_directory import RunDirectory
 DIGITS = [
     "data.dataset=digits",
     "data.training_images=60",
+    "data.validation_images=10",
     "network.pixels=64",
     "network.label.bits=20",
     "network.layers.0.neurons=12",

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import first_fast
 
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.goodness import Goodness
@@ -21,6 +22,7 @@ from brianff.storage.run_directory import RunDirectory
 
 SMALL = [
     "data.training_images=64",
+    "data.validation_images=10",
     "network.layers.0.neurons=12",
     "learning.epochs=2",
     "evaluation.epoch_images=10",
@@ -56,6 +58,7 @@ def test_a_directory_changes_nothing_and_is_resumed(numpy_target, tmp_path):
     assert open_trainer(RunDirectory.open(tmp_path / "run")).finished
 
 
+@pytest.mark.slow
 def test_a_rule_as_a_function_is_the_rule(numpy_target):
     def again(positive, negative, modulator):
         return modulated_hebbian(positive, negative, modulator)
@@ -67,6 +70,7 @@ def test_a_rule_as_a_function_is_the_rule(numpy_target):
     assert digest(small(plasticity=opposite)) != digest(small())
 
 
+@pytest.mark.slow
 def test_an_own_postsynaptic_factor(numpy_target):
     same = ModulatedHebbian(postsynaptic=lambda responses: responses.postsynaptic)
     assert digest(small(plasticity=same)) == digest(small())
@@ -106,6 +110,7 @@ def test_own_optimiser_schedule_and_negatives(numpy_target):
     assert trainer.state()[0]["step_rule.steps"] == 2
 
 
+@pytest.mark.slow
 def test_a_prototype_of_an_optimiser_keeps_no_state(numpy_target):
     prototype = small().learning.optimiser(0.003)
     first, second = (digest(small(optimiser=prototype)) for _ in range(2))
@@ -133,6 +138,7 @@ def test_what_is_no_part_is_named(learning, message):
         Learning(**learning)
 
 
+@pytest.mark.slow
 def test_a_change_in_another_order_of_memory_is_the_same_change(numpy_target):
     def transposed(positive, negative, modulator):
         return np.asfortranarray(modulated_hebbian(positive, negative, modulator))
@@ -180,6 +186,7 @@ def test_a_run_is_resumed_with_the_parts_that_it_was_made_of(first, other, key, 
         Trainer(small(**other)).fit(tmp_path / "run", progress=False)
 
 
+@pytest.mark.slow
 def test_trainers_of_one_protocol_share_no_state(numpy_target):
     class Growing:
         calls = 0
@@ -246,6 +253,7 @@ def test_eligibility_needs_spikes():
         small("learning.eligibility.rate=0.1", "learning.polarity=random", "learning.modulator=sigmoid")
 
 
+@pytest.mark.slow
 def test_what_a_rule_keeps_is_resumed(numpy_target, tmp_path):
     class Trace:
         def __init__(self):
@@ -290,6 +298,7 @@ def test_a_state_is_a_copy(numpy_target):
         assert checkpoint.digest(trainer.state()[0]) == checkpoint.digest(again[0])
 
 
+@pytest.mark.slow
 def test_an_epoch_that_is_interrupted_is_trained_anew(numpy_target, tmp_path):
     def stop(images, figures):
         raise KeyboardInterrupt
@@ -324,7 +333,7 @@ LEVERS = (
 )
 
 
-@pytest.mark.parametrize("setting", LEVERS)
+@pytest.mark.parametrize("setting", first_fast(LEVERS))
 def test_each_changes_training_and_is_resumed(setting, numpy_target):
     plain, changed = Trainer(small()), Trainer(small(setting))
     for trainer in (plain, changed):

@@ -24,6 +24,7 @@ from brianff.storage.run_directory import RunDirectory
 
 SMALL = [
     "data.training_images=64",
+    "data.validation_images=20",
     "network.layers.0.neurons=16",
     "learning.epochs=3",
     "evaluation.epoch_images=20",
@@ -56,6 +57,7 @@ def test_an_untrained_network_is_at_chance():
 
 
 def test_a_run_directory_holds_everything(small, tmp_path):
+    small = small.replace(data=small.data.replace(validation_images=0))  # all of the test images
     run = make_run(tmp_path)
     summary = train(prepare(small), run, progress=False)
     assert json.loads((run.path / "summary.json").read_text()) == summary
@@ -73,6 +75,7 @@ def test_a_run_directory_holds_everything(small, tmp_path):
     assert "epoch 3 of 3" in (run.path / "log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(small, tmp_path):
     first, second, other = (
         train(prepare(protocol), make_run(tmp_path), progress=False)["weights_digest"]
@@ -81,11 +84,13 @@ def test_the_same_seed_gives_the_same_weights(small, tmp_path):
     assert first == second != other
 
 
+@pytest.mark.slow
 def test_resuming_after_each_epoch_changes_nothing(small, tmp_path):
+    small = small.replace(learning=small.learning.replace(epochs=2))  # of each of two layers
     small = small.replace(network=small.network.replace(layers=[*small.network.layers, {"neurons": 8}]))
     whole = make_run(tmp_path, "whole")
     expected = train(prepare(small), whole, progress=False)
-    for epochs in range(1, 6):
+    for epochs in range(1, 4):
         run = make_run(tmp_path, "stopped")
         stop_after(epochs, small, run)
         summary = resume(run, progress=False)
@@ -94,6 +99,7 @@ def test_resuming_after_each_epoch_changes_nothing(small, tmp_path):
         assert (run.path / "history.csv").read_bytes() == (whole.path / "history.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_devices_resume_bit_for_bit_and_their_needs_are_named(small, tmp_path):
     device = {"preset": "ecram", "programming": "program-and-verify", "parameters": {"read_noise": 0.01}}
     layers = [small.network.layers[0].replace(device=device, weight_bound=0.5, neuron_spread={"C": 0.1})]
@@ -132,7 +138,7 @@ def test_a_finished_run_can_be_resumed_and_evaluated_without_change(small, tmp_p
     expected = train(prepare(small), run, progress=False)
     before = run.checkpoint_path.read_bytes()
     result = evaluate(run, progress=False)
-    assert result["test_accuracy"] == expected["test_accuracy"]
+    assert result["validation_accuracy"] == expected["validation_accuracy"]
     assert result["weights_digest"] == expected["weights_digest"]
     assert run.checkpoint_path.read_bytes() == before
     assert resume(run, progress=False)["weights_digest"] == expected["weights_digest"]
@@ -146,13 +152,14 @@ def test_a_checkpoint_of_another_configuration_is_refused(small, tmp_path):
         open_trainer(run)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_from_before_a_setting_existed_is_taken(small, tmp_path):
     run = make_run(tmp_path)
     summary = train(prepare(small), run, progress=False)
     arrays, values = load_checkpoint(run.checkpoint_path)
     del values["protocol"]["engine"]["precision"]
     save_checkpoint(run.checkpoint_path, arrays, values)
-    assert evaluate(run, progress=False)["test_accuracy"] == summary["test_accuracy"]
+    assert evaluate(run, progress=False)["validation_accuracy"] == summary["validation_accuracy"]
     for nonsense in ({"no such": "setting"}, None):
         save_checkpoint(run.checkpoint_path, arrays, values | {"protocol": nonsense})
         with pytest.raises(CheckpointError, match="another configuration"):
@@ -216,6 +223,7 @@ def test_all_candidates_are_presented_and_learned(small):
     assert trainer.last_epoch()["right_order"] > 0.5  # chance is 0.1
 
 
+@pytest.mark.slow
 def test_learning_without_labels(small, tmp_path):
     hybrid = small.replace(
         network=small.network.replace(label=small.network.label.replace(strength=0.0)),
@@ -227,7 +235,7 @@ def test_learning_without_labels(small, tmp_path):
     assert summary["readout_accuracy"] > 0.5
     assert summary["pixel_readout_accuracy"] > 0.5
     assert "untrained_readout_accuracy" in summary
-    assert "test_accuracy" not in summary
+    assert "validation_accuracy" not in summary
     assert evaluate(run, progress=False)["readout_accuracy"] == summary["readout_accuracy"]
 
 
@@ -330,16 +338,18 @@ def test_what_the_local_protocol_needs_is_listed_and_no_number_for_a_weight(nump
     assert "goodness of the layers below" in text
 
 
+@pytest.mark.slow
 def test_each_of_several_layers_is_measured_alone_too(small, tmp_path):
     small = small.replace(engine=small.engine.replace(name="lanes"))  # as two layers need them
     two = small.replace(network=small.network.replace(layers=[*small.network.layers, {"neurons": 8}]))
     summary = train(prepare(two), make_run(tmp_path), progress=False)
-    by_layer = summary["test_accuracy_by_layer"]
+    by_layer = summary["validation_accuracy_by_layer"]
     trainer = open_trainer(RunDirectory(next(tmp_path.iterdir())))
     assert by_layer == [trainer.evaluate(trainer.held_out, layers=[layer]) for layer in (0, 1)]
-    assert by_layer[0] == train(prepare(small), make_run(tmp_path, "one"), progress=False)["test_accuracy"]
+    assert by_layer[0] == train(prepare(small), make_run(tmp_path, "one"), progress=False)["validation_accuracy"]
 
 
+@pytest.mark.slow
 def test_a_kill_before_the_history_is_written_loses_nothing(small, tmp_path, monkeypatch):
     whole, killed = make_run(tmp_path, "whole"), make_run(tmp_path, "killed")
     expected = train(prepare(small), whole, progress=False)

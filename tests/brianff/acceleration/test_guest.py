@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import brian2
 import numpy as np
 import pytest
+from cases import first_fast
 
 from brianff import Layer, Network, PulseEncoding, RateEncoding, Simulator
 from brianff.acceleration.guest import as_guest
@@ -96,7 +97,7 @@ def calls(engine):
 
 @pytest.mark.parametrize(
     ("engine", "target"),
-    [("lanes", "numpy"), ("reference", "numpy"), pytest.param("auto", "auto", marks=pytest.mark.slow)],
+    first_fast([("lanes", "numpy"), ("reference", "numpy"), ("auto", "auto")]),
 )
 def test_the_process_is_as_it_was_after_every_call(engine, target, preferences, unfrozen):
     brian2.prefs.codegen.target = target
@@ -149,6 +150,7 @@ def test_a_standalone_device_of_the_user_is_left_alone(numpy_target, tmp_path):
     assert not (tmp_path / "program").exists()
 
 
+@pytest.mark.slow
 def test_the_first_import_may_be_on_any_thread():
     trial = """
 import signal, threading
@@ -226,7 +228,7 @@ def interrupted(simulator, times):
         signal.signal(signal.SIGALRM, handler)
 
 
-@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize("engine", first_fast(["lanes", "reference"]))
 def test_ctrl_c_at_any_moment_leaves_the_next_answer_right(engine, numpy_target):
     interrupted(Simulator(NETWORK, engine=engine, seed=1, lanes=8), 6)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import first_fast
 
 from brianff import Device, LabelCode, Layer, Network, Patches, PulseEncoding, ReceptiveField, Simulator
 from brianff.crossbar.crossbar import connections
@@ -118,7 +119,7 @@ def test_devices_that_are_not_there_cost_nothing():
     assert layer.read == pytest.approx(0.2**2 * 5e-6 * (0.5**2 + 4) * layer.exposure, rel=0.05)
 
 
-@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize("engine", first_fast(["lanes", "reference"]))
 def test_a_network_learns_alike_on_every_engine_and_resumes(engine, numpy_target):
     settings = [
         "data.training_images=60",

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import first_fast
 from PIL import Image
 
 import brianff.register
@@ -207,7 +208,7 @@ def test_spike_trains_are_binned_as_counted_by_hand():
             SpikeTrains.from_events(**given)
 
 
-@pytest.mark.parametrize("kind", ["folder", "images.npz", "images.h5", "spikes.npz", "spikes.csv"])
+@pytest.mark.parametrize("kind", first_fast(["images.npz", "spikes.npz", "folder", "images.h5", "spikes.csv"], fast=2))
 def test_each_trains_resumes_and_evaluates(files, kind):
     path = str(files / kind)
     dataset = {"name": "csv", "path": path, **GRID} if kind == "spikes.csv" else path
@@ -250,6 +251,7 @@ def test_labelled_spike_trains_are_learned():
     assert Trainer(described).fit(progress=False)["test_accuracy"] >= 8 / 9
 
 
+@pytest.mark.slow
 def test_a_data_set_made_in_python_is_written_as_its_name(tmp_path):
     dataset = Dataset.from_arrays(*drawn(), name="made-in-python")
     summary = Trainer(protocol(dataset), dataset=dataset).fit(tmp_path / "run", progress=False)

@@ -4,6 +4,7 @@ import brian2
 import numpy as np
 import pytest
 from brian2 import kohm, mV, nA, pF, uA, us
+from cases import first_fast
 from scipy.integrate import solve_ivp
 from scipy.special import expit
 
@@ -45,11 +46,19 @@ def make_input(network, generator, presentations=5):
 
 @pytest.mark.parametrize(
     ("credit", "goodness", "frames"),
-    [
-        *((credit, goodness, 2) for credit in ("held", "within-event", "memory") for goodness in (Goodness(), SPIKES)),
-        ("memory", FINAL, 2),
-        ("memory", SPIKES, 3),
-    ],
+    first_fast(
+        [
+            ("held", Goodness(), 2),
+            ("memory", SPIKES, 2),
+            ("held", SPIKES, 2),
+            ("within-event", Goodness(), 2),
+            ("within-event", SPIKES, 2),
+            ("memory", Goodness(), 2),
+            ("memory", FINAL, 2),
+            ("memory", SPIKES, 3),
+        ],
+        fast=2,
+    ),
 )
 def test_lanes_equal_reference(credit, goodness, frames, numpy_target):
     network = make_network(frames)
@@ -66,11 +75,13 @@ def test_lanes_equal_reference(credit, goodness, frames, numpy_target):
 
 @pytest.mark.parametrize(
     ("layer", "changes"),
-    [
-        (MIF.replace(synapse="alpha-as-published"), {}),
-        (MIF, {"method": "rk4", "time_step": 0.02 * us}),
-        (KICKED, {}),
-    ],
+    first_fast(
+        [
+            (KICKED, {}),
+            (MIF.replace(synapse="alpha-as-published"), {}),
+            (MIF, {"method": "rk4", "time_step": 0.02 * us}),
+        ]
+    ),
 )
 def test_lanes_equal_reference_in_other_forms(layer, changes, numpy_target):
     network = make_network(2, layer, **changes)
@@ -115,8 +126,20 @@ def differences(network, goodness, inputs, weights, step=1e-5):
     return np.array(slopes)
 
 
-@pytest.mark.parametrize(("method", "frames"), [*(("semi_implicit", frames) for frames in (1, 2, 3)), ("euler", 2)])
-@pytest.mark.parametrize("goodness", [Goodness(), FINAL, SPIKES])
+@pytest.mark.parametrize(
+    ("goodness", "method", "frames"),
+    first_fast(
+        [
+            (Goodness(), "semi_implicit", 2),
+            (Goodness(), "semi_implicit", 1),
+            (SPIKES, "semi_implicit", 2),
+            (SPIKES, "semi_implicit", 3),
+            (FINAL, "semi_implicit", 3),
+            (FINAL, "euler", 2),
+            (SPIKES, "euler", 2),
+        ]
+    ),
+)
 def test_memory_is_the_derivative_of_the_discrete_simulation(goodness, frames, method, numpy_target):
     changes = (
         {"time_step": 0.05 * us, "layers": [MIF.replace(synapse_time_constant=0.2 * us)]} if method == "euler" else {}
@@ -130,6 +153,7 @@ def test_memory_is_the_derivative_of_the_discrete_simulation(goodness, frames, m
         np.testing.assert_allclose(factor[event], exact[event], atol=1e-6 * np.abs(exact[event]).max())
 
 
+@pytest.mark.slow
 def test_within_event_leaves_out_effects_on_later_events_only(numpy_target):
     network = make_network(2)
     inputs, weights = make_input(network, np.random.default_rng(5))
@@ -179,6 +203,7 @@ def mif_peaks(drives, gap, steady):
     return 1e3 * found.y[0][:-1].reshape(len(drives), -1).max(axis=1)
 
 
+@pytest.mark.slow
 def test_the_second_response_and_its_credit_match_a_stiff_solver(numpy_target):
     """The first image turns the memristor on, and the second response is smaller: what remembers is the device."""
     steady, step = (18.3144e-3, 0.0075232, 8.5863e-5), 0.02
@@ -272,8 +297,7 @@ def drawn_network(layer=MIF, labels="each"):
     return make_network(2, layer).replace(encoding=DRAWN.replace(labels=labels))
 
 
-@pytest.mark.parametrize("layer", [MIF, KICKED])
-@pytest.mark.parametrize("goodness", [Goodness(), SPIKES])
+@pytest.mark.parametrize(("goodness", "layer"), first_fast([(Goodness(), KICKED), (Goodness(), MIF), (SPIKES, MIF)]))
 def test_gaps_are_drawn_for_each_presentation(goodness, layer, numpy_target):
     """Both engines agree, and each presentation is the one that would be shown alone with its gap."""
     network, credit = drawn_network(layer), "memory" if layer is MIF else "held"
@@ -376,6 +400,7 @@ def test_responses_of_each_event_match_a_stiff_solver(numpy_target):
         Simulator(network.replace(encoding=PulseEncoding()), workers=1).present(np.ones((1, 1)), [0], events=True)
 
 
+@pytest.mark.slow
 def test_a_second_layer_learns_from_drawn_gaps_and_volleys(numpy_target):
     for encoding in (DRAWN, LatencyEncoding(steps=60, volley_steps=(0, 20, 40))):
         network = make_network(2, MIF).replace(encoding=encoding, layers=[MIF, MIF.replace(neurons=4)])

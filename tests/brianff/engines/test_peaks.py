@@ -4,6 +4,7 @@ import brian2
 import numpy as np
 import pytest
 from brian2 import uA, us
+from cases import first_fast
 from scipy.integrate import solve_ivp
 from scipy.special import expit
 from small_networks import assert_same, make_network, make_pulses, make_weights
@@ -19,9 +20,11 @@ SPIKES = GOODNESS["spikes"]
 METHODS = [("semi_implicit", "numpy"), ("semi_implicit", "default"), ("exponential_euler", "numpy"), ("rk4", "default")]
 
 
-@pytest.mark.parametrize("name", ["spikes", "spike-count"])
-@pytest.mark.parametrize(("method", "target"), METHODS)
-def test_engines_agree(name, target, method):
+@pytest.mark.parametrize(
+    ("name", "method", "target"),
+    first_fast([(name, *form) for form in METHODS for name in ("spikes", "spike-count")], fast=2),
+)
+def test_engines_agree(name, method, target):
     network, generator = make_network("mif", 2), np.random.default_rng(5)
     layers = [layer.replace(preset="switching", current_scale=96 * uA) for layer in network.layers]
     network = network.replace(layers=layers, method=method, time_step=(0.1 if method == "rk4" else 1) * us)
@@ -83,13 +86,14 @@ def simulated(drives, goodness, **form):
 DRIVES = [0.17, 0.2, 0.3, 1.0]
 
 
-@pytest.mark.parametrize("frozen", [True, False])
+@pytest.mark.parametrize("frozen", first_fast([True, False]))
 def test_the_peak_is_that_of_scipy(frozen, numpy_target):
     form = {"memristors": "frozen" if frozen else "moving"}
     peaks, _ = simulated(DRIVES, Goodness("peak", "activity", readout="peak"), **form)
     np.testing.assert_allclose(peaks + 110, [peak(drive, frozen) for drive in DRIVES], rtol=4e-3)
 
 
+@pytest.mark.slow
 def test_the_factor_is_the_slope_of_the_soft_threshold_at_the_peak(numpy_target):
     terms, factors = simulated(DRIVES, SoftSpikes(width=12.0), memristors="frozen")
     step = 1e-4
@@ -107,6 +111,7 @@ def test_neurons_that_stay_below_zero_have_no_peak(numpy_target):
     assert terms[0] == pytest.approx(expit((18.3144 - 110) / 15), rel=5e-3)
 
 
+@pytest.mark.slow
 def test_a_spread_threshold_is_each_neurons_own(numpy_target):
     from brianff.engines.population import populations
 

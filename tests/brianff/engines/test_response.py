@@ -43,6 +43,7 @@ def own_cache(tmp_path_factory):
 DRIVES = np.array([-7.3, -1.0, -0.02, 0.0, 0.01, 0.3, 1.7, 5.2, 23.4])
 
 
+@pytest.mark.slow
 def test_it_answers_as_direct_integration_at_its_own_step():
     table = ResponseEngine(network(), Goodness(), table_step=STEP)
     fine = network(time_step=STEP, encoding=PulseEncoding(steps=400))
@@ -75,6 +76,7 @@ def mif_by_an_ode_solver(drive):
     return solve_ivp(slopes, (0, 20e-6), start, "Radau", rtol=1e-9, atol=1e-12, max_step=2e-7).y[4:, -1]
 
 
+@pytest.mark.slow
 def test_its_own_step_is_converged_physics():
     engine = ResponseEngine(network(), Goodness())
     expected = np.array([mif_by_an_ode_solver(drive) for drive in DRIVES]).T
@@ -85,6 +87,7 @@ def test_its_own_step_is_converged_physics():
     assert max(engine.table.errors.values()) < 1e-5
 
 
+@pytest.mark.slow
 def test_spikes_appear_where_direct_integration_has_them():
     count = Goodness("count", "activity", "1", "sum", counts_spikes=True)
     engine = ResponseEngine(network(), count, table_step=STEP)
@@ -134,6 +137,7 @@ def test_what_is_no_function_of_the_drive_takes_lanes(changes, reason):
         Simulator(network(**changes), engine="response")
 
 
+@pytest.mark.slow
 def test_neurons_too_rough_for_a_table_take_lanes():
     saw = NeuronModel(
         "saw",

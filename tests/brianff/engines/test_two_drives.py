@@ -157,6 +157,7 @@ def test_what_is_no_function_of_two_drives_takes_lanes(changes, reason):
     assert not ResponseEngine.refused(description.replace(encoding=PulseEncoding()))
 
 
+@pytest.mark.slow
 def test_training_is_the_same_whatever_the_threads_and_after_a_break():
     settings = [
         "data.training_images=70",

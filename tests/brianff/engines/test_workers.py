@@ -157,6 +157,7 @@ print("same")
 """
 
 
+@pytest.mark.slow
 def test_parts_of_a_script_reach_the_workers(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(OWN_PARTS)

@@ -237,6 +237,7 @@ for _ in range(100):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_write_and_read_the_same_file(tmp_path):
     path = tmp_path / "checkpoint.npz"
     processes = [subprocess.Popen([sys.executable, "-c", _SAVE_AND_LOAD, path, str(n)]) for n in (1, 2)]

@@ -54,6 +54,7 @@ def test_rectified_units_have_the_response_of_the_linear_membrane():
     assert float(layer.current_scale / nA) == pytest.approx(millivolt, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_study_measures_every_control_and_resumes(tmp_path, numpy_target):
     protocol = load_protocol("msnn-digits", SMALL)
     sizes = []

@@ -67,6 +67,7 @@ def test_the_implied_window_matches_a_stiff_solver(monkeypatch):
         assert found["change"] < 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("goodness", [Goodness(), GOODNESS["spikes"]])
 def test_truncated_credit_begins_within_the_event_and_ends_with_the_whole(goodness, numpy_target):
     generator = np.random.default_rng(1)

@@ -17,6 +17,7 @@ def test_rungs_differ_in_what_is_said():
     assert together == ["Adam", "batch sums"]
 
 
+@pytest.mark.slow
 def test_each_rung_is_measured(numpy_target, tmp_path, monkeypatch):
     generator = np.random.default_rng(1)
     pixels = (generator.integers(0, 256, (60, 784)) * (generator.random((60, 784)) < 0.15)).astype(np.uint8)

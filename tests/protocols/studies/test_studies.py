@@ -119,6 +119,7 @@ def square(number):
     yield {"square": number**2}
 
 
+@pytest.mark.slow
 def test_points_are_measured_side_by_side(tmp_path):
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         points = [{"number": number} for number in range(5)]
@@ -217,6 +218,7 @@ def _tiny_images():
     return Split(images, generator.integers(0, 10, 600))
 
 
+@pytest.mark.slow
 def test_rules_on_the_order_of_events(numpy_target, monkeypatch):
     monkeypatch.setattr(stdp, "NEURONS", 12)
     task = stdp.order_task(training=60, test=30, seed=1)

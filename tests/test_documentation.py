@@ -70,6 +70,7 @@ def surroundings(tmp_path, monkeypatch, numpy_target):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in HOW_TO if blocks(page, "python")], ids=lambda page: page.stem)
 def test_how_to_scripts_run(page, surroundings):
     for script in blocks(page, "python"):

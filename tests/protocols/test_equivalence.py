@@ -78,6 +78,7 @@ def test_gradient_of_single_weights_under_spikes_equals_brute_force(numpy_target
     np.testing.assert_allclose(np.tensordot(sizes, halves, axes=1), gradient, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_every_layer_is_compared_with_its_own_gradient(numpy_target):
     network = SMALL.replace(layers=[SMALL.layers[0], Layer(neurons=5, initial_weight_deviation=1.0)])
     simulator = Simulator(network, GOODNESS["squared-norm"], seed=1)

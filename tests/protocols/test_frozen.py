@@ -45,6 +45,7 @@ def two_layers(*settings):
     return protocol.replace(network=protocol.network.replace(layers=[*protocol.network.layers, above]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("encoding", "precision"), [("pulses", "single"), ("latency", "double")])
 def test_training_does_not_depend_on_what_is_kept(encoding, precision, numpy_target, monkeypatch):
     settings = [

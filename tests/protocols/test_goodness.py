@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from brian2 import ms, nA
+from cases import first_fast
 
 from brianff import Layer, Network, PulseEncoding, RateEncoding, Simulator
 from brianff.protocols.goodness import GOODNESS, LargestTerms
@@ -69,7 +70,7 @@ SLOPES = {
 
 
 @pytest.mark.parametrize("name", DENSITIES)
-@pytest.mark.parametrize("neuron", ["mif", "lif"])
+@pytest.mark.parametrize("neuron", first_fast(["mif", "lif"]))
 def test_engines_integrate_density_and_slope(name, neuron, numpy_target):
     lif = {"neuron": "lif", "current_scale": 9 * nA, "synapse_time_constant": 2 * ms}
     layer = Layer(neurons=6, initial_weight_deviation=0.6, **(lif if neuron == "lif" else {}))

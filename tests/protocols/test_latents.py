@@ -60,9 +60,11 @@ def test_latents_show_the_wanted_label_whatever_the_goodness(power, numpy_target
     np.testing.assert_array_equal(trainer.simulator.codes, codes)
 
 
-@pytest.mark.parametrize("goodness", ["l1-norm", "l4-norm", "log-sum", "spike-count"])
-@pytest.mark.parametrize("neuron", ["relu", "mif"])
-def test_latents_are_the_same_whatever_goodness_is_trained(goodness, neuron, numpy_target):
+@pytest.mark.parametrize(
+    ("neuron", "goodness"),
+    [("relu", "l1-norm"), ("relu", "spike-count"), ("mif", "l4-norm"), ("mif", "log-sum"), ("mif", "spike-count")],
+)
+def test_latents_are_the_same_whatever_goodness_is_trained(neuron, goodness, numpy_target):
     settings = ["data.dataset=digits", "network.pixels=64", "network.layers.0.neurons=12"]
     if neuron == "mif":
         settings += ["network.layers.0.neuron_spread.tau=0.3"]

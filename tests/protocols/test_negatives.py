@@ -85,6 +85,7 @@ def test_self_contrast_is_the_mean_of_two_images():
     np.testing.assert_array_equal(SelfContrastive().draw(images[:1], None, None, None)[0], images[:1])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("numpy_target")
 def test_neurons_learn_without_labels_to_tell_an_image_from_the_mean_of_two():
     settings = [

@@ -20,7 +20,7 @@ from brianff.protocols.sweep import Sweep, run_sweep
 from brianff.protocols.trainer import Trainer
 
 SMALL = ["data.training_images=32", "network.layers.0.neurons=8", "learning.epochs=2"]
-SMALL += ["evaluation.epoch_images=10", "evaluation.training_images=10"]
+SMALL += ["evaluation.epoch_images=10", "evaluation.training_images=10", "data.validation_images=10"]
 
 
 @pytest.fixture
@@ -28,6 +28,7 @@ def protocols(numpy_target):
     return {f"seed{seed}": load_protocol("msnn-digits", [*SMALL, f"seed={seed}"]) for seed in (1, 2)}
 
 
+@pytest.mark.slow
 def test_finished_runs_are_kept_and_stopped_ones_resumed(protocols, tmp_path, monkeypatch):
     expected = run_sweep(protocols, tmp_path / "whole", progress=False)
     assert [summary["seed"] for summary in expected.values()] == [1, 2]

@@ -86,6 +86,7 @@ def test_a_network_without_memory_stays_at_its_ceiling(numpy_target):
     assert learner.evaluate(split) <= (1 + (labels[:, 0] == labels[:, 1]).mean()) / 2 + 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["msnn-order-digits", "msnn-sequence-digits"])
 def test_resumed_training_is_the_same_bit_for_bit(name, numpy_target):
     whole, first, rest = (trainer("engine.workers=1", "data.task.presentations=20", name=name) for _ in range(3))

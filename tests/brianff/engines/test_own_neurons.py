@@ -171,7 +171,7 @@ sensitivity = 1 : 1
 )
 
 
-@pytest.mark.parametrize("synapse", ["alpha", "delta"])
+@pytest.mark.parametrize("synapse", first_fast(["alpha", "delta"]))
 @pytest.mark.parametrize("kind", ["pulses", "spikes"])
 def test_refractoriness_and_starts_are_the_same_on_both_engines(kind, synapse, numpy_target):
     """A refractory neuron starts each presentation anew, and no event moves what is not to move meanwhile."""
@@ -359,7 +359,7 @@ def test_names_of_the_field_are_free(numpy_target):
 
 @pytest.mark.parametrize(
     ("method", "advice"),
-    [("euler", "use a smaller network.time_step"), ("rk4", "use a smaller network.time_step")],
+    first_fast([("euler", "use a smaller network.time_step"), ("rk4", "use a smaller network.time_step")]),
 )
 def test_divergence_of_a_neuron_without_tau_gives_advice(method, advice, numpy_target):
     network = adex_network(dataclasses.replace(ADEX, threshold="False"), method=method)

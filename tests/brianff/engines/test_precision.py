@@ -5,6 +5,7 @@ import dataclasses
 import brian2
 import numpy as np
 import pytest
+from cases import first_fast
 from small_networks import make_network, make_pulses, make_spikes, make_weights
 
 from brianff import Goodness, Simulator
@@ -13,7 +14,7 @@ from brianff.errors import ConfigurationError
 
 
 @pytest.mark.parametrize("target", ["numpy", pytest.param("cython", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("make_input", [make_pulses, make_spikes])
+@pytest.mark.parametrize("make_input", first_fast([make_pulses, make_spikes]))
 @pytest.mark.parametrize("neuron", ["mif", "lif", "lif-leaky-trace"])
 def test_single_precision_gives_the_same_to_single_precision(neuron, make_input, target, numpy_target):
     brian2.prefs.codegen.target = target

@@ -290,7 +290,7 @@ def test_a_point_is_what_training_alone_gives(protocols, tmp_path):
     learning = protocol.learning.replace(modulator=Pair(0.2, 1.0), epochs=1)
     alone = Trainer(protocol.replace(learning=learning, seed=2)).fit(progress=False)
     assert table["weights_digest"].tolist() == [alone["weights_digest"]]
-    assert table["validation_accuracy"].tolist() == [alone["test_accuracy"]]
+    assert table["validation_accuracy"].tolist() == [alone["validation_accuracy"]]
     summary = json.loads((tmp_path / table["run"][0] / "summary.json").read_text())
     assert summary["weights_digest"] == alone["weights_digest"]
 

@@ -25,7 +25,7 @@ def report() -> list[tuple[str, str]]:
         ("code generation target", _attempt(_target)),
         ("SIMD exp", _attempt(lambda: "yes" if _tools().simd_exponential() else "no")),
         ("cache directory", _attempt(_cache)),
-        ("surroundings", _attempt(_surroundings)),
+        ("pitfalls", _attempt(_surroundings)),
         *_datasets(),
     ]
 
@@ -72,7 +72,7 @@ def _cache() -> str:
 
 
 def _surroundings() -> str:
-    """Return what in the process's surroundings may surprise."""
+    """Return what around the process may surprise: compilers, streams, files."""
     from brianff.acceleration.compiled import unusable_compilers
 
     odd = [f"{name} is {value!r}, which is no program" for name, value in unusable_compilers().items()]
@@ -80,7 +80,7 @@ def _surroundings() -> str:
     odd += [f"standard {name} is closed" for name, stream in streams.items() if stream is None]
     hiding = (path.name for path in Path.cwd().glob("*.py") if path.stem in sys.stdlib_module_names)
     odd += [f"{name} in the working directory hides Python's own, for scripts that lie there" for name in hiding]
-    return "; ".join(odd) or "as usual"
+    return "; ".join(odd) or "none found"
 
 
 def _datasets() -> list[tuple[str, str]]:

@@ -71,7 +71,8 @@ def derivative(expression: str, variable: str) -> str:
         text = sympy_to_str(sympify(value).diff(symbol).replace(DiracDelta, lambda *argument: sympify(0)))
         check(text, variable)
     except Exception as error:
-        raise ConfigurationError(f"the derivative of {expression!r} cannot be found ({error}): give slope") from None
+        hint = "a power is written **, not ^" if "^" in expression else "give slope"
+        raise ConfigurationError(f"the derivative of {expression!r} cannot be found ({error}): {hint}") from None
     return text
 
 

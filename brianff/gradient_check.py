@@ -256,7 +256,8 @@ def _verdict(error: float, terms: np.ndarray, neuron: NeuronModel, goodness: Goo
     if not np.isfinite(terms).all():
         return "goodness terms are not finite: the density does not fit these activities"
     if np.all(terms == terms[1, 0]):
-        return "unknown: all drives have the same goodness; give larger drives"
+        silent = "no neuron spikes, " if neuron.reset else ""
+        return f"unknown: {silent}all drives have the same goodness: raise Layer.current_scale, or give larger `drives`"
     if goodness.counts_spikes:
         return "the count itself, a surrogate: a count has no derivative"
     if neuron.reset:

@@ -274,8 +274,18 @@ def _units(population: Population, names: Sequence[str]) -> dict[str, str]:
     from brian2.units.fundamentalunits import is_dimensionless
 
     units = {name: one.unit for name, one in population.neuron.variables.items()}
-    texts = {name: "" if is_dimensionless(one) else str(one).replace(" ", "*") for name, one in units.items()}
+    texts = {name: "" if is_dimensionless(one) else _symbol(one) for name, one in units.items()}
     return {name: (texts | {"I": "A"})[name] for name in names}
+
+
+def _symbol(unit: Any) -> str:
+    """Return a unit as text, "V/s" for what Brian2 writes in base units."""
+    from brian2 import get_unit, second
+
+    for one, name in ((unit, ""), (unit * second, "/s")):
+        if " " not in (text := str(get_unit(one.dim))) and "^" not in text:
+            return text + name
+    return str(unit).replace(" ", "*")
 
 
 def _threshold(population: Population) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from threading import RLock, get_ident
@@ -57,8 +57,8 @@ class SimulatedLayer:
     """
 
     crossbar: Crossbar
-    membrane: np.ndarray | None = None
-    start: np.ndarray | None = None
+    membrane: np.ndarray | None = field(default=None, repr=False)
+    start: np.ndarray | None = field(default=None, repr=False)
 
     def carried(self, presentations: int) -> np.ndarray | None:
         """Return the states of so many presentations, to be changed in place; new ones are those at the start."""

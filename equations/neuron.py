@@ -10,7 +10,7 @@ import brian2
 import numpy as np
 from brian2 import Equations, volt
 from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER
-from brian2.units.fundamentalunits import Quantity, get_dimensions, have_same_dimensions
+from brian2.units.fundamentalunits import Quantity, get_dimensions, have_same_dimensions, is_dimensionless
 
 from brianff.equations.parameters import Preset, as_expression, is_number
 
@@ -46,7 +46,10 @@ def parsed(whose: str, equations: str) -> Equations:
     try:
         return Equations(equations)
     except Exception as error:
-        raise ValueError(f"{whose} has equations that are not Brian2's: {one_line(error)}") from None
+        raise ValueError(
+            f"{whose} has equations that are not Brian2's: {one_line(error)}; a line is dx/dt = expression : unit, or "
+            "x = expression : unit, with 1 as the unit of a plain number"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -160,13 +163,23 @@ class NeuronModel:
             if name not in variables:
                 raise ValueError(f"the equations of neuron {self.name!r} must define {name} ({unit}), {meaning}")
             if variables[name].dim is not get_dimensions(unit):
-                raise ValueError(f"{name} of neuron {self.name!r} must be in {unit}, not in {variables[name].unit}")
+                wanted, given = (
+                    one if not is_dimensionless(one) else "1, a plain number" for one in (unit, variables[name].unit)
+                )
+                raise ValueError(f"{name} of neuron {self.name!r} must be in {wanted}, not in {given}")
         for name, parameter in (item for preset in self.presets.values() for item in preset.parameters.items()):
             value, range = parameter.value, parameter.range
             if not (isinstance(value, Quantity) or is_number(value)) or np.shape(np.asarray(value)):
                 raise ValueError(f"parameter {name} of neuron {self.name!r} is {value!r}; it must be one number")
             if float(value) not in range:
                 raise ValueError(f"parameter {name} of neuron {self.name!r} is {value}; it must {range.rule}")
+        if self.reset and self.threshold == "False":
+            raise ValueError(f"neuron {self.name!r} has a reset but no threshold: it never spikes")
+        for name in self.traces:
+            if name not in variables:
+                raise ValueError(
+                    f"traces of neuron {self.name!r} names {name!r}; it may name {', '.join(sorted(variables))}"
+                )
         for name in self.memristors:
             if name not in variables.diff_eq_names:
                 raise ValueError(f"memristors of neuron {self.name!r} names {name!r}, which has no equation d{name}/dt")

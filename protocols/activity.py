@@ -148,6 +148,9 @@ def complaints(summary: dict[str, Any]) -> list[str]:
     dead = [number for number in needed if layers[number]["silent_share"] == 1]
     found += [f"layer {number} is dead, no neuron spikes: give it a larger current_scale" for number in dead]
     accuracy, classes = summary.get("train_accuracy"), summary.get("classes")
-    if accuracy is not None and classes and accuracy < 1.5 / classes:
-        found.append(f"the network learned nothing: training accuracy {accuracy:.1%} of {classes} classes")
+    if accuracy is not None and classes and accuracy < 1 / classes + 0.05:
+        found.append(
+            f"the network learned nothing: training accuracy {accuracy:.1%} of {classes} classes (what to look for, in "
+            "order: docs/how-to/does-not-learn)"
+        )
     return found

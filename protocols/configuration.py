@@ -490,6 +490,8 @@ def written(name: str | Path | Protocol) -> dict[str, Any]:
     known = named_protocols()
     path = known.get(str(name)) or argument("a protocol", name, Place())
     if not os.path.isfile(path):  # pathlib's raises where a name is too long
+        if path.suffix == ".toml":
+            raise ConfigurationError(f"there is no file {shown(str(name))} in {Path.cwd()}")
         raise ConfigurationError(
             f"no protocol {shown(str(name))}; known: {', '.join(known)}, or the path of a TOML file"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from copy import deepcopy
@@ -179,7 +180,7 @@ class Trainer(Described):
         return self.training.mean_image if self.protocol.network.encoding.centred else None
 
     def fit(self, directory: str | Path | RunDirectory | None = None, progress: bool = True) -> dict[str, Any]:
-        """Train what is left to train, evaluate, and return the summary.
+        """Train what is left to train, evaluate, and return the summary; warn of a network that learned nothing.
 
         Parameters
         ----------
@@ -196,9 +197,13 @@ class Trainer(Described):
         NumericalError
             If the integration diverges.
         """
+        from brianff.protocols.activity import complaints
         from brianff.protocols.training import fit
 
-        return fit(self, directory, progress)
+        summary = fit(self, directory, progress)
+        for complaint in complaints(summary):
+            warnings.warn(complaint, stacklevel=3)  # `explained` stands between
+        return summary
 
     @property
     def engine(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import ItemsView
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from brianff.cli.common import DataDirectory, Imports, print_table
-from brianff.cli.streams import echo
+from brianff.cli.streams import echo, say
 from brianff.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -102,7 +101,8 @@ def fit_devices(
         Path | None, typer.Option("--retention", metavar="CSV", help="Conductance against time_s, for the drift.")
     ] = None,
     columns: Annotated[
-        list[str] | None, typer.Option("--column", metavar="MEANING=NAME", help="Another name in the tables: pulse=n.")
+        list[str] | None,
+        typer.Option("--column", metavar="MEANING=NAME", help="Another name in the tables: pulse=n, conductance_uS=G."),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A known parameter: G_on='30 uS'.")
@@ -122,13 +122,15 @@ def fit_devices(
 
     fit = fit_device(pulses, law, retention, _pairs("--column", columns), _pairs("--set", settings))
     for note in fit.notes:
-        warnings.warn(note, stacklevel=1)
+        say(f"brianff: note: {note}")
     content = fit.device.model_dump(mode="json", include={"law", "parameters"})
     write_atomically(out, tomli_w.dumps(content).encode())
     figure = save_figure(measured_and_simulated(fit), out.with_suffix(".png"))
     echo(fit.table().to_string(float_format="{:.4g}".format))
+    echo("laws, by how much less likely they make a reading that was left out (log-likelihood); chosen: the simplest")
+    echo("within two standard errors of the best")
     for name, deficit in fit.scores.items():
-        echo(f"{name:24}{deficit:.4f} worse per reading that was left out{' (chosen)' * (name == fit.law)}")
+        echo(f"{name:24}{deficit:.4f}{' (chosen)' * (name == fit.law)}")
     echo(f"residual {fit.residual:.3g} S about the mean course")
     echo(out)
     echo(figure)
@@ -154,7 +156,9 @@ def data(context: typer.Context, data_dir: DataDirectory = None, imports: Import
     if context.invoked_subcommand is None:
         from brianff.data.named import available_datasets
 
-        print_table([(name, str(path or "not found")) for name, path in available_datasets(data_dir).items()])
+        missing = "not found; `brianff data fetch {}` downloads it"
+        found = available_datasets(data_dir).items()
+        print_table([(name, str(path or missing.format(name))) for name, path in found])
 
 
 @data_app.command()

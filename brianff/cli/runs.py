@@ -109,7 +109,7 @@ def train(
 ) -> None:
     """Train a protocol, or resume a run, of which only what results do not depend on can be --set, engine.workers."""
     if (protocol is None) == (resume is None):
-        raise ConfigurationError("train takes either a PROTOCOL or --resume RUN")
+        raise ConfigurationError("train takes either a PROTOCOL or --resume RUN; one to begin with is msnn-digits")
     if resume is not None:
         if seed is not None or ideal:
             raise ConfigurationError("--resume takes --seed and --ideal from the run: leave them out")

@@ -167,6 +167,10 @@ class Crossbar:
         if self.connected is not None:
             rows *= self.connected[part]
 
+    def __repr__(self) -> str:
+        inputs, neurons = self.weights.shape
+        return f"{type(self).__name__}(inputs={inputs}, neurons={neurons}, bound={self.bound})"
+
     def adopt(self, weights: np.ndarray) -> None:
         """Take over weights (inputs, neurons) that were learned elsewhere, as `program` would a change."""
         weights = checked("weights", weights, self.weights.shape)

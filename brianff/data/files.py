@@ -43,6 +43,8 @@ def read_folder(path: Path) -> dict[str, Any]:
 def _classes(folder: Path) -> list[str]:
     """Return the names of the classes in order."""
     if not folder.is_dir():
+        if not folder.exists():
+            raise DataError(f"there is no folder {folder} in {Path.cwd()}")
         raise DataError(f"{folder} is no folder of images; known files: .npz, .h5, .hdf5, .csv")
     names = [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
     if len(names) < 2:

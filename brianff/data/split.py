@@ -59,6 +59,10 @@ class Split:
     white: float | None = None
     shown: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.images.shape))
+        return f"Split(images={shape}, labels={np.unique(self.labels).tolist()}, white={self.white})"
+
     def __post_init__(self) -> None:
         images = self.images if isinstance(self.images, SpikeTrains) else _images(self.images, 2)
         labels = whole_numbers("labels", self.labels)

@@ -114,11 +114,15 @@ def _problems(error: ValidationError, model: type[Description], values: dict[str
             problems += [(".".join(filter(None, (field, name))), problem) for name, problem in inner]
         elif item["type"] == "extra_forbidden":
             parent, _, name = field.rpartition(".")
-            problems.append((parent, f"unknown key {shown(name)}; known: {', '.join(model.model_fields)}"))
+            from difflib import get_close_matches
+
+            similar = "".join(f"; did you mean {one}?" for one in get_close_matches(name, model.model_fields, 1))
+            problems.append((parent, f"unknown key {shown(name)}; known: {', '.join(model.model_fields)}{similar}"))
         elif item["type"] == "missing":
             problems.append((field, "is missing"))
         else:
             problem = item["msg"].removeprefix("Value error, ")
+            problem = problem.replace("Input should be an instance of Sequence", "must be a list, also of one")
             told = not field or isinstance(cause, ConfigurationError) or given in problem or problem.startswith("is ")
             problems.append((field, problem if told else f"{problem} (given: {given})"))
     return problems

@@ -116,8 +116,10 @@ def _checked(table: pandas.DataFrame, needed: Sequence[str]) -> pandas.DataFrame
                 raise ValueError(
                     f"{name} is {reason} in row {np.argmax(wrong) + 1} of the data: mend or remove the row"
                 )
+    if "direction" in needed:
+        table["direction"] = table.direction.replace({"potentiation": "up", "depression": "down"})
     if "direction" in needed and (unknown := set(table.direction) - {"up", "down"}):
-        raise ValueError(f"direction is {unknown.pop()!r}; it must be up or down")
+        raise ValueError(f"direction is {unknown.pop()!r}; it must be up or down, or potentiation or depression")
     table["conductance"] = table[measured] * float(parse_quantity(f"1 {measured.partition('_')[2]}", siemens))
     return table
 

@@ -205,7 +205,11 @@ class Population:
                 f"{', '.join(reasons) or one_line(error)}; use network.method = 'euler', 'rk4' or 'heun'"
             )
         except Exception as error:
-            return f"neuron {name!r} does not work in Brian2: {one_line(error)}"
+            reason = one_line(error)
+            help = " It is no variable of the equations and no parameter of `presets`." * (
+                "could not be resolved" in reason
+            )
+            return f"neuron {name!r} does not work in Brian2: {reason}{help}"
         return ""
 
     @cached_property

@@ -195,7 +195,7 @@ def test_reproduce_a_study(brianff, calls):
 
 
 def test_data(brianff, calls):
-    assert brianff("data") == (0, "digits  /here\nmnist   not found\n", "")
+    assert brianff("data") == (0, "digits  /here\nmnist   not found; `brianff data fetch mnist` downloads it\n", "")
     assert brianff("data --data-dir images")[0] == 0
     assert calls[-1] == ("available_datasets", Path("images"))
     assert brianff("data fetch mnist") == (0, "/cache\n", "")

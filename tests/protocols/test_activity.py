@@ -83,6 +83,7 @@ def test_a_layer_that_never_spikes_is_dead_if_its_spikes_matter(numpy_target):
     assert complaints({"layers": layers, "decision": "voltage"}) == []
     assert len(complaints({"layers": layers * 2, "decision": "voltage"})) == 1
     assert "learned nothing" in complaints({"train_accuracy": 0.11, "classes": 10})[0]
+    assert complaints({"train_accuracy": 0.7, "classes": 2}) == []
     assert complaints({"train_accuracy": 0.11}) == activity_rows({}) == []
 
 
@@ -110,3 +111,10 @@ def test_a_network_without_memory_is_told_to_be_static(trainer):
     assert changed_by_freezing(frozen) is None
     assert notes({"changed_by_freezing": 0.004})[0].startswith("static: frozen memristors give the same decisions")
     assert notes({"changed_by_freezing": 0.006}) == notes({"changed_by_freezing": None}) == notes({}) == []
+
+
+def test_a_script_is_warned_of_what_learned_nothing(trainer, monkeypatch):
+    monkeypatch.setattr("brianff.protocols.training.fit", lambda *_: {"train_accuracy": 0.1, "classes": 10})
+    with pytest.warns(UserWarning, match="learned nothing: training accuracy 10.0% of 10 classes") as caught:
+        trainer.fit()
+    assert caught[0].filename == __file__

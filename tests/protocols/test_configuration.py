@@ -66,7 +66,7 @@ def test_settings_change_single_values():
     ("setting", "message"),
     [
         ("learning.epochs", "not of the form key=value"),
-        ("learning.epoch=3", r"learning: unknown key 'epoch'; known: goodness, .*epochs"),
+        ("learning.epoch=3", r"learning: unknown key 'epoch'; known: goodness, .*; did you mean epochs\\?"),
         ("learnin.epochs=3", "unknown key 'learnin'; known: name, "),
         ("learning.epochs=many", r"learning\.epochs: must be a whole number from 1 to \d+ \(given: 'many'\)"),
         ("learning.epochs=2.5", r"learning\.epochs: .*\(given: 2\.5\)"),

@@ -223,6 +223,12 @@ def test_a_table_of_quantities_is_that_of_the_numbers(quantities, unit):
         Device.from_table(table | {f"conductance_{unit}": [1, 2, 3, 3, 2, 1] * volt})
 
 
+def test_potentiation_and_depression_are_up_and_down():
+    named = train()
+    named["direction"] = np.where(np.array(named["direction"]) == "up", "potentiation", "depression")
+    assert Device.from_table(named) == Device.from_table(train())
+
+
 UP = {"direction": ["up"] * 3 + ["down"] * 3, "pulse": [0, 1, 2] * 2, "conductance_uS": [1, 2, 3, 3, 2, 1]}
 
 

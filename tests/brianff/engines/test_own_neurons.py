@@ -236,6 +236,13 @@ WRONG = {
         "'adex' must define v .*membrane voltage",
     ),
     "unit": (lambda: with_line("(v - E_L)/mV : 1", "v - E_L : volt"), "activity of neuron 'adex' must be in 1"),
+    "no unit": (
+        lambda: with_line("dv/dt = ", "dv/dt = 0/second : 1\ndV/dt = "),
+        "v of .* in V, not in 1, a plain number",
+    ),
+    "no unit given": (lambda: with_line("(v - E_L)/mV : 1", "(v - E_L)/mV"), "a line is dx/dt = expression : unit"),
+    "trace": (lambda: changed(traces=("v", "n")), "traces of neuron 'adex' names 'n'; it may name .*v, w"),
+    "reset alone": (lambda: changed(threshold=""), "'adex' has a reset but no threshold"),
     "text": (lambda: changed(equations="dv/dt = : volt"), "equations that are not Brian2's"),
     "shared": (lambda: with_line("\ndw/dt", "\nq : 1 (shared)\ndw/dt"), "q of neuron 'adex' is .shared."),
     "initial": (lambda: changed(initial={"u": "E_L"}), "names 'u'; it may name v, w, sensitivity"),
@@ -275,11 +282,17 @@ def test_a_layer_says_what_is_wrong_with_a_part(make, message):
 
 
 REFUSED = {
-    "unknown": (lambda: with_line("+ I - w", "+ I - u"), "'adex' does not work in Brian2: .*\"u\" could not be"),
+    "unknown": (
+        lambda: with_line("+ I - w", "+ I - u"),
+        "'adex' does not work in Brian2: .*\"u\" could not be .*no parameter of `presets`",
+    ),
     "units": (lambda: with_line("+ I - w", "+ I - v"), "does not work in Brian2: .*units"),
     "threshold": (lambda: changed(threshold="v > V_top"), "does not work in Brian2: .*V_top"),
     "reset": (lambda: changed(reset="v = V_r*C"), "does not work in Brian2: .*"),
-    "reserved variable": (lambda: with_line("dw/dt", "ddrive/dt"), "names .*own, drive: .*reserved are .*I_rise"),
+    "reserved variable": (
+        lambda: with_line("\ndw/dt", "\ndrive : 1\ndw/dt"),
+        "own, drive: .*reserved are .*I_rise",
+    ),
     "reserved parameter": (lambda: changed(presets=parameters(tau_s=1 * ms)), "own, tau_s: .*goodness.*weight"),
     "time": (lambda: with_line("+ I - w", "+ I - w*t/second"), "names the time t.*dclock/dt = 1 : second"),
     "number": (lambda: with_line("+ I - w", "+ I - w*i"), "goodness names i: numbers of a group"),

@@ -58,7 +58,15 @@ HOOKS |= {"Pooling", "ReceptiveField", "Sampler", "SynapseModel", "ModulatedHebb
 NOT_TRIED = {"show_versions", "Cluster.prepare", "Preset", "NeuronModel"}
 """Prints; needs a scheduler; physics knows Python's own errors only."""
 
-SLOW = {"write_figures", "compare_layers", "Simulator.export_standalone", "Sweep.run", "run_sweep", "Trainer.fit"}
+SLOW = {
+    "write_figures",
+    "compare_layers",
+    "Simulator.export_standalone",
+    "Sweep.run",
+    "run_sweep",
+    "Trainer.fit",
+    "Crossbar",
+}
 """Works with most of the nonsense, for more than a second."""
 
 SETTINGS = ["data.training_images=10", "network.layers.0.neurons=4", "learning.epochs=1", "learning.batch=5"]

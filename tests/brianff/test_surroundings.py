@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-from cases import first_fast
 
 from brianff import doctor
 from brianff.acceleration import compiled
@@ -139,7 +138,8 @@ def test_the_doctor_tells_what_hides_pythons_own_modules(tmp_path, monkeypatch):
     assert "json.py in the working directory" in doctor._surroundings()
 
 
-@pytest.mark.parametrize(("error", "told"), first_fast([("ConfigurationError", False), ("ZeroDivisionError", True)]))
+@pytest.mark.slow
+@pytest.mark.parametrize(("error", "told"), [("ConfigurationError", False), ("ZeroDivisionError", True)])
 def test_uncaught_errors_of_brianff_are_no_bugs_of_brian2(error, told):
     script = f"from brianff import ConfigurationError, Network; raise {error}('no such thing')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

@@ -72,6 +72,7 @@ def test_states_relax_through_the_interval_by_the_neurons_own_equations(numpy_ta
     assert 0.05 < state[0, 1] < 0.15  # not yet at rest, .0075: it remembers
 
 
+@pytest.mark.slow
 def test_a_carried_memristor_answers_as_within_one_presentation(numpy_target):
     """Two presentations with 260 us between are two frames 360 us apart, the current of the first having decayed."""
     layer, silent = MIF.replace(membrane="reset"), LabelCode(strength=0)

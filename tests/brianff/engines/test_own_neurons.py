@@ -96,6 +96,7 @@ def test_maps_and_spread_are_the_same_with_methods_of_several_stages(method, num
     assert_same(*both(network, inputs, weights))
 
 
+@pytest.mark.slow
 def test_adex_follows_its_differential_equations(numpy_target):
     """Voltages and times of spikes against an implicit solver that knows nothing of this package."""
     steps, step = 6000, 0.01e-3

@@ -200,6 +200,7 @@ def test_training_is_followed(numpy_target):
     assert max(row["relative_error"] for row in rows) < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["local rule", "hebbian"])
 def test_both_changes_learn(rule, data_directory):
     split = load_dataset("mnist", data_directory).train.first(4200)

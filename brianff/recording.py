@@ -209,7 +209,7 @@ def recording_of_spikes(
         about = _table("presentations", presentations).drop(columns="presentation", errors="ignore")
     about = about.assign(**{name: value for name, value in (("label", -1), ("polarity", "")) if name not in about})
     about = about.rename_axis("presentation")
-    table = table[place].join(about, on="presentation")
+    table = table[place].astype(dict.fromkeys(place[1:], np.int32)).join(about, on="presentation")
     if sizes is None:
         largest = table.groupby("layer")["neuron"].max().reindex(range(counts["layer"]), fill_value=-1)
         sizes = tuple(int(neuron) + 1 for neuron in largest)

@@ -85,6 +85,7 @@ def test_it_answers_as_lanes_at_its_own_step():
     assert max(table.response.table.usual_errors.values()) < 1e-4
 
 
+@pytest.mark.slow
 def test_a_membrane_that_comes_to_rest_has_a_peak_too():
     """After a long gap, three steps near the peak differ by their rounding: a parabola through them is no number."""
     long = network(encoding=FrameEncoding.every(100))

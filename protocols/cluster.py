@@ -8,14 +8,16 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import brianff
-from brianff.description.fields import shown
 from brianff.errors import BrianffError, ConfigurationError, MissingDependencyError
 from brianff.imports import IMPORTED
-from brianff.protocols.studies.study import Point
+
+if TYPE_CHECKING:
+    from brianff.protocols.studies.study import Point
 
 __all__ = ["Cluster", "here"]
 
@@ -57,10 +59,13 @@ class Cluster:
         if (workers is None) == (scheduler is None):
             raise ConfigurationError("a cluster needs either a number of workers, or the address of a scheduler")
         if workers is not None and (not isinstance(workers, int) or workers < 1):
+            from brianff.description.fields import shown
+
             raise ConfigurationError(f"workers is {shown(workers)}; it must be a whole number, at least 1")
         self.workers, self.scheduler, self.shared_folder = workers, scheduler, shared_folder
         self._stack = ExitStack()
         self._client: Any = None
+        self._importing: list[Any] = []
         self._prepared = False
 
     def __enter__(self) -> Self:
@@ -82,6 +87,8 @@ class Cluster:
                 reason = " ".join(str(error).split()) or type(error).__name__
                 raise ConfigurationError(f"no scheduler of Dask answers at {address}: {reason}") from None
             stack.callback(self._client.close, timeout=5)
+            for worker in self._client.nthreads() if self.workers else ():  # while this process imports the same
+                self._importing.append(self._client.submit(_import, workers=[worker], pure=False))
             self._stack = stack.pop_all()
         return self
 
@@ -167,6 +174,11 @@ class Cluster:
                 f"the scheduler {self.scheduler or ''} ended or cannot be reached; what is finished is kept: the same "
                 "call goes on once it runs again"
             ) from None
+
+
+def _import() -> None:
+    """Import what most points need."""
+    import_module("brianff.protocols.trainer")
 
 
 def _fit_as_it_is() -> None:

@@ -50,10 +50,11 @@ def sweep(
     imports: Imports = None,
 ) -> None:
     """Train a protocol at each combination of values and seeds; what is there already is not trained again."""
-    from brianff.protocols.sweep import Sweep
-
-    chosen, directory = Sweep.from_file(file), out or Path("runs", f"sweep-{file.stem}")
+    directory = out or Path("runs", f"sweep-{file.stem}")
     with stoppable(), side_by_side(workers, scheduler, not no_shared_folder) as points:
+        from brianff.protocols.sweep import Sweep  # takes seconds, in which workers start
+
+        chosen = Sweep.from_file(file)
         table = chosen.run(directory, data_dir, map=points, retry_failed=retry_failed)
     study = chosen.study(directory)
     errors = table["error"].dropna()

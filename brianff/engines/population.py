@@ -18,6 +18,7 @@ from brian2.utils.logger import catch_logs
 from brian2.utils.stringtools import get_identifiers
 
 from brianff.acceleration.compiled import code_target, generating
+from brianff.acceleration.remembered import Remembered
 from brianff.description import FrameEncoding, Layer, Network
 from brianff.description.fields import shown
 from brianff.engines.steady_state import steady_state
@@ -89,6 +90,12 @@ class LayerResult:
             return self.goodness_terms, self.postsynaptic
         seen = self.goodness_terms if self.raster is None else self.raster.sum(axis=0).astype(float)
         return seen, seen
+
+
+_RIGHT: Remembered[None] = Remembered()
+"""Populations that Brian2 has nothing against, without their seeds."""
+
+_STEADY: Remembered[dict[str, np.ndarray]] = Remembered()
 
 
 @dataclass(frozen=True)
@@ -183,6 +190,11 @@ class Population:
                 f"neuron {neuron.name!r}, its synapse or its goodness names the time t, which engines count from "
                 "different beginnings: give the neuron a variable for it, dclock/dt = 1 : second"
             )
+        drawn = self.seed if self.layer.neuron_spread else None
+        what = self.network, self.layer, self.goodness, self.number, self.energy, self.precision, self.credit, drawn
+        _RIGHT.get(what, lambda: self._refuse_problems(equations))
+
+    def _refuse_problems(self, equations: Equations) -> None:
         with generating(target="numpy"), catch_logs():  # the group that runs gives the same warnings
             if problem := self._problem(equations):
                 raise ConfigurationError(problem)
@@ -227,7 +239,9 @@ class Population:
         layer = self.layer
         if layer.start == "preset" and "frozen" not in layer.courses.values():
             return {}
-        states = steady_state(layer.neuron, self._own_parameters, self._own_spread, float(self.network.time_step))
+        step, spread = float(self.network.time_step), self._own_spread
+        what = layer.neuron, self._own_parameters, step, spread
+        states = _STEADY.get(what, lambda: steady_state(layer.neuron, self._own_parameters, spread, step))
         return {f"steady_{name}": value for name, value in states.items()}
 
     @property

@@ -77,7 +77,7 @@ def test_a_neuron_with_a_reset_has_a_surrogate(numpy_target):
     silent = brianff.check_gradient(layer, drives=[0.01, 0.02])
     assert np.isnan(silent.relative_error)
     assert not silent.exact
-    assert "larger drives" in repr(silent)
+    assert "larger `drives`" in repr(silent)
 
 
 @dataclass(frozen=True)

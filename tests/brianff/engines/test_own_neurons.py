@@ -376,7 +376,7 @@ def test_names_of_the_field_are_free(numpy_target):
     first_fast([("euler", "use a smaller network.time_step"), ("rk4", "use a smaller network.time_step")]),
 )
 def test_divergence_of_a_neuron_without_tau_gives_advice(method, advice, numpy_target):
-    network = adex_network(dataclasses.replace(ADEX, threshold="False"), method=method)
+    network = adex_network(dataclasses.replace(ADEX, threshold="False", reset=""), method=method)
     generator = np.random.default_rng(3)
     for engine in (LanesEngine, ReferenceEngine):
         with pytest.raises(NumericalError, match=advice), np.errstate(all="ignore"):

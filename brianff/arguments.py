@@ -163,6 +163,8 @@ def _is(value: Any, annotation: Any) -> bool:
         return True
     if kind in (collections.abc.Sequence, collections.abc.Iterable):
         return _sequence(value) and all(_is(one, inner[0]) for one in (value if inner else ()))
+    if kind is tuple and inner and inner[-1] is not Ellipsis and isinstance(value, tuple):
+        return len(value) == len(inner) and all(map(_is, value, inner))
     if kind in (collections.abc.Mapping, dict) and inner:
         return isinstance(value, kind) and all(
             _is(key, inner[0]) and (isinstance(one, np.ndarray) or _is(one, inner[1])) for key, one in value.items()

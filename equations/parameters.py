@@ -38,7 +38,7 @@ def is_number(value: Any) -> TypeGuard[float]:
 
 def as_expression(value: Any) -> Any:
     """Return a quantity, a number, or text such as "3 us" as an expression; other text, and what is none, as it is."""
-    if isinstance(value, Quantity):
+    if isinstance(value, Quantity) and not value.shape:  # of several, what takes one will tell
         unit = "" if value.dim.is_dimensionless else f"*({get_unit(value.dim)!r})"
         return f"{float(value)!r}{unit}"
     if is_number(value):

@@ -44,6 +44,7 @@ from brianff.protocols import (
     wrong_labels,
 )
 from brianff.protocols.contrast import Pairs
+from brianff.protocols.equivalence import hebbian_change
 from brianff.protocols.inference import predict
 from brianff.protocols.modulators import Pair
 from brianff.protocols.samplers import BothPolarities, Shown
@@ -272,6 +273,7 @@ REFUSED = {
     "rows: a step of nothing": (lambda: responses().select(slice(None, None, 0)), "step cannot be zero"),
     "spikes: no table": (lambda: Recording.from_spikes({"time": 3 * mV}), "must be a table"),
     "spikes: half a neuron": (lambda: Recording.from_spikes({"time": [0.0], "neuron": [0.5]}), "neuron is"),
+    "activities: of one pass": (lambda: hebbian_change(responses(), responses(), Pair(), (IMAGES,)), "activities is"),
     "layer: a class": (lambda: Layer(neuron=NeuronModel), "not the class NeuronModel"),
     "neuron: an initial value of another unit": (lambda: present(neuron=neuron(initial={"v": 3 * us})), "initial v"),
     "neuron: no initial value": (lambda: present(neuron=neuron(initial={"v": None})), "initial v"),

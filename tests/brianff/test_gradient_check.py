@@ -78,6 +78,7 @@ def test_a_neuron_with_a_reset_has_a_surrogate(numpy_target):
     assert np.isnan(silent.relative_error)
     assert not silent.exact
     assert "larger `drives`" in repr(silent)
+    assert "no neuron spikes" in repr(silent)
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,8 @@ def _because(error: Exception, value: Any, kind: Any) -> str:
     if any(isinstance(one, Rows) for one in getattr(kind, "__metadata__", ())):
         return str(error)
     if isinstance(error, OSError) and isinstance(value, str | os.PathLike) and error.filename:
-        return str(error.strerror) if Path(value) in (at := Path(error.filename), *at.parents) else ""
+        at, given = Path(error.filename), Path(value)
+        return str(error.strerror) if given in (at, *at.parents) or at in given.parents else ""
     return ""
 
 

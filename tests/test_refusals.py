@@ -262,6 +262,7 @@ REFUSED = {
     "path: half a character": (lambda: Dataset.from_folder("\ud800"), "must be a path"),
     "path: half a character in one that is written": (lambda: simulator().export_weights("\ud800"), "path is"),
     "path: too long": (lambda: Dataset.from_folder("x" * 300), "File name too long"),
+    "path: below a file": (lambda: simulator().export_weights(f"{__file__}/x/y"), "path is .* Not a directory"),
     "path: a directory": (lambda: simulator().export_weights(""), "cannot write .:"),
     "images: more than there is memory for": (lambda: Dataset.from_arrays(range(2**50), LABELS), "MemoryError"),
     "labels: more than 64 bits hold": (lambda: Split(np.zeros((2, 4)), [0, 2.0**63]), "labels must be whole numbers"),

@@ -1,5 +1,6 @@
 """What comes of nothing: every statistic and figure says so in its docstring, and does it without a warning."""
 
+import inspect
 import re
 
 import numpy as np
@@ -72,7 +73,9 @@ WITHOUT_DATA = {"device_sheet", "hysteresis", "letters", "off_screen", "potentia
 
 
 def documented(name):
-    return next(getattr(one, name).__doc__ for one in (figures, spikes, latents, equivalence) if hasattr(one, name))
+    return next(
+        inspect.getdoc(getattr(one, name)) for one in (figures, spikes, latents, equivalence) if hasattr(one, name)
+    )
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning", "error::UserWarning")
@@ -81,7 +84,7 @@ def test_nothing_is_refused_or_gives_what_the_docstring_says(name):
     if name in REFUSED:
         with pytest.raises(ConfigurationError, match=r"^[^\n]+$"):
             REFUSED[name]()
-        assert "Raises\n    ------\n    ConfigurationError" in documented(name)
+        assert "Raises\n------\nConfigurationError" in documented(name)
     else:
         assert EMPTY_RESULTS[name]()
         assert re.search(r"nan|[Ee]mpty|[Ww]ithout|no rows", documented(name))

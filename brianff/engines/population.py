@@ -9,25 +9,22 @@ from typing import Any
 
 import brian2
 import numpy as np
-from brian2 import DEFAULT_FUNCTIONS, DEFAULT_UNITS, Equations, StateUpdateMethod
+from brian2 import DEFAULT_FUNCTIONS, Equations, StateUpdateMethod
 from brian2.codegen.codeobject import CodeObject
-from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
-from brian2.stateupdaters.base import UnsupportedEquationsException
 from brian2.units.fundamentalunits import get_dimensions
-from brian2.utils.logger import catch_logs
 from brian2.utils.stringtools import get_identifiers
 
-from brianff.acceleration.compiled import code_target, generating
+from brianff.acceleration.compiled import code_target
 from brianff.acceleration.remembered import Remembered
 from brianff.description import FrameEncoding, Layer, Network
 from brianff.description.fields import shown
+from brianff.engines.equation_checks import check_equations
 from brianff.engines.steady_state import steady_state
 from brianff.engines.synaptic_current import SynapticCurrent, in_plain_python, method_options
 from brianff.equations import NeuronModel, SynapseModel
-from brianff.equations.composition import compose, reserved_names, state_variables
+from brianff.equations.composition import compose, state_variables
 from brianff.equations.functions import FUNCTIONS, LARGEST_EXPONENT_IN_SINGLE_PRECISION
 from brianff.equations.memristor_course import with_courses
-from brianff.equations.neuron import one_line
 from brianff.equations.semi_implicit import METHODS, WithUpdate, unsolvable
 from brianff.equations.synapse import WINNING_VOLTAGE
 from brianff.equations.tangent import update_with_events, with_credit, with_events
@@ -53,9 +50,6 @@ PRECISIONS: dict[str, type[np.floating]] = {"double": np.float64, "single": np.f
 SPIKE_BYTES = 8 + 4 + 1
 """Time of the last spike, place in the list of spikes, refractoriness."""
 
-
-OF_THE_GROUP = {"i", "N", "xi", *(name for name, function in DEFAULT_FUNCTIONS.items() if not function.stateless)}
-"""What Brian2 gives to equations and is not the same for a neuron wherever it is in a group: random numbers too."""
 
 ONLY_PLASTICITY = ("sensitivity", "peak_sensitivity", "postsynaptic")
 """Variables that act back on nothing else."""
@@ -91,9 +85,6 @@ class LayerResult:
         seen = self.goodness_terms if self.raster is None else self.raster.sum(axis=0).astype(float)
         return seen, seen
 
-
-_RIGHT: Remembered[None] = Remembered()
-"""Populations that Brian2 has nothing against, without their seeds."""
 
 _STEADY: Remembered[dict[str, np.ndarray]] = Remembered()
 
@@ -147,82 +138,7 @@ class Population:
                 f"{self.neuron.name!r} neuron has not; use synapse = 'alpha'"
             )
         _ = self.current.gain
-        self._check_equations()
-
-    def _check_equations(self) -> None:
-        """Raise a ConfigurationError if a name is brianff's own, time is named, or Brian2 finds something wrong."""
-        neuron = self.neuron
-        own = {*neuron.variables.names, *self.parameters}
-        reserved = reserved_names(neuron, self.synapse, self.goodness.equations) | set(self._constants)
-        reserved |= {*brian2.DEFAULT_CONSTANTS, *DEFAULT_FUNCTIONS, "t", "dt", "i", "N", "t_in_timesteps"}
-        if self.credit != "held" and (neuron.acts_at_spikes or neuron.update or self.synapse.immediate):
-            raise ConfigurationError(
-                f"credit {self.credit!r} follows smooth equations, and spikes, limits or inputs make a "
-                f"{neuron.name!r} neuron jump: use learning.credit = 'held'"
-            )
-        if self._window_steps is not None and self.goodness.readout == "final":
-            raise ConfigurationError(
-                f"goodness {self.goodness.name!r} reads the end of a presentation, and encoding.gap or window_steps "
-                "measure it in windows: use a goodness of averages or peaks"
-            )
-        if self._gated and self.goodness.readout == "final":
-            raise ConfigurationError(
-                f"goodness {self.goodness.name!r} reads the end of a presentation; credit 'within-event' has ended "
-                "by then for all events but the last: use learning.credit = 'memory' or 'held'"
-            )
-        if taken := own & (reserved | DEFAULT_UNITS.keys()):
-            raise ConfigurationError(
-                f"neuron {neuron.name!r} has names that are brianff's own, {', '.join(sorted(taken))}: rename them; "
-                f"reserved are {', '.join(sorted(reserved))} and Brian2's units"
-            )
-        equations = self.equations(self.synapse.equations, "time_course = 1 : 1", events=self.events)
-        events = f"{neuron.threshold}\n{neuron.reset}\n{neuron.refractory}\n{self.synapse.update}"
-        events = "\n".join([events, self.synapse.gain, *neuron.initial.values()])
-        named = equations.identifiers | get_identifiers(events)
-        if not_one := {name for name in named if name in OF_THE_GROUP or name.startswith("xi_")}:
-            raise ConfigurationError(
-                f"neuron {neuron.name!r}, its synapse or its goodness names {', '.join(sorted(not_one))}: numbers of "
-                "a group and random numbers depend on how many presentations an engine runs side by side; for neurons "
-                "that differ use Layer.neuron_spread"
-            )
-        if named & {"t", "t_in_timesteps"}:
-            raise ConfigurationError(
-                f"neuron {neuron.name!r}, its synapse or its goodness names the time t, which engines count from "
-                "different beginnings: give the neuron a variable for it, dclock/dt = 1 : second"
-            )
-        drawn = self.seed if self.layer.neuron_spread else None
-        what = self.network, self.layer, self.goodness, self.number, self.energy, self.precision, self.credit, drawn
-        _RIGHT.get(what, lambda: self._refuse_problems(equations))
-
-    def _refuse_problems(self, equations: Equations) -> None:
-        with generating(target="numpy"), catch_logs():  # the group that runs gives the same warnings
-            if problem := self._problem(equations):
-                raise ConfigurationError(problem)
-
-    def _problem(self, equations: Equations) -> str:
-        """Return what Brian2 says against the equations; empty if nothing."""
-        name, clock = self.neuron.name, brian2.Clock(self.network.time_step, name="checked_clock")
-        try:
-            group = self.group(self.layer.neurons, equations, True, "checked", clock, NumpyCodeObject)
-            network = brian2.Network(group)
-            if self.network.method == "exponential_euler" and unsolvable(equations):
-                raise UnsupportedEquationsException  # Brian2 lets some of them pass
-            group._network = network.id  # as `network.run` would, or Brian2 takes the group for a forgotten one
-            for item in network.sorted_objects:
-                item.before_run({})
-        except UnsupportedEquationsException as error:
-            reasons = [f"d{variable}/dt is not linear in {variable}" for variable in unsolvable(equations)]
-            return (
-                f"method {self.network.method!r} cannot integrate neuron {name!r}: "
-                f"{', '.join(reasons) or one_line(error)}; use network.method = 'euler', 'rk4' or 'heun'"
-            )
-        except Exception as error:
-            reason = one_line(error)
-            help = " It is no variable of the equations and no parameter of `presets`." * (
-                "could not be resolved" in reason
-            )
-            return f"neuron {name!r} does not work in Brian2: {reason}{help}"
-        return ""
+        check_equations(self)
 
     @cached_property
     def neuron(self) -> NeuronModel:
@@ -290,10 +206,10 @@ class Population:
     def namespace(self) -> dict:
         """Everything that the equations name, for one presentation of the network's encoding."""
         own = {name: value for name, value in self.parameters.items() if name not in self.spread}
-        return own | self._constants
+        return own | self.constants
 
     @property
-    def _constants(self) -> dict:
+    def constants(self) -> dict:
         return {
             **FUNCTIONS,
             "current_scale": self.layer.current_scale,
@@ -304,11 +220,11 @@ class Population:
     @cached_property
     def current(self) -> SynapticCurrent:
         """What presynaptic pulses give to the neurons."""
-        return SynapticCurrent(self.network, self.layer, self.parameters | self._constants)
+        return SynapticCurrent(self.network, self.layer, self.parameters | self.constants)
 
     @property
     def _measured_steps(self) -> int:
-        return self.network.encoding.steps if self._window_steps is None else self.events * self._window_steps
+        return self.network.encoding.steps if self.window_steps is None else self.events * self.window_steps
 
     @property
     def events(self) -> int:
@@ -327,14 +243,14 @@ class Population:
         else:
             since = step - onsets.T[..., np.newaxis]
             responses = np.where(since >= 0, self.current.pulse_response[np.maximum(since, 0)], 0.0)
-        return {"time_course": responses} | ({"window": self.windows(onsets).astype(float)} if self._gated else {})
+        return {"time_course": responses} | ({"window": self.windows(onsets).astype(float)} if self.gated else {})
 
     def windows(self, onsets: np.ndarray) -> np.ndarray:
         """Return whether a step belongs to each event, bool (events, timings, steps), of onsets (timings, events)."""
         step = np.arange(self.network.encoding.steps)
         ends = np.pad(onsets[:, 1:], ((0, 0), (0, 1)), constant_values=len(step))
-        if self._window_steps is not None:
-            ends = onsets + self._window_steps
+        if self.window_steps is not None:
+            ends = onsets + self.window_steps
         return (step >= onsets.T[..., np.newaxis]) & (step < ends.T[..., np.newaxis])
 
     @property
@@ -343,7 +259,7 @@ class Population:
         return self.number == 0 and self.network.encoding.timings_differ
 
     @property
-    def _window_steps(self) -> int | None:
+    def window_steps(self) -> int | None:
         """Steps after each event that are measured; None: all."""
         encoding = self.network.encoding
         if self.events == 1 or not isinstance(encoding, FrameEncoding):
@@ -351,9 +267,9 @@ class Population:
         return encoding.window(self.network.time_step)
 
     @property
-    def _gated(self) -> bool:
+    def gated(self) -> bool:
         """Whether the neurons are told in which event's window a step lies: the time until the next, or less."""
-        told = self.credit == "within-event" or self.goodness.readout == "peak" or self._window_steps is not None
+        told = self.credit == "within-event" or self.goodness.readout == "peak" or self.window_steps is not None
         return self.events > 1 and told
 
     def equations(
@@ -370,16 +286,16 @@ class Population:
         `events`, the equations of the time course and of the window are those of each of them.
         """
         measurement = CROSSINGS if self.counts_crossings else self.goodness.equations
-        if self._gated and events > 1:
+        if self.gated and events > 1:
             time_course += f"\n{window}"
-            if self._window_steps is not None and "/duration" in measurement:  # it becomes the sum over the windows
+            if self.window_steps is not None and "/duration" in measurement:  # it becomes the sum over the windows
                 measurement = measurement.replace("/duration", "*measured/duration") + "measured = window : 1\n"
         measurement += self.neuron.energy if self.energy else ""
         equations = compose(self.neuron, current, measurement, time_course)
         if goodness_only:
             equations = self._without_plasticity(equations)
         elif self.credit != "held":
-            equations = self._with_credit(equations, self._gated and self.credit == "within-event")
+            equations = self._with_credit(equations, self.gated and self.credit == "within-event")
         equations = with_events(equations, events)
         equations += "\n".join(f"{name} : {self._unit(name)!r} (constant)" for name in self.spread)
         equations += "\n".join(f"{name} : {self._unit(name)!r} (shared, constant)" for name in self._shared)

@@ -5,7 +5,7 @@ import pytest
 
 from brianff import Layer, Network, Simulator
 from brianff.acceleration.remembered import Remembered
-from brianff.engines import population
+from brianff.engines import equation_checks
 
 
 def test_equal_keys_are_found_once_and_errors_are_not_kept():
@@ -27,9 +27,9 @@ def test_equal_keys_are_found_once_and_errors_are_not_kept():
 
 def test_equations_are_checked_once_for_simulators_that_differ_in_their_seed(monkeypatch, numpy_target):
     checked = []
-    problem = population.Population._problem
-    monkeypatch.setattr(population, "_RIGHT", Remembered())
-    monkeypatch.setattr(population.Population, "_problem", lambda *one: checked.append(1) or problem(*one))
+    problem = equation_checks._problem
+    monkeypatch.setattr(equation_checks, "_RIGHT", Remembered())
+    monkeypatch.setattr(equation_checks, "_problem", lambda *one: checked.append(1) or problem(*one))
 
     def simulate(seed, **values):
         Simulator(Network(pixels=4, classes=2, layers=[Layer(neurons=3, **values)]), seed=seed)

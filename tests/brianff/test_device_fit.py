@@ -141,12 +141,9 @@ def test_wrong_options_are_named_in_one_line(options, message):
 
 @pytest.mark.slow
 def test_every_law_is_found_again():
-    """Three repeats of the round trip of `tests/helpers/device_round_trip.py`, on smaller tables.
-
-    In the first, the law is chosen too, which takes most of the time.
-    """
-    found = {name: [round_trip(name, seed, seed > 0, devices=20, cycles=5) for seed in range(3)] for name in LAWS}
-    assert sum(ones[0][0] == name for name, ones in found.items()) >= 4
+    """Three repeats of the round trip of `tests/helpers/device_round_trip.py`, on smaller tables."""
+    found = {name: [round_trip(name, seed, devices=20, cycles=5) for seed in range(3)] for name in LAWS}
+    assert sum(one[0] == name for name, ones in found.items() for one in ones) >= 13
     covered = [one[2][key] for name, ones in found.items() for one in ones if one[0] == name for key in SPREADS]
     assert np.mean(covered) >= 0.85
     for name, ones in found.items():

@@ -1,5 +1,7 @@
 """The clipped MIF neuron, whose voltage the public code keeps within [0, 1000] mV, against plain Python."""
 
+import itertools
+
 import brian2
 import numpy as np
 import pytest
@@ -61,7 +63,7 @@ def test_single_precision_has_the_limits_too():
 
 @pytest.mark.parametrize(
     ("method", "target"),
-    first_fast([("semi_implicit", "numpy"), ("semi_implicit", "default"), ("exponential_euler", "default")]),
+    first_fast(itertools.product(["semi_implicit", "exponential_euler"], ["numpy", "default"])),
 )
 def test_engines_agree(method, target):
     network, generator = make_network("mif", 2), np.random.default_rng(5)

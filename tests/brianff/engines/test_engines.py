@@ -30,10 +30,11 @@ from brianff.inputs import PulseInput, SpikeInput
 
 
 @pytest.mark.parametrize("make_input", [make_pulses, make_spikes])
+@pytest.mark.parametrize("layers", first_fast([2, 1]))
 @pytest.mark.parametrize("neuron", ["mif", "lif"])
-def test_lanes_equal_reference(neuron, make_input, numpy_target):
+def test_lanes_equal_reference(neuron, layers, make_input, numpy_target):
     generator = np.random.default_rng(3)
-    network = make_network(neuron, 2)
+    network = make_network(neuron, layers)
     inputs, weights = make_input(generator), make_weights(network, generator)
     lanes = LanesEngine(network, Goodness(), lanes=3).present(inputs, weights, spikes=True)
     assert_same(lanes, ReferenceEngine(network, Goodness()).present(inputs, weights))
@@ -59,7 +60,17 @@ def test_lanes_equal_reference_in_other_forms(changes, numpy_target):
 @pytest.mark.parametrize("target", ["numpy", pytest.param("cython", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("neuron", "make_input"),
-    [("mif", make_pulses), ("mif", make_spikes), ("lif", make_spikes), ("lif-leaky-trace", make_pulses)],
+    first_fast(
+        [
+            ("mif", make_pulses),
+            ("mif", make_spikes),
+            ("lif", make_spikes),
+            ("lif-leaky-trace", make_pulses),
+            ("lif", make_pulses),
+            ("lif-leaky-trace", make_spikes),
+        ],
+        fast=4,
+    ),
 )
 def test_goodness_alone_is_the_same(neuron, make_input, target, numpy_target):
     brian2.prefs.codegen.target = target
@@ -80,11 +91,12 @@ def test_goodness_alone_is_the_same(neuron, make_input, target, numpy_target):
 SPREAD = {"mif": {"R_on": 0.1, "v_on": 0.05, "tau": 0.2, "C": 0.1, "x_initial": 0.1}, "lif": {"tau": 0.1, "R": 0.2}}
 
 
+@pytest.mark.parametrize("layers", first_fast([2, 1]))
 @pytest.mark.parametrize("make_input", first_fast([make_spikes, make_pulses]))
 @pytest.mark.parametrize("trace", ["relu", "leaky", "hard-leaky"])
-def test_lanes_equal_reference_with_immediate_events(trace, make_input, numpy_target):
+def test_lanes_equal_reference_with_immediate_events(trace, make_input, layers, numpy_target):
     generator = np.random.default_rng(10)
-    network = make_network(f"lif-{trace}-trace", 2)
+    network = make_network(f"lif-{trace}-trace", layers)
     inputs, weights = make_input(generator), make_weights(network, generator)
     lanes = LanesEngine(network, FINAL, lanes=3).present(inputs, weights, spikes=True)
     assert_same(lanes, ReferenceEngine(network, FINAL).present(inputs, weights))

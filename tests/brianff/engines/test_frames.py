@@ -1,5 +1,7 @@
 """Several images in one presentation: both engines agree, and each event's factor is the derivative it stands for."""
 
+import itertools
+
 import brian2
 import numpy as np
 import pytest
@@ -129,15 +131,9 @@ def differences(network, goodness, inputs, weights, step=1e-5):
 @pytest.mark.parametrize(
     ("goodness", "method", "frames"),
     first_fast(
-        [
-            (Goodness(), "semi_implicit", 2),
-            (Goodness(), "semi_implicit", 1),
-            (SPIKES, "semi_implicit", 2),
-            (SPIKES, "semi_implicit", 3),
-            (FINAL, "semi_implicit", 3),
-            (FINAL, "euler", 2),
-            (SPIKES, "euler", 2),
-        ]
+        (goodness, *form)
+        for goodness in (Goodness(), FINAL, SPIKES)
+        for form in (*(("semi_implicit", frames) for frames in (2, 1, 3)), ("euler", 2))
     ),
 )
 def test_memory_is_the_derivative_of_the_discrete_simulation(goodness, frames, method, numpy_target):
@@ -297,7 +293,7 @@ def drawn_network(layer=MIF, labels="each"):
     return make_network(2, layer).replace(encoding=DRAWN.replace(labels=labels))
 
 
-@pytest.mark.parametrize(("goodness", "layer"), first_fast([(Goodness(), KICKED), (Goodness(), MIF), (SPIKES, MIF)]))
+@pytest.mark.parametrize(("goodness", "layer"), first_fast(itertools.product([Goodness(), SPIKES], [KICKED, MIF])))
 def test_gaps_are_drawn_for_each_presentation(goodness, layer, numpy_target):
     """Both engines agree, and each presentation is the one that would be shown alone with its gap."""
     network, credit = drawn_network(layer), "memory" if layer is MIF else "held"

@@ -140,6 +140,7 @@ def test_wrong_options_are_named_in_one_line(options, message):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # four minutes of a free processor
 def test_every_law_is_found_again():
     """Three repeats of the round trip of `tests/helpers/device_round_trip.py`, on smaller tables."""
     found = {name: [round_trip(name, seed, devices=20, cycles=5) for seed in range(3)] for name in LAWS}

@@ -48,6 +48,17 @@ def _seeded():
     brian2.seed(0)
 
 
+@pytest.fixture(autouse=True)
+def _own_modules_are_forgotten():
+    """A module that one test imports with `--import` is no part of another's run: workers would be asked for it."""
+    from brianff.imports import IMPORTED
+
+    before = dict(IMPORTED)
+    yield
+    IMPORTED.clear()
+    IMPORTED.update(before)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _as_it_was():
     """Fail a module that leaves other preferences of Brian2 behind: the next one would test something else."""

@@ -25,7 +25,11 @@ def jobs_of_slurm(count: int) -> SLURMCluster:
         memory="32 GB",
         walltime="04:00:00",
         # queue="compute", account="my-project",
-        job_script_prologue=["export OMP_NUM_THREADS=1"],  # and "module load ...", "source .../bin/activate"
+        job_script_prologue=[  # and "module load ...", "source .../bin/activate"
+            "export OMP_NUM_THREADS=1",
+            # Dask would let workers give freed memory back at once, and trainings take a third longer.
+            "export MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_MMAP_THRESHOLD_=33554432",
+        ],
         # Workers leave before their job ends: their points go on elsewhere, from their checkpoints.
         worker_extra_args=["--lifetime", "225m", "--lifetime-stagger", "10m"],
     )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import brianff
 from brianff.errors import BrianffError, ConfigurationError, MissingDependencyError
 from brianff.imports import IMPORTED
+from brianff.protocols.processes import processes_here
 
 if TYPE_CHECKING:
     from brianff.protocols.studies.study import Point
@@ -69,18 +70,14 @@ class Cluster:
         self._prepared = False
 
     def __enter__(self) -> Self:
-        try:
-            from distributed import Client, LocalCluster
-        except ImportError:
-            message = "points side by side need Dask: pip install 'brianff[cluster]'"
-            raise MissingDependencyError(message) from None
+        if not find_spec("distributed"):
+            raise MissingDependencyError("points side by side need Dask: pip install 'brianff[cluster]'")
         with ExitStack() as stack:
             address: Any = self.scheduler
             if self.workers is not None:
-                options = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None}
-                # Workers that are killed are replaced; those that are slow to end are killed: no need to warn.
-                options |= {"silence_logs": logging.ERROR}
-                address = stack.enter_context(LocalCluster(n_workers=self.workers, **options))
+                address = stack.enter_context(processes_here(self.workers))
+            from distributed import Client
+
             try:
                 self._client = Client(address, set_as_default=False)
             except (OSError, ValueError) as error:
@@ -131,17 +128,12 @@ class Cluster:
         self, function: Callable[[Point], tuple[Point, Any]], points: Iterable[Point]
     ) -> Iterator[tuple[Point, Any]]:
         """Yield what a function gives for each point, as the workers end them."""
-        from distributed import KilledWorker, as_completed
+        from distributed import KilledWorker
 
         if not self._prepared:
             self.prepare(_fit_as_it_is)
         with self._connected():
-            ended = as_completed(loop=self._client.loop)
-            of_key = {}
-            for future, point in zip(*self._submitted(function, points), strict=True):
-                of_key[future.key] = point
-                ended.add(future)
-            del future  # results are dropped by the workers when nobody holds them any more
+            ended, of_key = self._submitted(function, points)
             for future in ended:
                 point = of_key.pop(future.key)
                 try:
@@ -152,9 +144,17 @@ class Cluster:
                 del future
                 yield result
 
-    def _submitted(self, function, points):
+    def _submitted(self, function, points) -> tuple[Any, dict[str, Any]]:
+        """Return futures as they end, and the point of each one's key.
+
+        Nothing else holds the futures: workers drop a result that nobody holds any more.
+        """
+        from distributed import as_completed
+
         listed = list(points)
-        return self._client.map(function, listed, pure=False), listed
+        futures = self._client.map(function, listed, pure=False)
+        of_key = {future.key: point for future, point in zip(futures, listed, strict=True)}
+        return as_completed(futures, loop=self._client.loop), of_key
 
     @contextmanager
     def _connected(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """Points on a real scheduler's worker processes: the same results, whoever is killed; wrong workers are refused."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -160,6 +161,10 @@ def test_workers_of_the_command(expected, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr
     assert (tmp_path / "out" / "sweep.csv").read_bytes() == expected
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert "4 of 4 points are there" in again.stdout
+    assert (tmp_path / "out" / "sweep.csv").read_bytes() == expected
 
 
 @pytest.mark.slow
@@ -180,6 +185,23 @@ def test_runs_and_tables_of_studies_come_back(tmp_path):
     for file in ("config.toml", "history.csv"):
         assert (tmp_path / "there/other" / file).read_bytes() == (tmp_path / "here/other" / file).read_bytes()
     assert run_sweep(runs, tmp_path / "there", progress=False) == found  # read, not made again
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_processes_here_are_as_this_one_is(monkeypatch, tmp_path):
+    pytest.importorskip("distributed")
+    (tmp_path / "json.py").write_text("raise ImportError('from the working directory')")
+    monkeypatch.chdir(tmp_path)
+    for value in ("one", "two"):  # the second time, the process from which they are forked is there already
+        monkeypatch.setenv("BRIANFF_OF_THE_TEST", value)
+        before = dict(os.environ)
+        with Cluster(workers=2) as cluster:
+            assert dict(os.environ) == before
+            found = dict(cluster(lambda point: (point, (os.environ["BRIANFF_OF_THE_TEST"], os.getcwd())), range(4)))
+            assert len(cluster._client.nthreads()) == 2
+            assert [*cluster(lambda point: (point, None), [])] == []
+        assert found == dict.fromkeys(range(4), (value, str(tmp_path)))
 
 
 def test_wrong_clusters(monkeypatch):

@@ -4,10 +4,10 @@ from typing import Any
 
 import lazy_loader
 
-from brianff import import_anywhere, renamed
+from brianff import importing_brian2, renamed
 
 renamed.install()
-import_anywhere.install()
+importing_brian2.install()
 # Brian2 takes a second to import: the names in __init__.pyi are imported when they are used.
 _lazy, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 

@@ -176,7 +176,8 @@ class Learning(Description):
         positive; "all-candidates": all of them, in the pair form only; "hybrid", "self-contrastive": without labels
         (network.label.strength = 0), mixtures and means of two images.
     candidates : int
-        Number of random wrong labels with negatives = "hardest" or "all-candidates".
+        Number of random wrong labels with negatives = "hardest" or "all-candidates". The default is all of them where
+        there are fewer than four.
     optimiser : Optimiser or str
         "plain", "momentum", "adam": turns a change into a step of the weights.
     learning_rate : float

@@ -106,6 +106,7 @@ class Trainer(Described):
             protocol = protocol.replace(data=protocol.data.replace(dataset=dataset))
         self.task = protocol.data.made_task
         dataset = self.task.dataset(load_dataset(protocol.data.dataset, data_dir), protocol.network.encoding.frames)
+        protocol = _with_candidates(protocol, dataset)
         _check_fit(protocol, dataset)
         self.protocol, self.dataset = protocol, dataset
         learning = protocol.learning
@@ -546,6 +547,14 @@ class Trainer(Described):
     def _facts(self) -> dict[str, Any]:
         position = {"protocol": self.protocol.name, "layer": self.layer, "epoch": self.epoch}
         return position | self.simulator._facts()
+
+
+def _with_candidates(protocol: Protocol, dataset: Dataset) -> Protocol:
+    """Return the protocol with no more candidates than there are wrong labels, unless their number was given."""
+    learning, wrong = protocol.learning, dataset.classes - 1
+    if "candidates" in learning.model_fields_set or learning.made_negatives.count <= wrong:
+        return protocol
+    return protocol.replace(learning=learning.replace(candidates=wrong))
 
 
 def _check_fit(protocol: Protocol, dataset: Dataset) -> None:

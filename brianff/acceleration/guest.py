@@ -14,7 +14,7 @@
 - Run directories and studies: have one writer, `storage.locks`; files are replaced whole, under names of their own.
 - `sys.unraisablehook`: under that lock too, for Ctrl-C that comes while a destructor runs.
 - Signal handlers: SIGTERM by the command line, while it trains; SIGINT by Brian2, when it is imported on the main
-  thread: `import_anywhere`.
+  thread: `importing_brian2`.
 - The environment: CC and CXX, if they name no program, are left out while a module is compiled, under that lock.
 - Working directory, standard streams, random generators, garbage collection, umask: never changed.
 """

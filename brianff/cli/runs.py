@@ -42,7 +42,9 @@ def demo(out: Out = Path("runs"), ideal: Ideal = False) -> None:
     digits, order = (protocol.without_devices() if ideal else protocol for protocol in protocols)
     # Most of a first demo is compiling, which takes one processor.
     with stoppable(lambda: "stopped; start again"), _trained_beside(order, out) as moving:
+        say(f"brianff: which digit? {digits.name} trains; {order.name} does so meanwhile, without a bar")
         _train(digits, out, None)
+        say(f"brianff: which of two digits came first? {order.name} trains with frozen memristors")
         frozen = _frozen_accuracy(order)
         run = moving()
     _against_frozen(run, frozen)
@@ -160,7 +162,8 @@ def _train(
     from brianff.protocols.activity import activity_rows, complaints, notes
 
     write_figures(trainer, run.figures)
-    print_table([*results(summary), *activity_rows(summary), ("run directory", str(run.path))])
+    rows = [("protocol", protocol.name), *results(summary), *activity_rows(summary), ("run directory", str(run.path))]
+    print_table(rows)
     for complaint in complaints(summary):
         say(f"brianff: {complaint}")
     for note in notes(summary):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -201,7 +202,8 @@ class Dataset(Described):
         image_shape : tuple of int, optional
             Rows and columns of images that are given as features.
         classes : int, optional
-            Default: one more than the largest label.
+            Default: one more than the largest label; a warning tells of classes below it that have no image, such as 0
+            where labels start at 1.
         test_share : float or int
             Share or number of the images that are taken for the test, if no test images are given.
         licence : str
@@ -231,7 +233,9 @@ class Dataset(Described):
             flat = part if isinstance(part, SpikeTrains) else part.reshape(len(part), int(np.prod(shape)))
             splits.append(Split(flat, numbers, white))
         largest = max(int(split.labels.max(initial=-1)) for split in splits)
-        classes = largest + 1 if classes is None else classes
+        if classes is None:
+            classes = largest + 1
+            _warn_of_gaps(np.concatenate([split.labels for split in splits]), name)
         if classes < max(2, largest + 1):
             raise DataError(f"labels reach to {largest} and there are {classes} classes; there must be 2 or more")
         return cls(name, splits[0], splits[1], (shape[0], shape[1]), classes, licence)
@@ -400,6 +404,19 @@ def _count(count: int) -> int:
     if not isinstance(count, int | np.integer) or count < 0:
         raise DataError(f"{shown(count)} images: a number of images is 0 or more")
     return count
+
+
+def _warn_of_gaps(labels: np.ndarray, name: str) -> None:
+    """Warn of classes below the largest label that have no image: a network and its chance would count them."""
+    empty = np.setdiff1d(np.arange(labels.max() + 1), labels)
+    if empty.size:
+        which = ", ".join(map(str, empty[:5])) + (", ..." if empty.size > 5 else "")
+        start = f"labels start at {labels.min()}: " if empty.size == labels.min() else ""
+        warnings.warn(
+            f"data set {name!r}: {start}{labels.max() + 1} classes, of which no image has {which}. Number classes from "
+            "0, such as by np.unique(labels, return_inverse=True)[1], or give `classes` if that is meant",
+            stacklevel=4,  # `from_arrays`, and `explained` around it
+        )
 
 
 def _shares(labels: np.ndarray, share: float | int) -> list[np.ndarray]:

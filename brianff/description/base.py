@@ -97,8 +97,8 @@ class Description(BaseModel):
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, validated again."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self)(**(fields | changes))
+        given = {name: getattr(self, name) for name in self.model_fields_set}  # what was left to a default still is
+        return type(self)(**(given | changes))
 
 
 def _problems(error: ValidationError, model: type[Description], values: dict[str, Any]) -> list[tuple[str, str]]:

@@ -9,7 +9,6 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import brian2
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
-import brianff.uncaught  # noqa: F401  once Brian2 is there, and before there is much to go wrong
 from brianff.describing import Described, layer_table
 from brianff.description.base import Description, FrozenDict
 from brianff.description.device import Device

@@ -110,6 +110,7 @@ def test_train(brianff, protocol, calls):
     assert run.path.name.startswith("small-seed5-")
     assert figures == ("write_figures", "trainer", run.figures)
     assert output.splitlines() == [
+        "protocol        small",
         "test accuracy   96.54%",
         "train accuracy  100.00%",
         "wall time       24.5 s (compile 10.0 s, train 12.5 s, evaluate 2.0 s)",
@@ -137,8 +138,12 @@ def test_demo_trains_the_digits(brianff, calls, monkeypatch, protocol):
     monkeypatch.setattr(runs, "_trained_beside", beside)
     monkeypatch.setattr(runs, "_frozen_accuracy", lambda protocol: 0.54)
     monkeypatch.setattr(runs, "_against_frozen", lambda *run: calls.append(("against frozen", *run)))
-    status, output, _ = brianff("demo --out elsewhere")
+    status, output, said = brianff("demo --out elsewhere")
     assert status == 0
+    assert said.splitlines() == [  # each line of progress in a file of output comes after one of these
+        "brianff: which digit? small trains; small does so meanwhile, without a bar",
+        "brianff: which of two digits came first? small trains with frozen memristors",
+    ]
     assert asked == ["msnn-digits", "msnn-order-digits"]
     assert [call[0] for call in calls] == ["train beside", "prepare", "train", "write_figures", "against frozen"]
     assert calls[-1] == ("against frozen", "the order's run", 0.54)

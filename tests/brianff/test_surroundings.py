@@ -138,14 +138,42 @@ def test_the_doctor_tells_what_hides_pythons_own_modules(tmp_path, monkeypatch):
     assert "json.py in the working directory" in doctor._surroundings()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("error", "told"), [("ConfigurationError", False), ("ZeroDivisionError", True)])
-def test_uncaught_errors_of_brianff_are_no_bugs_of_brian2(error, told):
-    script = f"from brianff import ConfigurationError, Network; raise {error}('no such thing')"
+OWN_RULE = """
+import numpy as np
+from brianff import Dataset, Layer, Network
+from brianff.protocols import Learning, Protocol, Trainer
+
+def rule(positive, negative, modulator):
+    raise ValueError("of my own")
+
+data = Dataset.from_arrays(np.random.default_rng(0).random((20, 4)), np.arange(20) % 2)
+network = Network(pixels=4, classes=2, layers=[Layer(neurons=3, neuron="relu")])
+Trainer(Protocol(network=network, learning=Learning(plasticity=rule, epochs=1)), data).fit(progress=False)
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "told", "of_brian2"),
+    [
+        ("import brianff; brianff.Network; raise ValueError('of my own')", "ValueError: of my own", False),
+        ("import brian2, brianff; brianff.Network; raise ValueError('of my own')", "ValueError: of my own", False),
+        ("from brianff import ConfigurationError, Layer; Layer(neurons=0)", "ConfigurationError: neurons", False),
+        (OWN_RULE, "ValueError: of my own", False),
+        ("from brianff.equations import MIF; raise ValueError('of my own')", "ValueError: of my own", False),
+        (
+            "import brianff, brian2; brianff.Network; brian2.mV + brian2.ms",
+            "DimensionMismatchError: Cannot calculate",
+            True,
+        ),
+    ],
+    ids=["brianff", "brian2 first", "a value", "own rule", "equations", "units"],
+)
+def test_only_brian2s_own_errors_are_told_as_bugs_of_brian2(script, told, of_brian2):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.rstrip().endswith(f"{error}: no such thing")
-    assert ("bug in Brian 2" in done.stderr) == told
+    assert "Traceback (most recent call last)" in done.stderr
+    assert told in done.stderr.rstrip().splitlines()[-1]
+    assert ("report this issue" in done.stderr or "bug in Brian 2" in done.stderr) == of_brian2
 
 
 def test_a_process_that_ignores_ctrl_c_goes_on_ignoring_it():

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from brianff.data.split import Dataset, Split
+from brianff.description import Layer, Network
 from brianff.errors import CheckpointError, ConfigurationError
-from brianff.protocols.configuration import Protocol, load_protocol, named_protocols
+from brianff.protocols.configuration import Learning, Protocol, load_protocol, named_protocols
 from brianff.protocols.digital_support import digital_support
 from brianff.protocols.trainer import Trainer
 from brianff.protocols.training import evaluate, open_trainer, prepare, resume, train
@@ -255,6 +256,20 @@ def test_what_does_not_fit_is_refused(small):
         prepare(small.replace(learning=small.learning.replace(candidates=10)))
     with pytest.raises(ConfigurationError, match="validation_images is 1437"):
         prepare(small.replace(data=small.data.replace(validation_images=1437)))
+
+
+@pytest.mark.parametrize(("classes", "candidates"), [(2, 1), (3, 2), (5, 4), (7, 4)])
+def test_a_default_of_candidates_is_not_more_than_there_are_wrong_labels(classes, candidates, tmp_path, numpy_target):
+    images = np.random.default_rng(0).random((6 * classes, 4))
+    data = Dataset.from_arrays(images, np.arange(6 * classes) % classes, test_share=classes)
+    learning = Learning(epochs=1, batch=4).replace(learning_rate=1e-3)  # which leaves what was a default one
+    own = Protocol(network=Network(pixels=4, classes=classes, layers=[Layer(neurons=3)]), learning=learning)
+    trainer = Trainer(own, data)
+    assert (trainer.protocol.learning.candidates, trainer.negatives.count) == (candidates, candidates)
+    trainer.fit(tmp_path / "run", progress=False)
+    assert open_trainer(tmp_path / "run", dataset=data).negatives.count == candidates
+    with pytest.raises(ConfigurationError, match=f"use learning.candidates = {classes - 1}"):
+        Trainer(own.replace(learning=learning.replace(candidates=classes)), data)
 
 
 @pytest.mark.slow

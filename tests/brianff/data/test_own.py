@@ -1,6 +1,7 @@
 """Data of one's own: read as they were written, refused with what to do, trained, resumed and evaluated."""
 
 import re
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -114,6 +115,28 @@ def test_arrays_that_do_not_fit_are_refused(change, message):
     images, labels = drawn()
     with pytest.raises(DataError, match=message):
         Dataset.from_arrays(**{"images": images, "labels": labels} | change)
+
+
+def test_classes_without_images_are_told(files):
+    images, labels = drawn()
+    with pytest.warns(
+        UserWarning, match=r"^data set 'own': labels start at 1: 4 classes, of which no image has 0\. "
+    ) as told:
+        assert Dataset.from_arrays(images, labels + 1).classes == 4
+    assert told[0].filename == __file__
+    with pytest.warns(UserWarning, match=r"^data set 'own': 8 classes, of which no image has 1, 2, 4, 5, 6\. "):
+        Dataset.from_arrays(images, np.array([0, 3, 7])[labels])
+    np.savez(files / "from-1.npz", images=images, labels=labels + 1)
+    (files / "from-1.csv").write_text(
+        "unit,time,sample,label\n" + "".join(f"0,1e-6,{n},{n % 3 + 1}\n" for n in range(30))
+    )
+    for name, options in (("from-1.npz", {}), ("from-1.csv", GRID)):
+        with pytest.warns(UserWarning, match="'from-1': labels start at 1"):
+            load_dataset({"name": name[-3:], "path": str(files / name)} | options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Dataset.from_arrays(images, labels + 1, classes=4).classes == 4
+        assert Dataset.from_folder(folder(files / "numbers", images, labels, ("1", "2", "3"))).classes == 3
 
 
 def test_a_split_knows_its_white():

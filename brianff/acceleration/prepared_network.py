@@ -5,7 +5,8 @@ every object. Presentations last microseconds and there are hundreds of thousand
 network only calls the objects' own code, in Brian2's order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import brian2
 import numpy as np
@@ -70,6 +71,16 @@ class PreparedNetwork(brian2.Network):
         """Put the clock back to zero; the state of the objects stays."""
         self._timestep[0] = 0
         self._time[0] = 0
+
+    @contextmanager
+    def steps_of(self, count: int) -> Iterator[None]:
+        """Let a step be as long as so many."""
+        before = self._dt[0]
+        self._dt[0] = count * before
+        try:
+            yield
+        finally:
+            self._dt[0] = before
 
     def step(self) -> None:
         """Advance by one time step; a NumericalError if its arithmetic has no result."""

@@ -197,7 +197,9 @@ class LaneGroup:
         """Whether `present_fused` can be used."""
         return self._fused is not None
 
-    def present_fused(self, drive: Drive, results: Mapping[str, np.ndarray]) -> None:
+    def present_fused(
+        self, drive: Drive, results: Mapping[str, np.ndarray], strides: Iterable[tuple[int, int]] | None = None
+    ) -> None:
         """Present a drive from the start, with the time course of the pulses, and keep some variables at its end.
 
         Parameters
@@ -205,16 +207,30 @@ class LaneGroup:
         drive : Drive
         results : mapping of str to ndarray, shape (presentations, neurons)
             Names of variables, and contiguous arrays for them.
+        strides : iterable of (int, int), optional
+            How many steps, and how many of these are made in one; of all steps, in their order. Without `results`.
         """
         assert self._fused is not None
         self._use_lanes(len(drive))
         direct = {name: array for name, array in results.items() if name in self._start}
         self._set_timings(len(drive), drive.onsets)
-        self._fused.present(drive, self._courses, self._timing, direct, self._network.step)
+        (first, stride), *others = strides or [(self._courses.shape[1], 1)]
+        with self._network.steps_of(stride):
+            self._fused.present(drive, self._together(0, first, stride), self._timing, direct, self._network.step)
+        for count, stride in others:
+            self._fused.step(self._together(first, count, stride), self._timing)
+            first += count
+            with self._network.steps_of(stride):
+                self._network.step()
         for name, array in results.items():
             if name not in self._start:
                 array[:] = self.read(name)
         self.population.check(self.read("v"))
+
+    def _together(self, first: int, count: int, stride: int) -> np.ndarray:
+        """Return what the events give at some steps, as the mean of so many at a time."""
+        courses = self._courses[:, first : first + count]
+        return courses.reshape(len(courses), -1, stride, courses.shape[2]).mean(axis=2) if stride > 1 else courses
 
     def present_drive(self, drive: Drive, after_step: AfterStep) -> None:
         """Present a drive with the time course of the pulses, step by step."""

@@ -22,7 +22,7 @@ from brianff.errors import NumericalError
 
 __all__ = ["PairTable"]
 
-FORMAT = 2
+FORMAT = 3
 """Goes up when the same description gives other tables."""
 
 COARSEST, MOST = 4, 64

@@ -29,6 +29,12 @@ PairFunctions = Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
 
 LANES = 128
 
+STRIDE = 16
+"""Steps that are made in one while a neuron gets no current and comes to rest: its memristors are slow then."""
+
+NO_CURRENT = 1e-7
+"""As a part of an event's largest."""
+
 FOLLOWED = """
 dpeak/dt = 0/second : 1
 dpeak_new/dt = 0/second : 1
@@ -130,7 +136,7 @@ class DrivenByTwo:
         """
         population = self.refined(parts)
         group = LaneGroup(population, LANES, pulses=True, spiking=False)
-        together = LANES * ABREAST
+        together, strides = LANES * ABREAST, self._strides(population)
         told = [*event_names("peak_new", 2), *event_names("peak_first", 2), *event_names("peak", 2)] * self._peaks
         told += ["crossings"] * population.counts_crossings
 
@@ -145,7 +151,7 @@ class DrivenByTwo:
                 group.begin(lanes)
                 with suppress(NumericalError):  # drives for which it diverges are marked below
                     if group.runs_fused:
-                        group.present_fused(drive, {})
+                        group.present_fused(drive, {}, strides)
                     else:
                         group.present_drive(drive, lambda step: None)
                 values = {name: group.read(name).ravel()[: len(first)].copy() for name in (*names, "v", *told)}
@@ -162,6 +168,23 @@ class DrivenByTwo:
             return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
 
         return functions
+
+    def _strides(self, population: Population) -> list[tuple[int, int]] | None:
+        """Return how many steps there are with and without current, and how many are made in one; None: each by itself.
+
+        Only peaks that lie between steps allow it: other goodness counts steps, and a step that was asked for is kept.
+        """
+        if not (self._peaks and self.vertex):
+            return None
+        encoding, strides = population.network.encoding, list[tuple[int, int]]()
+        starts = [steps[0] for steps in encoding.event_steps]
+        for start, end in zip([0, *starts[1:]], [*starts[1:], encoding.steps], strict=True):
+            current = np.abs(population.current.event_responses).sum(axis=0)[start:end]
+            driven = np.flatnonzero(current > NO_CURRENT * current.max(initial=0))
+            alone = end - start - (driven[-1] + 1 if len(driven) else 0)
+            at_once = alone // STRIDE * STRIDE
+            strides += [(end - start - at_once, 1), (at_once, STRIDE)]
+        return [(count, stride) for count, stride in strides if count]
 
     def _region(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the region: how many spikes there were, or whether each peak is where its window begins or ends."""

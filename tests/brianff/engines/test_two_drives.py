@@ -10,8 +10,9 @@ from brianff import ConfigurationError, FrameEncoding, Layer, Network, PulseEnco
 from brianff.acceleration.lookup import SumsOfRows
 from brianff.acceleration.surfaces import SurfaceLookup
 from brianff.engines import ResponseEngine, make_engine
+from brianff.engines.response import pairs
 from brianff.engines.response.pairs import REGION, DrivenByTwo
-from brianff.engines.response.surfaces import surfaces
+from brianff.engines.response.surfaces import extrapolated, surfaces
 from brianff.errors import NumericalError
 from brianff.protocols import Trainer, load_protocol
 from brianff.protocols.contrast import Pairs
@@ -96,6 +97,27 @@ def test_a_membrane_that_comes_to_rest_has_a_peak_too():
     found, silent = functions(first, second), functions(np.zeros(1), np.zeros(1))
     np.testing.assert_allclose(found["goodness"], silent["goodness"][0], rtol=1e-2)
     assert all(np.isfinite(values).all() for values in found.values())
+
+
+@pytest.mark.slow
+def test_longer_steps_where_there_is_no_current_change_no_answer(monkeypatch):
+    population = Simulator(
+        network(encoding=FrameEncoding.every(300)), GOODNESS["spikes"], "response", seed=1, credit="memory"
+    ).populations[0]
+    names = "goodness", "postsynaptic_1", "postsynaptic_2"
+    drives = np.random.default_rng(0).uniform(-8, 8, (2, 1000))
+
+    def answers(stride):
+        monkeypatch.setattr(pairs, "STRIDE", stride)
+        levels = [DrivenByTwo(population).at(parts, names)(*drives) for parts in (4, 8, 16)]
+        return {name: extrapolated([one[name] for one in levels]) for name in names}, levels[-1][REGION]
+
+    (single, regions), (together, same) = answers(1), answers(16)
+    assert (regions == same).mean() > 0.99
+    for name in names:
+        error = np.abs(together[name] - single[name])[regions == same] / np.abs(single[name]).max()
+        assert np.quantile(error, 0.98) < 5e-5, name
+    assert np.ptp(single["postsynaptic_1"]) > 0
 
 
 def test_spikes_are_those_of_lanes_at_its_own_step():

@@ -354,14 +354,22 @@ class Model:
         return float(np.sqrt(np.mean(missed**2)) * (values["G_on"] - values["G_off"]))
 
 
+FAR = 9.0
+"""From so many standard deviations on, an end takes nothing that a double-precision number could show."""
+
+
 def _stopped(mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return mean of normal distances that stop at 1, its derivative by their mean, and their variance."""
-    deviation = np.sqrt(variance)
-    left = (1 - mean) / deviation
-    free, density = ndtr(left), np.exp(-0.5 * left**2) / np.sqrt(2 * np.pi)
-    lost = density - left * (1 - free)
-    share = free - left * density + left**2 * (1 - free) - lost**2
-    return mean - deviation * lost, free, variance * np.maximum(share, free**2)
+    reached, free, kept = mean.copy(), np.ones_like(mean), np.array(variance, dtype=float)
+    near = np.flatnonzero(1 - mean < FAR * np.sqrt(variance))
+    deviation = np.sqrt(variance[near])
+    left = (1 - mean[near]) / deviation
+    free[near], density = ndtr(left), np.exp(-0.5 * left**2) / np.sqrt(2 * np.pi)
+    lost = density - left * (1 - free[near])
+    share = free[near] - left * density + left**2 * (1 - free[near]) - lost**2
+    reached[near] -= deviation * lost
+    kept[near] *= np.maximum(share, free[near] ** 2)
+    return reached, free, kept
 
 
 def _curvature(function: Any, place: np.ndarray, step: np.ndarray) -> np.ndarray:

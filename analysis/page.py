@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import inspect
 import json
+import os
 import shlex
 import string
 from collections.abc import Iterator, Sequence
@@ -123,14 +124,16 @@ class _Run:
         return [(_caption(path.stem), _address(path.read_bytes(), "png")) for path in paths]
 
     @cached_property
-    def energy(self) -> dict[str, Any] | None:
-        """The energy ledger, if it was measured."""
+    def energy(self) -> dict[str, list[Any]] | None:
+        """Rows and notes of the energy ledger, if it was measured."""
         path = self.run.path / "energy.json"
-        return read_json(path, CheckpointError) if path.is_file() else None
-
-    @property
-    def energy_rows(self) -> list[tuple[str, str]]:
-        return ledger_rows(self.energy) if self.energy else []
+        if not os.path.lexists(path):
+            return None
+        entries = read_json(path, CheckpointError)
+        try:
+            return {"rows": ledger_rows(entries), "notes": [*map(str, entries["notes"])]}
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise CheckpointError(f"{path} is damaged: `brianff energy {self.run.path}` measures it anew") from None
 
     @property
     def activity(self) -> list[list[Any]]:

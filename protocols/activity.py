@@ -111,9 +111,9 @@ def changed_by_freezing(trainer: Trainer, images: int = 1000) -> float | None:
 
 def activity_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what decides and what the neurons of each layer do, as rows of a table; none for runs of version 0.1."""
-    if "layers" not in summary:
+    if not {"layers", "decision"} <= summary.keys():
         return []
-    tied = f", {summary['tied_share']:.1%} of the images tied" if "tied_share" in summary else ""
+    tied = f", {summary['tied_share']:.1%} of the images tied" if summary.get("tied_share") is not None else ""
     layers = [(f"layer {number}", _line(layer)) for number, layer in enumerate(summary["layers"])]
     return [("decided by", f"{summary['decision']}{tied}"), *layers]
 

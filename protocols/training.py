@@ -25,6 +25,7 @@ from brianff.storage.checkpoint import digest, load_checkpoint, save_checkpoint
 from brianff.storage.locks import LOCK, writing
 from brianff.storage.provenance import provenance
 from brianff.storage.run_directory import RunDirectory, plain, without_none
+from brianff.storage.summary import Summary
 
 __all__ = ["check_same", "evaluate", "fit", "measure", "open_trainer", "prepare", "resume", "train"]
 
@@ -260,6 +261,7 @@ def _run(trainer: Trainer, run: RunDirectory | None, progress: bool, seconds: di
     for callback in trainer.callbacks:
         callback.on_evaluation(trainer, summary)
         summary = plain(summary, f"summary of {type(callback).__name__}")
+        Summary(**summary)  # what could not be read again is not written
     if run is not None:
         run.write_summary(summary)
         run.log.info(", ".join(f"{name} {np.round(value, 4)}" for name, value in accuracies.items()))

@@ -103,7 +103,11 @@ def side_by_side(workers: int | None, scheduler: str | None, shared_folder: bool
 
 def results(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the accuracies and the wall time of a summary as text."""
-    rows = [(key.replace("_", " "), f"{value:.2%}") for key, value in summary.items() if key.endswith("_accuracy")]
+    accuracies = {key: value for key, value in summary.items() if key.endswith("_accuracy")}
+    rows = [
+        (key.replace("_", " "), "-" if value is None else f"{value:.2%}")  # None: a readout of a user's own gave nan
+        for key, value in accuracies.items()
+    ]
     if seconds := summary.get("wall_seconds"):
         parts = ", ".join(f"{part} {value:.1f} s" for part, value in seconds.items())
         rows.append(("wall time", f"{sum(seconds.values()):.1f} s ({parts})"))

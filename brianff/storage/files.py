@@ -55,9 +55,12 @@ def read(path: str | Path, kind: Kind = DataError) -> bytes:
 
 
 def read_text(path: str | Path, kind: Kind = DataError) -> str:
-    """Return the content of a text file in UTF-8; errors as of `read`."""
+    """Return the content of a text file in UTF-8, with the mark that editors of Windows put before it or without.
+
+    Errors are those of `read`.
+    """
     try:
-        return read(path, kind).decode()
+        return read(path, kind).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise kind(f"{path} is damaged, or no text in UTF-8: {error}") from None
 
@@ -65,7 +68,7 @@ def read_text(path: str | Path, kind: Kind = DataError) -> str:
 def read_toml(path: str | Path, kind: Kind = ConfigurationError) -> dict[str, Any]:
     """Return the content of a TOML file; errors as of `read`."""
     try:
-        return parse_toml(read(path, kind).decode())
+        return parse_toml(read_text(path, kind))
     except ValueError as error:
         if isinstance(error, BrianffError):
             raise

@@ -26,6 +26,7 @@ from brianff.description.fields import Place, Table, argument, shown
 from brianff.errors import CheckpointError, ConfigurationError
 from brianff.storage.checkpoint import write_atomically
 from brianff.storage.files import read_json, read_table, read_toml, short
+from brianff.storage.summary import Summary
 
 if TYPE_CHECKING:
     import pandas
@@ -162,6 +163,10 @@ class RunDirectory(Described):
         summary = read_json(self._known(self._summary_path), CheckpointError)
         if not isinstance(summary, dict):
             raise CheckpointError(f"{self._summary_path} is damaged: it holds no table of values")
+        try:
+            Summary(**summary)
+        except ConfigurationError as error:
+            raise CheckpointError(f"{self._summary_path} is damaged: {error}") from None
         return summary
 
     def write_history(self, rows: Iterable[tuple[int, int, str, float]]) -> None:

@@ -22,6 +22,7 @@ from brianff.inputs import PulseInput
 from brianff.protocols.configuration import Protocol
 from brianff.protocols.goodness import GOODNESS
 from brianff.protocols.layers import ACTIVITY
+from brianff.protocols.readout import GoodnessReadout
 from brianff.protocols.studies.backpropagation import backpropagated
 from brianff.protocols.studies.over_images import compare, right_of
 from brianff.protocols.studies.study import FILES, Map, Study
@@ -127,10 +128,13 @@ def run_study(
     Raises
     ------
     ConfigurationError
-        If the protocol learns without labels, or the directory holds a study of another protocol.
+        If the protocol learns without labels, a readout decides, or the directory holds a study of another protocol.
     """
-    if protocol.unsupervised:
-        raise ConfigurationError(f"protocol {protocol.name!r} learns without labels: there is no decision to compare")
+    if protocol.readout is not GoodnessReadout:
+        raise ConfigurationError(
+            f"protocol {protocol.name!r} learns without labels, or a readout decides: there is no decision by goodness "
+            "to compare"
+        )
     found = controls(protocol)
     study = Study(directory, {"protocol": protocol.model_dump(mode="json")})
 

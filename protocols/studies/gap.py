@@ -17,6 +17,7 @@ from brian2 import us
 from brianff.description import FrameEncoding
 from brianff.errors import ConfigurationError
 from brianff.protocols.configuration import Protocol
+from brianff.protocols.readout import GoodnessReadout
 from brianff.protocols.studies.study import Map, Study
 from brianff.protocols.trainer import Trainer
 
@@ -57,13 +58,18 @@ def run_study(
     Raises
     ------
     ConfigurationError
-        If the protocol shows no sequence of images, its neurons have no memristors, or a gap is no time step.
+        If the protocol shows no sequence of images, its neurons have no memristors, a readout decides, or a gap is no
+        time step.
     """
     encoding, layers = protocol.network.encoding, protocol.network.layers
     if not isinstance(encoding, FrameEncoding) or encoding.frames < 2 or not layers[0].neuron.memristors:
         raise ConfigurationError(
             f"protocol {protocol.name!r} has no gap to change: it takes several frames and neurons with memristors, "
             "as msnn-order-digits has"
+        )
+    if protocol.readout is not GoodnessReadout:
+        raise ConfigurationError(
+            f"protocol {protocol.name!r} is decided by a readout: evaluation.readout is to be goodness"
         )
     steps = {gap: round(float(gap * us / protocol.network.time_step)) for gap in gaps}
     if short := [gap for gap, count in steps.items() if count < 1]:
@@ -77,7 +83,8 @@ def run_study(
         network = protocol.network.replace(layers=changed, encoding=frames)
         summary = Trainer(protocol.replace(network=network, seed=seed), data_dir=data_dir).fit(progress=False)
         switched = summary["layers"][0]["switched_share"]
-        yield {"accuracy": summary["test_accuracy"], "tied_share": summary["tied_share"], "switched_share": switched}
+        accuracy = summary.get("test_accuracy", summary.get("validation_accuracy"))
+        yield {"accuracy": accuracy, "tied_share": summary["tied_share"], "switched_share": switched}
 
     points = [
         {"gap": gap, "memristors": memristors, "seed": seed}

@@ -111,6 +111,19 @@ def test_a_file_larger_than_the_memory_is_not_read(tmp_path, monkeypatch):
         files.read(path)
 
 
+def test_the_mark_that_editors_of_windows_put_before_text_is_no_part_of_it(tmp_path):
+    path = tmp_path / "file"
+    for read, text, value in (
+        (files.read_text, "é", "é"),
+        (files.read_toml, "a = 1", {"a": 1}),
+        (files.read_json, "3", 3),
+    ):
+        path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+        assert read(path) == value
+    path.write_bytes(b"\xef\xbb\xbfa,b\n1,2\n")
+    assert files.read_table(path).to_dict("list") == {"a": [1], "b": [2]}
+
+
 def whole_or_refused(read, content, name="file"):
     """Read a file of this content: an error of brianff in one line that names the file, or some result."""
     with tempfile.TemporaryDirectory() as directory:

@@ -75,8 +75,9 @@ def test_a_study_measures_every_control_and_resumes(tmp_path, numpy_target):
     assert row["spiking_share"] == alone["layers"][0]["spiking_share"]
     before = study.path("controls").read_bytes()
     assert run_study(protocol, tmp_path, seeds=1, progress=False).path("controls").read_bytes() == before
-    with pytest.raises(ConfigurationError, match="without labels"):
-        run_study(load_protocol("msnn-mnist-hybrid"), tmp_path)
+    for other in (load_protocol("msnn-mnist-hybrid"), load_protocol("msnn-digits", ["evaluation.readout=linear"])):
+        with pytest.raises(ConfigurationError, match="without labels, or a readout"):
+            run_study(other, tmp_path)
 
 
 def test_differences_are_paired_and_have_a_t_interval():

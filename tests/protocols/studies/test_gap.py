@@ -9,7 +9,8 @@ from brianff.protocols import load_protocol
 from brianff.protocols.studies import gap
 
 
-def test_the_gap_is_what_points_differ_in(tmp_path, monkeypatch):
+@pytest.mark.parametrize("held_out", ["test", "validation"])
+def test_the_gap_is_what_points_differ_in(tmp_path, monkeypatch, held_out):
     trained = []
 
     class Trainer:
@@ -17,7 +18,7 @@ def test_the_gap_is_what_points_differ_in(tmp_path, monkeypatch):
             trained.append(protocol)
 
         def fit(self, progress):
-            return {"test_accuracy": 0.5, "tied_share": 0.0, "layers": [{"switched_share": 0.1}]}
+            return {f"{held_out}_accuracy": 0.5, "tied_share": 0.0, "layers": [{"switched_share": 0.1}]}
 
     monkeypatch.setattr(gap, "Trainer", Trainer)
     protocol = load_protocol("msnn-sequence-digits", ["seed=7"])
@@ -32,12 +33,16 @@ def test_the_gap_is_what_points_differ_in(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "gaps", "fault"),
-    [("msnn-digits", (40,), "no gap to change"), ("msnn-order-digits", (40, 0.1), "0.1 us is less than one time step")],
+    ("name", "settings", "gaps", "fault"),
+    [
+        ("msnn-digits", [], (40,), "no gap to change"),
+        ("msnn-order-digits", [], (40, 0.1), "0.1 us is less than one time step"),
+        ("msnn-order-digits", ["evaluation.readout=linear"], (40,), "decided by a readout"),
+    ],
 )
-def test_what_has_no_gap_is_refused(tmp_path, name, gaps, fault):
+def test_what_has_no_gap_is_refused(tmp_path, name, settings, gaps, fault):
     with pytest.raises(ConfigurationError, match=fault):
-        gap.run_study(load_protocol(name), tmp_path / "study", gaps=gaps)
+        gap.run_study(load_protocol(name, settings), tmp_path / "study", gaps=gaps)
     assert not (tmp_path / "study").exists()
 
 

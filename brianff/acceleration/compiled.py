@@ -32,7 +32,6 @@ from brian2.codegen.runtime.cython_rt.extension_manager import CythonExtensionMa
 from brian2.codegen.targets import codegen_targets
 
 from brianff.acceleration.compiler import (
-    BASE_FLAGS,
     cache_directory,
     compiler,
     flags,
@@ -196,13 +195,14 @@ def library(source: Path) -> ctypes.CDLL | None:
     path = compiler()
     if path is None:
         return None
-    options = [*BASE_FLAGS, *wide_flags(), "-fPIC", "-c"]
+    options = [*flags(), *wide_flags(), "-fPIC", "-c"]
 
     def make(place: Path) -> Path:
         compiled, made = str(place / "made.o"), place / "made.so"
         subprocess.run([path, *options, str(source), "-o", compiled], capture_output=True, check=True)
         # Linked with -ffast-math, it would let the whole process take numbers too small to be normal for zero.
-        subprocess.run([path, "-shared", compiled, "-o", str(made)], capture_output=True, check=True)
+        linked = [f"-l{one}" for one in libraries()]
+        subprocess.run([path, "-shared", compiled, "-o", str(made), *linked], capture_output=True, check=True)
         return made
 
     try:

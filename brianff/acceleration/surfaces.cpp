@@ -7,20 +7,15 @@ namespace {
 
 const int64_t STRIP = 256;  // neurons at a time, whose values stay in the first-level cache
 
-template <class T> struct Patch
-{
-    const T *curves;  // (rows + 1, strips - 1, 2)
-    const T *nodes;  // of each strip: (rows + 1, columns + 1, 4)
-    const int32_t *starts, *columns;  // of each strip
-    T low, high;
-    int32_t rows, strips;
-};
-
 template <class T> struct Surface
 {
-    const Patch<T> *patches;
+    const T *highs, *lows, *scales;  // of each patch: where it ends and begins, rows per place
+    const int32_t *rows, *first_row;  // of each patch
+    const T *curves;  // (all rows, most curves, 2): those that a patch does not have lie beyond all places
+    const int32_t *starts, *columns;  // (patches, most curves + 1): of each strip
+    const T *nodes;  // of each strip: (rows + 1, columns + 1, 4)
     T low[2], high[2], first, last;  // domain; places of the second drive at which it begins and ends
-    int32_t count;
+    int32_t patches, most_curves;
 };
 
 template <class T> struct Drives
@@ -44,45 +39,70 @@ template <class T> inline T warped(T drive)
 
 template <class T> inline bool inside(const Surface<T> &f, T first, T second)
 {
-    return first >= f.low[0] && first < f.high[0] && second >= f.low[1] && second < f.high[1];
+    return (first >= f.low[0]) & (first < f.high[0]) & (second >= f.low[1]) & (second < f.high[1]);
 }
 
-template <class T> inline T value_at(const Surface<T> &f, T x, T y)
+// The value at each of some places, each step for all places before the next: that leaves no branch but loops.
+template <class T> void values_at(const Surface<T> &f, const T *x, const T *y, int64_t count, T *values)
 {
-    int32_t p = 0;
-    while (p + 1 < f.count && x >= f.patches[p].high)
-        p++;
-    const Patch<T> &patch = f.patches[p];
-    T t = (x - patch.low) / (patch.high - patch.low) * (T)patch.rows;
-    int32_t i = (int32_t)t;
-    i = i < 0 ? 0 : (i >= patch.rows ? patch.rows - 1 : i);
-    t -= (T)i;
-    const T s = 1 - t;
-    const T a0 = s * s * (1 + 2 * t), a1 = t * s * s, b0 = t * t * (3 - 2 * t), b1 = -t * t * s;
-    int32_t strip = 0;
-    T begin = f.first, end = f.last;
-    const int32_t curves = patch.strips - 1;
-    const T *c = patch.curves + 2 * i * curves, *d = c + 2 * curves;
-    for (; strip < curves; strip++)
+    int32_t patch[STRIP], row[STRIP], strip[STRIP], node[STRIP], columns[STRIP];
+    T a[2][STRIP], b[2][STRIP], begin[STRIP], end[STRIP], curve[STRIP], along[STRIP];
+    for (int64_t j = 0; j < count; j++)
+        patch[j] = 0;
+    for (int32_t p = 0; p + 1 < f.patches; p++)
+        for (int64_t j = 0; j < count; j++)
+            patch[j] += x[j] >= f.highs[p];
+    for (int64_t j = 0; j < count; j++)
     {
-        const T curve = a0 * c[2 * strip] + a1 * c[2 * strip + 1] + b0 * d[2 * strip] + b1 * d[2 * strip + 1];
-        if (y < curve)
-        {
-            end = curve;
-            break;
-        }
-        begin = curve;
+        const int32_t p = patch[j], rows = f.rows[p];
+        T t = (x[j] - f.lows[p]) * f.scales[p];
+        int32_t i = (int32_t)t;
+        i = i < 0 ? 0 : (i >= rows ? rows - 1 : i);
+        t -= (T)i;
+        const T s = 1 - t;
+        a[0][j] = s * s * (1 + 2 * t);
+        a[1][j] = t * s * s;
+        b[0][j] = t * t * (3 - 2 * t);
+        b[1][j] = -t * t * s;
+        row[j] = i;
+        strip[j] = 0;
+        begin[j] = f.first;
+        end[j] = f.last;
     }
-    const int32_t columns = patch.columns[strip];
-    T u = (y - begin) / (end - begin) * (T)columns;
-    int32_t k = (int32_t)u;
-    k = k < 0 ? 0 : (k >= columns ? columns - 1 : k);
-    u -= (T)k;
-    const T v = 1 - u;
-    const T p0 = v * v * (1 + 2 * u), p1 = u * v * v, q0 = u * u * (3 - 2 * u), q1 = -u * u * v;
-    const T *n = patch.nodes + patch.starts[strip] + 4 * ((int64_t)i * (columns + 1) + k), *m = n + 4 * (columns + 1);
-    return a0 * (p0 * n[0] + p1 * n[2] + q0 * n[4] + q1 * n[6]) + a1 * (p0 * n[1] + p1 * n[3] + q0 * n[5] + q1 * n[7])
-           + b0 * (p0 * m[0] + p1 * m[2] + q0 * m[4] + q1 * m[6]) + b1 * (p0 * m[1] + p1 * m[3] + q0 * m[5] + q1 * m[7]);
+    const int32_t most = f.most_curves;
+    for (int32_t c = 0; c < most; c++)
+        for (int64_t j = 0; j < count; j++)
+        {
+            const int32_t at = 2 * ((f.first_row[patch[j]] + row[j]) * most + c);
+            curve[j] = a[0][j] * f.curves[at] + a[1][j] * f.curves[at + 1] + b[0][j] * f.curves[at + 2 * most]
+                       + b[1][j] * f.curves[at + 2 * most + 1];
+            const bool before = strip[j] == c, beyond = before & (y[j] >= curve[j]);
+            begin[j] = beyond ? curve[j] : begin[j];
+            end[j] = before & !beyond & (curve[j] < f.last) ? curve[j] : end[j];
+            strip[j] += beyond;
+        }
+    for (int64_t j = 0; j < count; j++)
+    {
+        const int32_t own = patch[j] * (most + 1) + strip[j], size = f.columns[own];
+        const T u = (y[j] - begin[j]) / (end[j] - begin[j]) * (T)size;
+        int32_t k = (int32_t)u;
+        k = k < 0 ? 0 : (k >= size ? size - 1 : k);
+        along[j] = u - (T)k;
+        columns[j] = 4 * (size + 1);
+        node[j] = f.starts[own] + row[j] * columns[j] + 4 * k;
+    }
+    for (int64_t j = 0; j < count; j++)
+    {
+        const T *n = f.nodes + node[j], *m = n + columns[j];
+        const T u = along[j], v = 1 - u;
+        const T across[4] = {v * v * (1 + 2 * u), u * v * v, u * u * (3 - 2 * u), -u * u * v};
+        T parts[8], sum = 0;
+        for (int k = 0; k < 8; k++)
+            parts[k] = (n[k] * a[k % 2][j] + m[k] * b[k % 2][j]) * across[k / 2];
+        for (int k = 0; k < 8; k++)
+            sum += parts[k];
+        values[j] = sum;
+    }
 }
 
 // Write the values of a strip of neurons of a presentation; return whether a pair of drives lies outside of all surfaces.
@@ -100,20 +120,21 @@ int32_t values_of(const Function<T> &f, const Drives<T> *const drives[2], int64_
             place[e][j] = warped(drive[e][j]);
         }
     }
-    int32_t lost = 0;
+    values_at(f.surfaces[0], place[0], place[1], count, values);
+    int32_t beyond = 0, lost = 0;
     for (int64_t j = 0; j < count; j++)
+        beyond |= !inside(f.surfaces[0], drive[0][j], drive[1][j]);
+    for (int64_t j = 0; beyond && j < count; j++)
     {
         int64_t s = 0;
         while (s < f.count && !inside(f.surfaces[s], drive[0][j], drive[1][j]))
             s++;
-        if (s == f.count)
-        {
-            lost = 1;
-            continue;
-        }
-        values[j] = value_at(f.surfaces[s], place[0][j], place[1][j]);
-        lost |= values[j] != values[j];
+        lost |= s == f.count;
+        if (s > 0 && s < f.count)
+            values_at(f.surfaces[s], place[0] + j, place[1] + j, 1, values + j);
     }
+    for (int64_t j = 0; j < count; j++)
+        lost |= values[j] != values[j];
     return lost;
 }
 

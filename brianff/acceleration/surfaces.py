@@ -17,6 +17,9 @@ __all__ = ["SCALE", "Patch", "Surface", "SurfaceLookup", "unwarped", "warped"]
 SCALE = 0.25
 """Arguments up to here have equal cells; those of larger ones grow in proportion to them."""
 
+NOWHERE = 1e30
+"""Place of curves that there are not."""
+
 Pair = tuple[SumsOfRows, SumsOfRows]
 
 
@@ -168,26 +171,16 @@ class SurfaceLookup(CompiledLookup):
         real = ctypes.c_float if self.dtype is np.float32 else ctypes.c_double
         pointer, number = ctypes.c_void_p, ctypes.c_int32
 
-        class DescribedPatch(ctypes.Structure):
-            _fields_ = (
-                ("curves", pointer),
-                ("nodes", pointer),
-                ("starts", pointer),
-                ("columns", pointer),
-                ("low", real),
-                ("high", real),
-                ("rows", number),
-                ("strips", number),
-            )
-
         class Described(ctypes.Structure):
             _fields_ = (
-                ("patches", pointer),
+                *((name, pointer) for name in ("highs", "lows", "scales", "rows", "first_row")),
+                *((name, pointer) for name in ("curves", "starts", "columns", "nodes")),
                 ("low", real * 2),
                 ("high", real * 2),
                 ("first", real),
                 ("last", real),
-                ("count", number),
+                ("patches", number),
+                ("most_curves", number),
             )
 
         def address(array: Any, dtype: Any) -> int:
@@ -196,17 +189,25 @@ class SurfaceLookup(CompiledLookup):
 
         described = (Described * len(self._pieces))()
         for item, surface in zip(described, self._pieces, strict=True):
-            patches = (DescribedPatch * len(surface.patches))()
-            for patch, one in zip(patches, surface.patches, strict=True):
-                sizes = [nodes.size for nodes in one.strips]
-                patch.curves = address(one.curves, self.dtype)
-                patch.nodes = address(np.concatenate([nodes.ravel() for nodes in one.strips]), self.dtype)
-                patch.starts = address(np.append(0, np.cumsum(sizes))[:-1], np.int32)
-                patch.columns = address([nodes.shape[1] - 1 for nodes in one.strips], np.int32)
-                patch.low, patch.high, patch.rows = one.low, one.high, len(one.curves) - 1
-                patch.strips = len(one.strips)
-            self._kept.append(patches)
-            item.patches, item.count = ctypes.cast(patches, pointer), len(patches)
+            patches, most = surface.patches, max(one.curves.shape[1] for one in surface.patches)
+            rows = np.array([len(one.curves) for one in patches])
+            curves = np.zeros((rows.sum(), most, 2))
+            curves[..., 0] = NOWHERE
+            sizes, columns = np.zeros((2, len(patches), most + 1), np.int64)
+            first_row = np.cumsum(rows) - rows
+            for which, (one, start) in enumerate(zip(patches, first_row, strict=True)):
+                curves[start : start + len(one.curves), : one.curves.shape[1]] = one.curves
+                sizes[which, : len(one.strips)] = [nodes.size for nodes in one.strips]
+                columns[which, : len(one.strips)] = [nodes.shape[1] - 1 for nodes in one.strips]
+            lows, highs = np.array([one.low for one in patches]), np.array([one.high for one in patches])
+            item.lows, item.highs = address(lows, self.dtype), address(highs, self.dtype)
+            item.scales = address((rows - 1) / (highs - lows), self.dtype)
+            item.rows, item.first_row = address(rows - 1, np.int32), address(first_row, np.int32)
+            item.curves, item.columns = address(curves, self.dtype), address(columns, np.int32)
+            item.starts = address((np.cumsum(sizes) - sizes.ravel()).reshape(sizes.shape), np.int32)
+            nodes = [nodes.ravel() for one in patches for nodes in one.strips]
+            item.nodes = address(np.concatenate(nodes), self.dtype)
+            item.patches, item.most_curves = len(patches), most
             item.low[:], item.high[:] = surface.low, surface.high
             item.first, item.last = (float(warped(end[1])) for end in (surface.low, surface.high))
         return described

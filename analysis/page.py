@@ -28,6 +28,7 @@ from brianff.errors import CheckpointError, ConfigurationError
 from brianff.protocols.activity import complaints, notes
 from brianff.protocols.configuration import Protocol, load_protocol, named_protocols
 from brianff.protocols.plasticity import ModulatedHebbian
+from brianff.protocols.training import check_same
 from brianff.storage.checkpoint import load_checkpoint, write_atomically
 from brianff.storage.files import read_json
 from brianff.storage.run_directory import RunDirectory, without_none
@@ -71,7 +72,7 @@ def write_report(runs: Sequence[str | Path | RunDirectory], path: str | Path = "
     ConfigurationError
         If there is no run, or the page cannot be written there.
     CheckpointError
-        If a directory holds no finished run.
+        If a directory holds no finished run, or another configuration than was trained.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -109,6 +110,11 @@ class _Run:
             name: value for name, value in self.summary.items() if name.endswith("_accuracy") and value is not None
         }
         self.described = without_none(self.protocol.model_dump(mode="json"))
+        self.checkpoint: dict[str, Any] = {}
+        with suppress(CheckpointError):  # a run of weights that were trained elsewhere has none
+            self.checkpoint = load_checkpoint(run.checkpoint_path)[1]
+        if trained := self.checkpoint.get("protocol"):  # else the page would tell what was not trained
+            check_same(self.protocol.model_dump(mode="json"), trained, run.checkpoint_path)
         self.remarks = [*complaints(self.summary), *notes(self.summary)]
 
     @property
@@ -148,16 +154,13 @@ class _Run:
     def provenance(self) -> list[tuple[str, str]]:
         """What made the run, and what it made."""
         summary, packages = self.summary, self.summary.get("packages", {})
-        data = ""
-        with suppress(CheckpointError):  # a run of weights that were trained elsewhere has none
-            data = load_checkpoint(self.run.checkpoint_path)[1].get("data_digest") or ""
         rows = {
             "commit": summary.get("commit") or "an installed package, without a checkout",
             "versions": ", ".join(f"{name} {one}" for name, one in packages.items() if one),
             "Python": summary.get("python"),
             "engine": summary.get("engine"),
             "worker processes": summary.get("workers"),
-            "SHA-256 of the data": data,
+            "SHA-256 of the data": self.checkpoint.get("data_digest"),
             "SHA-256 of the weights": summary.get("weights_digest"),
             "to repeat": self.command,
         }

@@ -57,9 +57,11 @@ def check(recorded: Mapping[str, str]) -> None:
     Raises
     ------
     ConfigurationError
-        If a module is missing, or its files have changed.
+        If a module is missing, its files have changed, or none are told.
     """
-    for name, digest in recorded.items():
+    from brianff.description.fields import Table, argument  # imports Brian2: help texts do without
+
+    for name, digest in argument("imports", recorded, Table()).items():
         if digest not in IMPORTED.values():
             if any(Path(other).name == Path(name).name for other in IMPORTED):
                 what = f"{name}, or a module beside it that it imports,"

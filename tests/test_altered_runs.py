@@ -72,6 +72,24 @@ def test_a_summary_of_any_content_is_reported_or_refused(run, monkeypatch, capsy
         assert status == 0 or (status, "summary.json" in told, key in told) == (2, True, True), (content, told)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("imports", 3, "imports is 3; it must be a table"),
+        ("imports", ["json"], "imports is ['json']"),
+        ("imports", {"json": 1}, "made with --import json"),
+        ("seed", 5, "seed was 1, is 5"),
+        ("network", {"pixels": 64}, "is of another configuration"),
+        ("name", "../other", "name was msnn-digits, is ../other"),
+    ],
+)
+def test_another_configuration_is_not_taken_for_the_run_s(run, monkeypatch, capsys, key, value, told):
+    run.write_config(run.read_config() | {key: value})
+    for command in (["evaluate", "run"], ["report", "run"]):
+        status, error = ended(command, monkeypatch, capsys)
+        assert (status, told in error) == (2, True), error
+
+
 def test_a_measured_energy_of_any_content_is_reported_or_refused(run, monkeypatch, capsys):
     assert ended(["energy", "run"], monkeypatch, capsys)[0] == 0
     whole = json.loads((run.path / "energy.json").read_text())

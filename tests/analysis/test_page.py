@@ -37,10 +37,11 @@ def runs(tmp_path_factory):
     summary = Trainer(load_protocol("msnn-digits", SMALL)).fit(first.path, progress=False)
     brian2.prefs.codegen.target = target
     first.write_summary(summary | {"test_accuracy": 0.90})
-    second = RunDirectory(shutil.copytree(first.path, parent / "second"))
+    of_another = {"ignore": shutil.ignore_patterns("checkpoint*")}  # which tell what they were made with
+    second = RunDirectory(shutil.copytree(first.path, parent / "second", **of_another))
     second.write_config(first.read_config() | {"seed": 2})
     second.write_summary(summary | {"test_accuracy": 0.94})
-    other = RunDirectory(shutil.copytree(first.path, parent / "other"))
+    other = RunDirectory(shutil.copytree(first.path, parent / "other", **of_another))
     config = first.read_config()
     config["learning"]["batch"] = 7
     other.write_config(config | {"name": "<img src=x>"})

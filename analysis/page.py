@@ -30,7 +30,7 @@ from brianff.protocols.configuration import Protocol, load_protocol, named_proto
 from brianff.protocols.plasticity import ModulatedHebbian
 from brianff.protocols.training import check_same
 from brianff.storage.checkpoint import load_checkpoint, write_atomically
-from brianff.storage.files import read_json
+from brianff.storage.files import read, read_json, read_text
 from brianff.storage.run_directory import RunDirectory, without_none
 
 __all__ = ["write_report"]
@@ -127,7 +127,7 @@ class _Run:
     def figures(self) -> list[tuple[str, str]]:
         """Caption and address of each figure."""
         paths = sorted(self.run.figures.glob("*.png"), key=lambda path: (_rank(path.stem), path.stem))
-        return [(_caption(path.stem), _address(path.read_bytes(), "png")) for path in paths]
+        return [(_caption(path.stem), _address(read(path, CheckpointError), "png")) for path in paths]
 
     @cached_property
     def energy(self) -> dict[str, list[Any]] | None:
@@ -185,7 +185,7 @@ class _Run:
 
     @property
     def config(self) -> str:
-        return (self.run.path / "config.toml").read_text(encoding="utf-8")
+        return read_text(self.run.path / "config.toml", CheckpointError)
 
 
 @dataclass

@@ -170,7 +170,7 @@ def soft_bound_of(levels: float, nonlinearity: float) -> SoftBound:
     nonlinearity : float
         NeuroSim's label, of either sign; 0: linear. See `nonlinearity_label`.
     """
-    if nonlinearity == 0.0:
+    if abs(nonlinearity) < 1e-9:
         return SoftBound(1.0 / levels)
     width = curvature(abs(nonlinearity))  # A / P_max
     span = -np.expm1(-1.0 / width)
@@ -200,7 +200,9 @@ def nonlinearity_label(width: float) -> float:
 
 
 def curvature(label: float) -> float:
-    """Return A / P_max of a nonlinearity label in (0, 10); the inverse of `nonlinearity_label`."""
+    """Return A / P_max of a nonlinearity label in (0, 9.5]; the inverse of `nonlinearity_label`."""
     if not 0.0 < label <= 9.5:
         raise ValueError(f"the nonlinearity label is {label}; it must lie between -9.5 and 9.5")
+    if label < 2e-4:  # a parabola, whose middle is farthest from the line
+        return 10.102 / (8.0 * label)
     return float(brentq(lambda width: nonlinearity_label(width) - label, 5e-3, 1e4, xtol=1e-12))

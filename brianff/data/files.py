@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from brianff.acceleration.memory import available_memory
 from brianff.errors import DataError, MissingDependencyError
+from brianff.storage.files import read, read_arrays, read_table
 
 __all__ = ["read_csv", "read_folder", "read_hdf5", "read_npz"]
 
@@ -55,24 +58,21 @@ def _classes(folder: Path) -> list[str]:
 def _grey(file: Path) -> np.ndarray:
     from PIL import Image
 
+    content = io.BytesIO(read(file))
     try:
-        with Image.open(file) as image:
+        with Image.open(content) as image:
             if image.mode[0] in "IF":
                 raise ValueError(
                     f"its pixels have more than 8 bits ({image.mode}); use Dataset.from_arrays with `white`"
                 )
             return np.asarray(image.convert("L"))
-    except (OSError, ValueError) as error:
+    except Exception as error:  # damaged images raise what they like
         raise DataError(f"{file} cannot be read: {error}") from None
 
 
 def read_npz(path: Path) -> dict[str, Any]:
     """Return the arrays of an NPZ file."""
-    try:
-        with np.load(path) as arrays:
-            return {key: _plain(value) for key, value in arrays.items()}
-    except Exception as error:  # damaged archives raise what they like
-        raise DataError(f"{path} cannot be read as NPZ: {error}") from None
+    return {key: _plain(path, key, value) for key, value in read_arrays(path).items()}
 
 
 def read_hdf5(path: Path) -> dict[str, Any]:
@@ -81,27 +81,32 @@ def read_hdf5(path: Path) -> dict[str, Any]:
         import h5py
     except ImportError:
         raise MissingDependencyError(f"{path} needs h5py: pip install 'brianff[hdf5]'") from None
+    if not path.is_file():  # a named pipe would be waited for
+        raise DataError(f"cannot read {path}: it is no file")
     try:
         with h5py.File(path) as file:
-            return {key: _plain(item[()]) for key, item in file.items() if isinstance(item, h5py.Dataset)}
-    except OSError as error:
-        raise DataError(f"{path} cannot be read as HDF5: {' '.join(str(error).split())}") from None
+            found = {key: item for key, item in file.items() if isinstance(item, h5py.Dataset)}
+            promised, free = sum(item.nbytes for item in found.values()), available_memory()
+            if promised > free:
+                raise ValueError(f"it promises {promised} bytes; the memory that is free has {free}")
+            values = {key: item[()] for key, item in found.items()}
+    except Exception as error:  # damaged files raise what they like
+        raise DataError(f"{path} cannot be read as HDF5: {error}") from None
+    return {key: _plain(path, key, value) for key, value in values.items()}
 
 
-def _plain(value: Any) -> Any:
+def _plain(path: Path, name: str, value: Any) -> Any:
     """Return an array, or a number or a text as such."""
     value = value if np.ndim(value) else np.asarray(value).item()
-    return value.decode() if isinstance(value, bytes) else value
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: {name} is no text in UTF-8: {error}") from None
 
 
 def read_csv(path: Path) -> dict[str, Any]:
     """Return the spikes of a table with the columns unit, time, sample and label."""
-    import pandas
-
-    try:
-        table = pandas.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {error}") from None
+    table = read_table(path)
     if missing := {"unit", "time", "sample", "label"} - set(table):
         raise DataError(f"{path} lacks the columns {', '.join(sorted(missing))}; it has {', '.join(map(str, table))}")
     _, first, sample = np.unique(table["sample"], return_index=True, return_inverse=True)

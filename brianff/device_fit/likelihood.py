@@ -221,8 +221,13 @@ class Model:
         loss = moved - 2 * B.sum() + A.sum() + log_det + np.log(np.linalg.det(widened)).sum() - (off * shift).sum()
         return 0.5 * float(loss), 1 + shift.ravel()
 
+    def _within(self, theta: np.ndarray, names: Sequence[str]) -> dict[str, float]:
+        """Return values by name; those that differences or roundings took beyond their bounds are brought back."""
+        least, most = np.array([self.bounds[name] for name in names]).reshape(-1, 2).T
+        return dict(zip(names, np.clip(theta, least, most).tolist(), strict=True))
+
     def _at(self, theta: np.ndarray, names: Sequence[str]) -> dict[str, float]:
-        return {**self.values, **dict(zip(names, theta.tolist(), strict=True))}
+        return self.values | self._within(theta, names)
 
     def _safe_loss(self, theta: np.ndarray, names: Sequence[str]) -> float:
         try:
@@ -242,7 +247,7 @@ class Model:
             bounds=bounds,
             options={"eps": 1e-6},
         )
-        return dict(zip(names, (found.x * scale).tolist(), strict=True))
+        return self._within(found.x * scale, names)
 
     def _fitted(self) -> Model:
         """Return the model with the most likely values, and the factors of the devices that follow."""

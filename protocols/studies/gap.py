@@ -74,13 +74,12 @@ def run_study(
     steps = {gap: round(float(gap * us / protocol.network.time_step)) for gap in gaps}
     if short := [gap for gap, count in steps.items() if count < 1]:
         raise ConfigurationError(f"a gap of {short[0]:g} us is less than one time step")
+    encodings = {gap: _with_gap(encoding, count) for gap, count in steps.items()}
     study = Study(directory, {"protocol": protocol.model_dump(mode="json")})
 
     def measure(gap: float, memristors: str, seed: int) -> Iterator[dict[str, Any]]:
         changed = [layer.replace(memristors=memristors) for layer in layers]
-        every = FrameEncoding.every(steps[gap], encoding.frames)
-        frames = encoding.replace(steps=every.steps, onset_steps=every.onset_steps, gap=None, window_steps=None)
-        network = protocol.network.replace(layers=changed, encoding=frames)
+        network = protocol.network.replace(layers=changed, encoding=encodings[gap])
         summary = Trainer(protocol.replace(network=network, seed=seed), data_dir=data_dir).fit(progress=False)
         switched = summary["layers"][0]["switched_share"]
         accuracy = summary.get("test_accuracy", summary.get("validation_accuracy"))
@@ -94,3 +93,9 @@ def run_study(
     ]
     study.fill("gap", points, measure, progress, map)
     return study
+
+
+def _with_gap(encoding: FrameEncoding, steps: int) -> FrameEncoding:
+    """Return an encoding whose frames follow each other after so many steps."""
+    every = FrameEncoding.every(steps, encoding.frames)
+    return encoding.replace(steps=every.steps, onset_steps=every.onset_steps, gap=None, window_steps=None)

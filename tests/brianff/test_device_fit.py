@@ -139,6 +139,19 @@ def test_wrong_options_are_named_in_one_line(options, message):
         fit_device(trains(devices=2), **options)
 
 
+@pytest.mark.parametrize("bend", [0.0, 0.999, 0.2])
+def test_a_law_is_fitted_also_where_its_parameters_end(bend):
+    """Straight lines have the label 0, where both signs meet; the steepest curves the largest that there is."""
+    up, down = (lambda y: 0.03 * (1 - bend * y)), (lambda y: 0.03 * (1 - bend * y))
+    fit = fit_device(trains(devices=2, cycle=0.05, up=up, down=down), "exponential")
+    labels = [float(fit.device.physics[f"nonlinearity_{way}"]) for way in ("up", "down")]
+    assert all(abs(label) <= 9.5 for label in labels)
+    steep = [("up", n, 9 - 8 * np.exp(-n / 3)) for n in range(60)] + [
+        ("down", n, 1 + 8 * np.exp(-n / 3)) for n in range(60)
+    ]
+    fit_device(pandas.DataFrame(steep, columns=["direction", "pulse", "conductance_uS"]), "exponential")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)  # four minutes of a free processor
 def test_every_law_is_found_again():

@@ -28,6 +28,15 @@ def test_the_label_is_the_largest_deviation_from_the_straight_line():
         assert nonlinearity_label(width) == pytest.approx(10.102 * (curve - pulses).max(), rel=1e-6)
 
 
+def test_labels_near_zero_are_those_of_almost_straight_lines():
+    for width in (1e3, 7e3, 2e4, 1e6):
+        assert curvature(nonlinearity_label(width)) == pytest.approx(width, rel=1e-3)
+    assert curvature(2e-4 - 1e-12) == pytest.approx(curvature(2e-4 + 1e-12), rel=1e-6)
+    straight = soft_bound_of(50, 0.0)
+    for label in (1e-300, 1e-10, -1e-8, 1e-5, 1e-4):
+        assert soft_bound_of(50, label).advance(0.3, 7) == pytest.approx(straight.advance(0.3, 7), rel=1e-4)
+
+
 def test_ag_a_si_follows_neurosims_exponential():
     """G(P) = B (1 - exp(-P/A)) + G_off, and the mirror image for depression, in siemens."""
     up, down = responses("ag-a-si")

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from brianff import Device
 from brianff.acceleration.memory import available_memory
 from brianff.data import load_dataset
+from brianff.data.files import _grey, read_hdf5
 from brianff.data.named import _read_idx
 from brianff.errors import BrianffError, CheckpointError, ConfigurationError, DataError
 from brianff.protocols.configuration import load_protocol
@@ -162,6 +164,47 @@ def test_any_table_is_read_or_refused(head, rows):
     csv.writer(text).writerows([head, *rows] if head else rows)
     for read in (files.read_table, load_dataset, Device.from_table):
         whole_or_refused(read, text.getvalue().encode(), "file.csv")
+
+
+def image(kind):
+    content = io.BytesIO()
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(content, kind)
+    return content.getvalue()
+
+
+def hdf5():
+    h5py, content = pytest.importorskip("h5py"), io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file["images"], file["labels"] = np.arange(64, dtype=np.uint8).reshape(4, 4, 4), [0, 1, 0, 1]
+    return content.getvalue()
+
+
+CHANGES = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=5)
+
+
+@given(st.sampled_from([".png", ".jpg", ".h5"]), CHANGES, st.floats(0, 1))
+def test_any_change_of_images_and_hdf5_is_read_or_refused(kind, changes, kept):
+    content = bytearray(hdf5() if kind == ".h5" else image({".png": "PNG", ".jpg": "JPEG"}[kind]))
+    content = changed(content, *((int(place * len(content)), bits) for place, bits in changes))
+    content = content[: int(kept * len(content))]
+    read = load_dataset if kind == ".h5" else _grey
+    whole_or_refused(read, content, f"file{kind}")
+
+
+def test_what_is_larger_than_the_memory_or_no_file_is_not_read_as_data(tmp_path, monkeypatch):
+    (tmp_path / "large.png").write_bytes(image("PNG"))
+    with monkeypatch.context() as patch:
+        patch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 20)
+        with pytest.raises(DataError, match=r"large\.png cannot be read: Image size \(64 pixels\)"):
+            _grey(tmp_path / "large.png")
+    (tmp_path / "large.h5").write_bytes(hdf5())
+    monkeypatch.setattr("brianff.data.files.available_memory", lambda: 60)
+    with pytest.raises(DataError, match=r"large\.h5 .* promises 96 bytes; the memory that is free has 60"):
+        load_dataset(tmp_path / "large.h5")
+    for read, name in ((load_dataset, "a.csv"), (load_dataset, "a.npz"), (read_hdf5, "a.h5"), (_grey, "a.png")):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(DataError, match=name):
+            read(tmp_path / name)
 
 
 IDX = bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, *range(6)])

@@ -37,6 +37,7 @@ def test_the_gap_is_what_points_differ_in(tmp_path, monkeypatch, held_out):
     [
         ("msnn-digits", [], (40,), "no gap to change"),
         ("msnn-order-digits", [], (40, 0.1), "0.1 us is less than one time step"),
+        ("msnn-order-digits", [], (40, 1e20), "steps: must be a whole number"),
         ("msnn-order-digits", ["evaluation.readout=linear"], (40,), "decided by a readout"),
     ],
 )

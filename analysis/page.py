@@ -124,10 +124,12 @@ class _Run:
         return json.dumps({key: value for key, value in _flat(self.described).items() if key not in irrelevant})
 
     @cached_property
-    def figures(self) -> list[tuple[str, str]]:
-        """Caption and address of each figure."""
+    def figures(self) -> list[tuple[str, str, int]]:
+        """Caption, address and width of each figure: half its pixels, where its letters are like the text's."""
         paths = sorted(self.run.figures.glob("*.png"), key=lambda path: (_rank(path.stem), path.stem))
-        return [(_caption(path.stem), _address(read(path, CheckpointError), "png")) for path in paths]
+        drawn = [(_caption(path.stem), read(path, CheckpointError)) for path in paths]
+        # A PNG file tells its width in the bytes from 16 on.
+        return [(caption, _address(png, "png"), int.from_bytes(png[16:20], "big") // 2) for caption, png in drawn]
 
     @cached_property
     def energy(self) -> dict[str, list[Any]] | None:

@@ -16,7 +16,7 @@ __all__ = ["TASKS", "Interval", "Sequence", "Task"]
 
 
 class Task:
-    """One image, and its class; the base of the tasks.
+    """One image, and its class. It is the base of the other tasks, too.
 
     Images of several frames lie side by side, shape (images, frames x pixels).
     """

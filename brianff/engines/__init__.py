@@ -41,6 +41,8 @@ def make_engine(name: str, network: Network, goodness: Goodness, **options: Any)
     reason = "engine.name asks for it"
     if name == "auto":
         refused = ResponseEngine.refused(network)
+        if not refused and network.layers[0].neuron.acts_at_spikes:  # by steps it trains before the table is made
+            refused = "what a neuron that is reset answers jumps with the drive: a table would take minutes"
         name, reason = ("lanes", refused) if refused else ("response", "responses are functions of the neurons' drive")
         options["strict"] = False
     kind = ENGINES[name]

@@ -459,6 +459,8 @@ class Population:
                 advice.append(
                     "a smaller network.time_step" if largest is None else f"network.time_step below {largest}"
                 )
+            if self.neuron.reset:  # a membrane that runs away by itself is reset before it goes too far
+                advice.append("a lower threshold")
             raise NumericalError(
                 f"the membrane voltage of a {self.neuron.name!r} neuron left +-{self.neuron.largest_voltage} with "
                 f"method {self.network.method!r} at a time step of {self.network.time_step}: use "

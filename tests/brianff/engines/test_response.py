@@ -207,6 +207,9 @@ def test_the_engine_asked_for_is_taken():
         assert taken == name
         assert type(engine).__name__.lower().startswith(name)
     assert make_engine("auto", network(), Goodness(), **OPTIONS)[1] == "response"
+    _, name, reason = make_engine("auto", network(layers=[Layer(neurons=3, neuron="lif")]), Goodness(), **OPTIONS)
+    assert name == "lanes"  # a table of as many jumps as there are spikes takes minutes
+    assert "jumps with the drive" in reason
 
 
 OPTIONS = {"lanes": None, "memory": 2**20, "workers": 1, "precision": "double", "seed": 0, "credit": "held"}

@@ -112,6 +112,11 @@ class Trainer(Described):
         learning = protocol.learning
         self.training, held_out = _split(protocol, dataset)
         self.held_out = self.task.split(held_out, protocol.network.encoding.frames)
+        if len(held_out) and not len(self.held_out):
+            raise ConfigurationError(
+                f"data.validation_images is {len(held_out)}, and a presentation shows {protocol.network.encoding.frames} "
+                "images: hold more out"
+            )
         self.simulator = self.new_simulator()
         self._check_memory()
         self._check_amplitudes()
@@ -381,14 +386,15 @@ class Trainer(Described):
         return found
 
     def training_part(self, images: int) -> Split:
-        """Return what the accuracy on the first so many training images is measured on.
+        """Return what the accuracy on the first so many training images, or those of one presentation, is measured on.
 
         Parameters
         ----------
         images : int
         """
-        part = self.training.first(images)
-        return self.task.split(part, self.protocol.network.encoding.frames, len(part))
+        frames = self.protocol.network.encoding.frames
+        part = self.training.first(max(images, frames))
+        return self.task.split(part, frames, len(part))
 
     def schedule_factor(self, done: int) -> float:
         """Return what the schedule makes of the learning rate after so many images of the epoch.

@@ -74,6 +74,13 @@ def test_a_task_needs_frames_that_fit():
         trainer("data.task=interval")
 
 
+def test_an_accuracy_needs_as_many_images_as_a_presentation_shows():
+    assert len(trainer().training_part(1)) == 2
+    assert len(trainer("data.validation_images=2").held_out) == 20
+    with pytest.raises(ConfigurationError, match=r"data.validation_images is 1, and a presentation shows 2"):
+        trainer("data.validation_images=1")
+
+
 def test_a_network_without_memory_stays_at_its_ceiling(numpy_target):
     """Both orders get the same answer, but for the tail of the alpha current: .1 % of its peak after 40 us."""
     learner = trainer("network.layers.0.memristors=frozen", "data.task.presentations=60", "network.layers.0.neurons=40")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.measuring import machine, write_table
 
-ROWS = ("start", "neuron_step", "workers", "evaluation", "training", "response", "frozen", "neohebbian")
+ROWS = ("start", "neuron_step", "workers", "evaluation", "training", "response", "two_frames", "frozen", "neohebbian")
 OTHERS = ("phases", "scaling")
 
 

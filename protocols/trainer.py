@@ -111,11 +111,11 @@ class Trainer(Described):
         self.protocol, self.dataset = protocol, dataset
         learning = protocol.learning
         self.training, held_out = _split(protocol, dataset)
-        self.held_out = self.task.split(held_out, protocol.network.encoding.frames)
+        frames = protocol.network.encoding.frames
+        self.held_out = self.task.split(held_out, frames)
         if len(held_out) and not len(self.held_out):
             raise ConfigurationError(
-                f"data.validation_images is {len(held_out)}, and a presentation shows {protocol.network.encoding.frames} "
-                "images: hold more out"
+                f"data.validation_images is {len(held_out)}, and a presentation shows {frames} images: hold more out"
             )
         self.simulator = self.new_simulator()
         self._check_memory()

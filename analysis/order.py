@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brianff.analysis.rasters import presentation_traces
-from brianff.analysis.style import new_figure
+from brianff.analysis.style import GREY, legend_above, new_figure, si_unit, time_unit
+from brianff.simulator import Simulator
 
 if TYPE_CHECKING:
     from brianff.protocols.trainer import Trainer
@@ -28,7 +29,8 @@ def both_orders(trainer: Trainer) -> np.ndarray:
     Returns
     -------
     ndarray of Axes, shape (3, 2)
-        Voltage, with the level of a spike, memristors' states and current; one column for each order.
+        Voltage, with the level of a spike, memristors' states and current; one column for each order. Dashed: the
+        voltage of the same neuron with the same weights, had its memristors stayed at rest.
     """
     pairs = trainer.held_out.first(40)
     images, labels = pairs.intensities(slice(None)), pairs.labels
@@ -40,8 +42,27 @@ def both_orders(trainer: Trainer) -> np.ndarray:
     pair, neuron = np.unravel_index(np.argmax(counts[:, 1] - counts[:, 0]), counts[:, 0].shape)
     rows = slice(2 * int(pair), 2 * int(pair) + 2)
     recording = trainer.simulator.record(images[rows], shown[rows], [int(neuron)])
+    frozen = _with_frozen_memristors(trainer.simulator)
+    at_rest = frozen and frozen.record(images[rows], shown[rows], [int(neuron)], variables=["v"])
     axes = new_figure((8, 4.5)).subplots(3, 2, sharex=True, sharey="row")
     for column, digits in enumerate((labels[rows], labels[rows][::-1])):
         presentation_traces(recording, column, axes[:, column])
+        if at_rest:
+            times, voltage = time_unit(at_rest.times[-1])[0] * at_rest.times, at_rest.traces["v"][column, :, 0]
+            factor, _ = si_unit(recording.traces["v"][column], "V")
+            axes[0, column].plot(times, factor * voltage, "--", color=GREY, lw=1, label="memristors frozen")
+            legend_above(axes[0, column])
         axes[0, column].set_title(f"{digits[0]}, then {digits[1]} (label {shown[rows][0]})", fontsize=9, pad=20)
     return axes
+
+
+def _with_frozen_memristors(simulator: Simulator) -> Simulator | None:
+    """Return the same network, as it learned, with its memristors at rest; None where they do not move."""
+    if any(layer.memristors != "moving" or not layer.neuron.memristors for layer in simulator.network.layers):
+        return None
+    layers = [layer.replace(memristors="frozen") for layer in simulator.network.layers]
+    network = simulator.network.replace(layers=layers)
+    frozen = Simulator(network, simulator.goodness, "lanes", seed=simulator.streams.seed)
+    for own, learned in zip(frozen.layers, simulator.layers, strict=True):
+        own.crossbar.restore(learned.crossbar.state())
+    return frozen

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -164,12 +166,15 @@ def _name_rows(ax: Axes, centres: list, about: pandas.DataFrame, orders: list[np
         return
     layers = len({number for _, _, number in centres}) > 1
     several = len({one for _, one, _ in centres}) > 1
-    step = -(-len(centres) // _TICKS)
-    names = []
-    for _, one, number in centres[::step]:
+    named = []
+    for centre, one, number in centres:
         name = [f"label {about['label'].iloc[one]:.0f}"] if several and about["label"].notna().iloc[one] else []
-        names.append("\n".join(name + [f"layer {number}"] * layers))
-    ax.set_yticks([centre for centre, *_ in centres[::step]], names, fontsize=8)
+        named.append((centre, "\n".join(name + [f"layer {number}"] * layers)))
+    if len(named) > _TICKS:  # one name for all neighbours that share it, in their middle
+        runs = [(name, [centre for centre, _ in run]) for name, run in groupby(named, key=itemgetter(1))]
+        named = [((run[0] + run[-1]) / 2, name) for name, run in runs]
+    named = named[:: -(-len(named) // _TICKS)]
+    ax.set_yticks([centre for centre, _ in named], [name for _, name in named], fontsize=8)
     single = all(len(order) == 1 for order in orders)
     ax.set_ylabel(f"presentation (neuron {orders[0][0]})" if single and several and not layers else "neurons" + how)
 

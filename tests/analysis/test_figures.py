@@ -130,6 +130,14 @@ def test_raster_sorts_by_preference_and_hides_nothing(spiking):
     np.testing.assert_allclose([shaded.x0, shaded.x1], [0, 10], atol=1e-9)
 
 
+def test_many_trials_have_one_name_for_each_label():
+    labels = np.repeat([4, 0, 9], [5, 8, 7])
+    presentations = {"label": labels, "polarity": "positive"}
+    table = {"time": np.full(20, 1e-3), "neuron": 0, "presentation": np.arange(20)}
+    recording = Recording.from_spikes(table, presentations=presentations, duration=2e-3)
+    assert rows(figures.spike_raster(recording)) == {"label 4": 2, "label 0": 8.5, "label 9": 16}
+
+
 def test_raster_of_seconds_is_in_milliseconds_and_may_be_empty(spikes):
     slow = spikes.assign(time=spikes["time"] * 1e4)
     assert figures.spike_raster(slow).get_xlabel() == "time (ms)"

@@ -130,5 +130,9 @@ def test_order_is_learned_by_moving_memristors_only():
             axes = both_orders(learner)
             states = [[line.get_ydata()[39] for line in axes[1, order].lines] for order in (0, 1)]
             assert abs(states[0][0] - states[1][0]) > 0.005  # x1 remembers which came first
+            (a, b), (b_first, a_second) = (
+                [one.max() for one in np.split(axes[0, order].lines[-1].get_ydata(), 2)] for order in (0, 1)
+            )
+            np.testing.assert_allclose([a, b], [a_second, b_first], rtol=0.03)  # of frozen ones none does
     assert accuracy["moving"] > 0.8
     assert accuracy["frozen"] < 0.57

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from brianff.errors import ConfigurationError, MissingDependencyError
 from brianff.storage.checkpoint import write_atomically
+from brianff.storage.files import make_directory
 
 if TYPE_CHECKING:
     import neo
@@ -46,11 +48,13 @@ def export_recording(recording: Recording, path: str | Path) -> list[Path]:
         raise ConfigurationError(f"cannot export {path}: its name must end with one of {', '.join(EXPORTS)}")
     if recording.presentations is None:
         raise ConfigurationError("the recording knows nothing of its presentations: record it anew")
+    make_directory(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         return EXPORTS[path.suffix](recording, path)
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {path}: {error.strerror or error}") from None
+    except MissingDependencyError:
+        raise
+    except Exception as error:  # of libraries that do not know a column of the user's, or of a full disk
+        raise ConfigurationError(f"cannot write {path}: {error}") from None
 
 
 def _tables(method: str) -> Callable[[Recording, Path], list[Path]]:
@@ -59,11 +63,13 @@ def _tables(method: str) -> Callable[[Recording, Path], list[Path]]:
     def write(recording: Recording, path: Path) -> list[Path]:
         assert recording.presentations is not None
         beside = path.with_name(f"{path.stem}-presentations{path.suffix}")
+        tables = {path: recording.spikes, beside: recording.presentations.reset_index()}
         try:
-            getattr(recording.spikes, method)(path, index=False)
-            getattr(recording.presentations.reset_index(), method)(beside, index=False)
+            contents = {place: getattr(table, method)(None, index=False) for place, table in tables.items()}
         except ImportError:
             raise MissingDependencyError(f"{path} needs pyarrow: pip install 'brianff[parquet]'") from None
+        for place, content in contents.items():
+            write_atomically(place, content.encode() if isinstance(content, str) else content)
         return [path, beside]
 
     return write
@@ -72,11 +78,21 @@ def _tables(method: str) -> Callable[[Recording, Path], list[Path]]:
 def neo_block(recording: Recording) -> neo.Block:
     """Return a recording as a Neo block; see `Recording.to_neo`."""
     try:
-        import neo
+        import neo  # noqa: F401
     except ImportError:
         raise MissingDependencyError("Neo is missing: pip install 'brianff[spikes]'") from None
     if recording.presentations is None:
         raise ConfigurationError("the recording knows nothing of its presentations: record it anew")
+    try:
+        return _block(recording)
+    except (TypeError, ValueError) as error:  # Neo has names of its own, and takes no objects
+        raise ConfigurationError(f"Neo does not take a column of the presentations: {error}") from None
+
+
+def _block(recording: Recording) -> neo.Block:
+    import neo
+
+    assert recording.presentations is not None
     block = neo.Block(name="brianff recording", sizes=list(recording.sizes))
     trains: dict[Any, np.ndarray] = {
         key: group["time"].to_numpy() for key, group in recording.spikes.groupby(["presentation", "layer", "neuron"])
@@ -118,6 +134,7 @@ def _period(recording: Recording) -> float:
 def _nwb(recording: Recording, path: Path) -> list[Path]:
     """Write an NWB file: neurons are units, presentations trials that follow each other."""
     try:
+        import h5py
         from pynwb import NWBHDF5IO, NWBFile, TimeSeries
         from pynwb.misc import Units
     except ImportError:
@@ -154,8 +171,10 @@ def _nwb(recording: Recording, path: Path) -> list[Path]:
                         description=f"{name} of neurons {', '.join(map(str, one.neurons))} of layer {one.layer}",
                     )
                 )
-    with NWBHDF5IO(path, "w") as writer:
+    content = BytesIO()  # HDF5 itself leaves a part of a file where the disk is full
+    with h5py.File(content, "w") as target, NWBHDF5IO(file=target, mode="w") as writer:
         writer.write(file)
+    write_atomically(path, content.getvalue())
     return [path]
 
 
@@ -174,8 +193,6 @@ EXPORTS: dict[str, Callable[[Recording, Path], list[Path]]] = {
 
 def export_weights(simulator: Simulator, path: str | Path) -> Path:
     """Write weights and conductances to a NumPy archive; see `Simulator.export_weights`."""
-    from io import BytesIO
-
     from brianff.storage.provenance import provenance
 
     arrays: dict[str, np.ndarray] = {"label_codes": simulator.codes}

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from brianff.arrays import checked
-from brianff.description.fields import Place, argument, shown
+from brianff.description.fields import NAME, Place, argument, shown
 from brianff.encoding import checked_images
 from brianff.errors import ConfigurationError, DataError, MissingDependencyError
 from brianff.responses import Recording
+from brianff.storage.files import make_directory, short
+from brianff.storage.locks import locked
 
 if TYPE_CHECKING:
     import pandas
@@ -54,6 +58,8 @@ def record(
     table = presentation_table(labels, polarity, presentations)
     if len(table) != count:
         raise ConfigurationError(f"there are {len(table)} labels for {count} presentations")
+    if file is not None:
+        _check_storable(table)
     chosen = _chosen(neurons, top, [one.neurons for one in network.layers])
     names = {number: _names(simulator.populations[number], variables) for number in chosen}
     kept = np.arange(network.encoding.steps)[every - 1 :: every]
@@ -148,6 +154,18 @@ def presentation_table(
             raise ConfigurationError(f"there are {given} {what} for {count} presentations")
     text = {name: values.astype(object) for name, values in columns.items() if values.dtype.kind == "U"}
     return pandas.DataFrame(columns | text).rename_axis("presentation")
+
+
+def _check_storable(presentations: pandas.DataFrame) -> None:
+    """Refuse columns that a file cannot hold, before anything is simulated."""
+    from pandas.api.types import infer_dtype
+
+    for name, values in presentations.items():
+        argument("the name of a column of the presentations", name, NAME)
+        if (kind := infer_dtype(values, skipna=False)) not in {"integer", "floating", "boolean", "string", "empty"}:
+            raise ConfigurationError(
+                f"column {name!r} of the presentations is {kind}; a file holds numbers, truth values or text, one kind"
+            )
 
 
 def spike_table(
@@ -328,17 +346,43 @@ class _Memory:
         return made[0]
 
 
+class _Sink(io.FileIO):
+    """A file for HDF5, which crashes where a write fails: the error is kept until it is asked for."""
+
+    error: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        left = memoryview(content).cast("B")
+        size = len(left)
+        try:
+            while self.error is None and len(left):
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.error = error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            if self.error is None:
+                super().truncate(size)
+        except OSError as error:
+            self.error = error
+        return size or 0
+
+    def check(self) -> None:
+        """Raise the error that was kept."""
+        if self.error is not None:
+            raise self.error
+
+
 class _File(_Memory):
     """A recording in an HDF5 file, which has its name only when it is whole."""
 
     def __init__(self, path: Path, shapes: Mapping[tuple[int, str], tuple[int, ...]], dtype: type):
         h5py = _h5py(path)
         self.path, self._part = path, path.parent / f"{path.name}.part"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.file = h5py.File(self._part, "w")
-        except OSError as error:
-            raise ConfigurationError(f"cannot write the recording {path}: {error}") from None
+        self._sink = _Sink(self._part, "w+")
+        self.file = h5py.File(self._sink, "w")
         self.traces = {
             key: self.file.create_dataset("traces/{}/{}".format(*key), shape, dtype) for key, shape in shapes.items()
         }
@@ -349,6 +393,7 @@ class _File(_Memory):
         before = self._spikes.shape[1]
         self._spikes.resize(before + events.shape[1], axis=1)
         self._spikes[:, before:] = events
+        self._sink.check()
 
     def close(self, times, chosen, presentations, about) -> None:
         self.file["times"] = times
@@ -358,10 +403,13 @@ class _File(_Memory):
             self.file[f"presentations/{name}"] = values.to_numpy()
         self.file.attrs.update(about | {"format": FORMAT, "spikes": SPIKE_COLUMNS, "columns": list(presentations)})
         self.file.close()
+        self._sink.check()
+        os.fsync(self._sink.fileno())
         self._part.replace(self.path)
 
     def discard(self) -> None:
         self.file.close()
+        self._sink.close()
         self._part.unlink(missing_ok=True)
 
     def recording(self) -> Recording:
@@ -377,13 +425,17 @@ def _store(file: str | Path | None, shapes: Mapping, dtype: type) -> Iterator[_M
     path = argument("file", file, Place())
     if not path.name:
         raise ConfigurationError(f"file is {shown(file)}; it must be the name of a file")
-    store = _File(path, shapes, dtype)
-    try:
-        yield store
-    except OSError as error:
-        raise ConfigurationError(f"cannot write the recording {path}: {error}") from None
-    finally:
-        store.discard()
+    make_directory(path.parent)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path.parent / f"{path.name}.lock"))
+            store = _File(path, shapes, dtype)
+            stack.callback(store.discard)
+            yield store
+        except BlockingIOError:
+            raise ConfigurationError(f"{path} is being written by another process: name another file") from None
+        except OSError as error:
+            raise ConfigurationError(f"cannot write the recording {path}: {error.strerror or error}") from None
 
 
 def _h5py(path: str | Path) -> Any:
@@ -396,14 +448,24 @@ def _h5py(path: str | Path) -> Any:
 
 def open_recording(path: str | Path) -> Recording:
     """Return the recording in a file; see `Recording.open`."""
-    import pandas
-
     path = argument("path", path, Place(), DataError)
     h5py = _h5py(path)
+    if not path.is_file():  # a named pipe would be waited for
+        raise DataError(f"there is no file {short(path)}")
     try:
-        file = h5py.File(path)
+        return _opened(h5py.File(path), path)
+    except DataError:
+        raise
     except OSError as error:
-        raise DataError(f"{path} cannot be read as HDF5: {' '.join(str(error).split())}") from None
+        raise DataError(f"{path} cannot be read as HDF5: {error}") from None
+    except Exception as error:  # what is missing, or of another kind, fails where it is used
+        raise DataError(f"{path} is damaged: {type(error).__name__}, {error}") from None
+
+
+def _opened(file: Any, path: Path) -> Recording:
+    import h5py
+    import pandas
+
     if file.attrs.get("format") != FORMAT:
         raise DataError(f"{path} holds no recording of this version of brianff")
     store, about = _Memory({}, float), dict(file.attrs)

@@ -101,18 +101,26 @@ def read_standalone(
     DataError
         If there is no such program, it has not run, or its results are not those of its presentations.
     """
-    from brianff.recording import presentation_table, table_of_events
-    from brianff.responses import Recording
-
     place = Path(directory)
     try:
-        layout, about = (json.loads((place / name).read_text()) for name in (LAYOUT, PRESENTATIONS))
-        arrays = {name: np.fromfile(place / results / one["file"], one["type"]) for name, one in layout.items()}
+        return _results(place, results, presentations)
+    except BrianffError:
+        raise
     except OSError as error:
         raise DataError(
             f"{error.filename} cannot be read: {error.strerror}; in the directory of an exported program, run "
             f"./main --results_dir {results}/"
         ) from None
+    except Exception as error:  # what is missing, or of another kind, fails where it is used
+        raise DataError(f"{place} is damaged: {type(error).__name__}, {error}; export the program anew") from None
+
+
+def _results(place: Path, results: str, presentations: Any) -> tuple[Recording, list[np.ndarray]]:
+    from brianff.recording import presentation_table, table_of_events
+    from brianff.responses import Recording
+
+    layout, about = (json.loads((place / name).read_text()) for name in (LAYOUT, PRESENTATIONS))
+    arrays = {name: np.fromfile(place / results / one["file"], one["type"]) for name, one in layout.items()}
     count, step, period = (about[name] for name in ("presentations", "step", "steps"))
     goodness, events = [], []
     for layer, size in enumerate(about["sizes"]):

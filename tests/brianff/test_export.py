@@ -2,7 +2,9 @@
 
 import json
 import os
+import resource
 import subprocess
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +14,7 @@ import small_networks
 from brian2 import uA
 
 from brianff import Device, Layer, Network, PulseEncoding, Simulator, read_standalone
-from brianff.errors import ConfigurationError, DataError
+from brianff.errors import BrianffError, ConfigurationError, DataError
 
 IMAGES = np.random.default_rng(2).random((6, 20))
 LABELS = np.array([3, 1, 4, 1, 5, 9])
@@ -153,13 +155,62 @@ def test_results_of_a_program_are_read_without_its_rests(tmp_path):
     np.zeros(3).tofile(tmp_path / "results" / "goodness_1")
     with pytest.raises(DataError, match="does not hold 2 presentations to 2 neurons"):
         read_standalone(tmp_path)
+    for name in ("layout.json", "presentations.json"):
+        for content in ("{", "[]", "{}", "3", '{"goodness_1": 3}'):
+            (tmp_path / name).write_text(content)
+            with pytest.raises(DataError, match="is damaged"):
+                read_standalone(tmp_path)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".nwb", ".npz", ".h5"])
+@pytest.mark.parametrize("room", [0, 60, 1000])
+def test_a_full_disk_is_told_and_leaves_nothing(simulator, recording, tmp_path, ending, room):
+    for library in ("h5py", "pyarrow", "pynwb.misc"):  # which write files of their own when they are imported
+        pytest.importorskip(library)
+    writes = {
+        ".npz": simulator.export_weights,
+        ".h5": lambda path: simulator.record(IMAGES, LABELS, [0, 1, 2], file=path),
+    }
+    room = min(room, 100) if ending == ".csv" else room
+    with limited(room), pytest.raises(BrianffError, match="cannot write") as told:
+        writes.get(ending, recording.export)(tmp_path / f"a{ending}")
+    assert "\n" not in str(told.value)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "a-presentations.csv"] == []
+
+
+@contextmanager
+def limited(size):
+    """Let no file become larger than so many bytes, as on a disk that is nearly full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_columns_that_a_format_does_not_know_are_told(simulator, tmp_path):
+    mixed, named = (
+        simulator.record(IMAGES, LABELS, presentations=columns)
+        for columns in ({"a": [object()] * len(LABELS)}, {"index": range(len(LABELS))})
+    )
+    for call, told in (
+        (mixed.to_neo, "column of the presentations"),
+        (named.to_neo, "column of the presentations"),
+        (lambda: mixed.export(tmp_path / "a.parquet"), "cannot write"),
+        (lambda: mixed.export(tmp_path / "a.nwb"), "cannot write"),
+    ):
+        with pytest.raises(ConfigurationError, match=told) as refused:
+            call()
+        assert "\n" not in str(refused.value)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_exported_is_refused(simulator, recording, tmp_path):
     (tmp_path / "file").write_text("")
     for call, message in (
         (lambda: recording.export(tmp_path / "spikes.mat"), r"\.csv, \.parquet, \.nwb"),
-        (lambda: recording.export(tmp_path / "file" / "spikes.csv"), "cannot write"),
+        (lambda: recording.export(tmp_path / "file" / "spikes.csv"), "cannot make the directory"),
         (lambda: simulator.export_standalone(tmp_path, IMAGES, LABELS), "is not empty"),
         (lambda: simulator.export_standalone(tmp_path / "new", IMAGES[:0], LABELS[:0]), "no images"),
     ):

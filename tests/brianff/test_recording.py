@@ -1,5 +1,8 @@
 """Recordings: what is selected, in batches, in memory or in a file; the spikes know what was shown."""
 
+import contextlib
+import os
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +13,7 @@ from brian2 import uA
 from brianff import LabelCode, Layer, Network, PulseEncoding, Recording, Simulator, recording
 from brianff.errors import ConfigurationError, DataError
 from brianff.recording import spike_table
+from brianff.storage.locks import locked
 
 pytestmark = pytest.mark.usefixtures("numpy_target")
 
@@ -114,6 +118,9 @@ def test_the_table_of_rasters_is_their_spikes():
         ({"presentations": {"image": [1]}}, "there are 1 values of image for 7 presentations"),
         ({"presentations": {"time": range(7)}}, "'time' is a column of the spikes"),
         ({"every": 0}, "every"),
+        ({"presentations": {"mood": [1, None, 2, 3, 4, 5, 6]}}, "column 'mood' of the presentations is mixed"),
+        ({"presentations": {"when": np.arange("2020-01-01", "2020-01-08", dtype="M8[D]")}}, "'when' .* is datetime"),
+        ({"presentations": {3: range(7)}}, "name of a column"),
     ],
 )
 def test_wrong_selections_are_named_and_leave_no_file(simulator, shown, options, message, tmp_path):
@@ -142,6 +149,33 @@ def test_other_files_are_no_recordings(tmp_path):
         file["images"] = 1
     with pytest.raises(DataError, match="holds no recording"):
         Recording.open(tmp_path / "b.h5")
+
+
+def test_a_recording_that_was_altered_is_told(simulator, shown, tmp_path):
+    import h5py
+
+    path, altered = tmp_path / "a.h5", tmp_path / "b.h5"
+    simulator.record(*shown, NEURONS, file=path)
+    with h5py.File(path) as file:
+        names, attributes = [*file, "presentations/label", "neurons/0"], [*file.attrs]
+    for place, name in [*(("", name) for name in names), *(("attributes", name) for name in attributes)]:
+        shutil.copy(path, altered)
+        with h5py.File(altered, "a") as file:
+            del (file.attrs if place else file)[name]
+        with contextlib.suppress(DataError):  # units may be missing, as in old files
+            Recording.open(altered)
+    altered.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(DataError, match="cannot be read as HDF5"):
+        Recording.open(altered)
+    os.mkfifo(tmp_path / "pipe.h5")
+    with pytest.raises(DataError, match=r"no file .*pipe\.h5"):
+        Recording.open(tmp_path / "pipe.h5")
+
+
+def test_one_file_is_written_by_one_recording_at_a_time(simulator, shown, tmp_path):
+    with locked(tmp_path / "a.h5.lock"), pytest.raises(ConfigurationError, match="written by another process"):
+        simulator.record(*shown, file=tmp_path / "a.h5")
+    assert not list(tmp_path.iterdir())
 
 
 def test_traces_of_a_layer_that_was_not_traced(simulator, shown):

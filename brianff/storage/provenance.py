@@ -31,7 +31,7 @@ def commit(folder: Path) -> str | None:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]  # killed, it would leave a lock behind
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 

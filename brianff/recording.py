@@ -448,12 +448,12 @@ def _h5py(path: str | Path) -> Any:
 
 def open_recording(path: str | Path) -> Recording:
     """Return the recording in a file; see `Recording.open`."""
-    path = argument("path", path, Place(), DataError)
+    place: Path = argument("path", path, Place(), DataError)
     h5py = _h5py(path)
-    if not path.is_file():  # a named pipe would be waited for
+    if not place.is_file():  # a named pipe would be waited for
         raise DataError(f"there is no file {short(path)}")
     try:
-        return _opened(h5py.File(path), path)
+        return _opened(h5py.File(place), place)
     except DataError:
         raise
     except OSError as error:

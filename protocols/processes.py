@@ -8,10 +8,12 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from threading import current_thread, main_thread
 from typing import Any
 
 __all__ = ["processes_here"]
@@ -46,9 +48,10 @@ def processes_here(workers: int) -> Iterator[Any]:
     # Workers that are killed are replaced; those that are slow to end are killed: no need to warn.
     options: dict[str, Any] = {"threads_per_worker": 1, "memory_limit": 0, "silence_logs": logging.ERROR}
     options["scheduler_kwargs"] = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}  # any free port
-    with dask.config.set(settings), _environment():
+    with dask.config.set(settings), _environment(), _interrupted_later() as what_came:
         cluster = LocalCluster(n_workers=workers, env={**os.environ, **ONE_THREAD}, **options)
     with cluster:
+        what_came()
         yield cluster
 
 
@@ -59,6 +62,28 @@ def _start_server() -> None:
     multiprocessing.get_context("forkserver").set_forkserver_preload(["brianff.protocols.forked"])
     with _environment(**ONE_THREAD, PYTHONSAFEPATH="1"):  # nothing is imported from the working directory
         forkserver.ensure_running()
+
+
+@contextmanager
+def _interrupted_later() -> Iterator[Callable[[], None]]:
+    """Let Ctrl-C and SIGTERM wait until the function that is given is called: Dask cannot end what has not begun."""
+    came: list[int] = []
+    before: dict[int, Any] = {}
+    if current_thread() is main_thread():
+        signals = signal.SIGINT, signal.SIGTERM
+        before = {one: handler for one in signals if callable(handler := signal.getsignal(one))}
+    for one in before:
+        signal.signal(one, lambda number, frame: came.append(number))
+
+    def tell() -> None:
+        for one in came[:1]:
+            signal.raise_signal(one)
+
+    try:
+        yield tell
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -202,6 +203,26 @@ def test_processes_here_are_as_this_one_is(monkeypatch, tmp_path):
             assert len(cluster._client.nthreads()) == 2
             assert [*cluster(lambda point: (point, None), [])] == []
         assert found == dict.fromkeys(range(4), (value, str(tmp_path)))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_an_interruption_waits_until_workers_have_begun(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    clusters = []
+
+    class Interrupted(distributed.LocalCluster):
+        def __init__(self, *arguments, **options):
+            signal.raise_signal(signal.SIGINT)
+            super().__init__(*arguments, **options)
+            clusters.append(self)
+
+    monkeypatch.setattr(distributed, "LocalCluster", Interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), Cluster(workers=1):
+        pytest.fail("nothing was interrupted")
+    assert [one.status.name for one in clusters] == ["closed"]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_wrong_clusters(monkeypatch):

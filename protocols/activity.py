@@ -11,6 +11,7 @@ from brianff.protocols.inference import outcome
 from brianff.protocols.readout import GoodnessReadout
 
 if TYPE_CHECKING:
+    from brianff.engines.population import Population
     from brianff.protocols.trainer import Trainer
 
 __all__ = ["SWITCHED", "activity_rows", "changed_by_freezing", "complaints", "layer_activity", "notes"]
@@ -36,8 +37,8 @@ def layer_activity(trainer: Trainer, images: int = 200) -> list[dict[str, Any]]:
     list of dict
         For each layer `spiking_share`, `switched_share` and `hyperpolarised_share`: the share of neuron presentations
         with a spike, with the first memristor beyond `SWITCHED` at some step (None: there is none), and with a voltage
-        below 0; `spikes_per_presentation` of the whole layer; `silent_share` and `always_spiking_share`: the share of
-        neurons that spike in no, and in every presentation.
+        below 0 (None: they start below it, as at -65 mV); `spikes_per_presentation` of the whole layer; `silent_share`
+        and `always_spiking_share`: the share of neurons that spike in no, and in every presentation.
     """
     simulator, split = trainer.simulator, trainer.held_out.first(images)
     network, count = simulator.network, len(split)
@@ -46,7 +47,8 @@ def layer_activity(trainer: Trainer, images: int = 200) -> list[dict[str, Any]]:
         inputs, weights = simulator.inputs(split.intensities(slice(None)), labels), simulator.read_weights()
     if simulator.response is not None and (account := simulator.response.account(inputs, weights)) is not None:
         answers = {name: answer.array for name, answer in account.items()}
-        return [_figures(answers["crossings"], answers["lowest_voltage"], answers.get("largest_state"))]
+        figures = _figures(answers["crossings"], answers["lowest_voltage"], answers.get("largest_state"))
+        return [figures | _of_own_start(simulator.populations[0])]
     # As a recording does it, so that both are compiled once: training should not pay for it.
     engine = LanesEngine(
         network, simulator.goodness, lanes=max(count, 1), seed=simulator.streams.seed, precision=simulator.precision
@@ -64,9 +66,17 @@ def layer_activity(trainer: Trainer, images: int = 200) -> list[dict[str, Any]]:
         membranes = [layer.carried(count) for layer in simulator.layers]
         results = engine.present(inputs, weights, spikes=True, observe=observe, membranes=membranes)
     layers = []
-    for layer, result, low, state in zip(network.layers, results, lowest, switched, strict=True):
-        layers.append(_figures(np.asarray(result.raster).sum(axis=0), low, state if layer.neuron.memristors else None))
+    for population, result, low, state in zip(simulator.populations, results, lowest, switched, strict=True):
+        spikes = np.asarray(result.raster).sum(axis=0)
+        figures = _figures(spikes, low, state if population.neuron.memristors else None)
+        layers.append(figures | _of_own_start(population))
     return layers
+
+
+def _of_own_start(population: Population) -> dict[str, Any]:
+    """Return what is not told of neurons that start below 0, as at -65 mV: which of them are hyperpolarised."""
+    start = np.asarray(population.neuron.start("v", population.parameters))
+    return {"hyperpolarised_share": None} if (start < 0).any() else {}
 
 
 def _figures(spikes: np.ndarray, lowest: np.ndarray, state: np.ndarray | None) -> dict[str, Any]:
@@ -122,9 +132,10 @@ def _line(layer: dict[str, Any]) -> str:
     parts = [
         f"{layer['spikes_per_presentation']:.3g} spikes per presentation",
         f"spiking {layer['spiking_share']:.1%}",
-        f"hyperpolarised {layer['hyperpolarised_share']:.1%}",
         f"silent neurons {layer['silent_share']:.1%}",
     ]
+    if layer["hyperpolarised_share"] is not None:
+        parts.insert(2, f"hyperpolarised {layer['hyperpolarised_share']:.1%}")
     if layer["switched_share"] is not None:
         parts.insert(2, f"memristors switched {layer['switched_share']:.1%}")
     return ", ".join(parts)

@@ -21,7 +21,7 @@ class _Layer(Description):
 
     spiking_share: Number
     switched_share: Number | None
-    hyperpolarised_share: Number
+    hyperpolarised_share: Number | None
     silent_share: Number
     spikes_per_presentation: Number
 

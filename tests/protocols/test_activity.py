@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from brian2 import kohm, mV, us
 
 from brianff import Network
+from brianff.equations import NeuronModel
 from brianff.protocols import Trainer, load_protocol
 from brianff.protocols.activity import activity_rows, changed_by_freezing, complaints, layer_activity, notes
 
@@ -66,6 +68,20 @@ def test_a_summary_counts_what_neurons_do(trainer):
     assert decided.startswith("spikes, ")
     assert name == "layer 0"
     assert f"spiking {layer['spiking_share']:.1%}" in line
+
+
+def test_neurons_that_rest_below_0_are_not_called_hyperpolarised(numpy_target):
+    rest = NeuronModel(
+        "rest",
+        "dv/dt = (R*I - v + E)/tau : volt\nactivity = v/mV : 1\nsensitivity = 1 : 1",
+        {"R": 1 * kohm, "E": -65 * mV, "tau": 5 * us},
+        initial={"v": "E"},
+    )
+    trainer = Trainer(load_protocol("msnn-digits", SETTINGS[:2]).with_layers(neuron=rest, preset=None))
+    layers = layer_activity(trainer)
+    assert layers[0]["hyperpolarised_share"] is None
+    (_, (_, line)) = activity_rows({"layers": layers, "decision": "voltage"})
+    assert "hyperpolarised" not in line
 
 
 def test_measuring_activity_leaves_no_trace(trainer):

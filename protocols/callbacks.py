@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -418,6 +419,17 @@ def chosen(value: Any) -> tuple[Callback, ...]:
     """Return callbacks: one or several objects, classes, names, or tables of a name and parameters."""
     several = value if isinstance(value, list | tuple) else (value,)
     return tuple(CALLBACKS.make(CALLBACKS.find(one)) for one in several)
+
+
+def check_methods(callback: Callback) -> None:
+    """Refuse methods that cannot be called as they will be, before something is trained."""
+    for name in ("on_start", "on_batch", "on_epoch", "on_layer", "on_evaluation", "state", "restore"):
+        _, *names = inspect.signature(getattr(Callback, name)).parameters
+        try:
+            inspect.signature(getattr(callback, name)).bind(*names)
+        except (TypeError, ValueError) as error:  # no function, or of other arguments
+            call = f"{name}({', '.join(names)})"
+            raise ConfigurationError(f"{type(callback).__name__} cannot be called as {call}: {error}") from None
 
 
 def states(callbacks: Sequence[Callback]) -> dict[str, np.ndarray]:

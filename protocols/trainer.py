@@ -100,6 +100,8 @@ class Trainer(Described):
         # Parts that hold a state are this trainer's own, but for the callbacks that were handed to it.
         own = hooks.chosen(callbacks)
         self.callbacks = (*deepcopy(protocol.callbacks), *own)
+        for callback in self.callbacks:
+            hooks.check_methods(callback)
         if own:
             protocol = protocol.replace(callbacks=(*protocol.callbacks, *own))
         if dataset is not None:  # the run's configuration names it

@@ -78,6 +78,8 @@ def _fit_in(trainer: Trainer, run: RunDirectory, progress: bool, seconds: dict[s
             _write_history(trainer, run)  # a kill may have come between the checkpoint and its history
     else:
         run.write_config(trainer.protocol.model_dump(mode="json"))
+        if trainer.layer or trainer.epoch:  # trained elsewhere: without a checkpoint it could not be opened again
+            _save(trainer, run, seconds)
     return _run(trainer, run, progress, seconds)
 
 

@@ -238,6 +238,11 @@ REFUSED = {
     "callback: no name": (lambda: epoch(load_protocol("msnn-digits").replace(callbacks="nope")), "no callback 'nope'"),
     "callback: a function": (lambda: Trainer(load_protocol("msnn-digits"), callbacks=[print]), "a callback is"),
     "callback: a state that is none": (lambda: called(state=lambda self: 3).state(), "state of Own"),
+    "callback: a method that takes less": (
+        lambda: called(on_batch=lambda self, one: None),
+        r"on_batch\(trainer, contr",
+    ),
+    "callback: a method that is none": (lambda: called(restore=3), r"cannot be called as restore\(state\)"),
     "callback: a note in words": (lambda: called(on_epoch=lambda self, one: one.note("x", "much")), "note 'x'"),
     "callback: several notes": (lambda: called(on_epoch=lambda self, one: one.note("x", np.ones(3))), "note 'x'"),
     "callback: patience": (lambda: EarlyStop(patience=0), "patience is 0"),

@@ -59,6 +59,18 @@ def test_a_directory_changes_nothing_and_is_resumed(numpy_target, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_trainer_that_was_trained_before_leaves_a_run_that_can_be_opened(numpy_target, tmp_path, epochs):
+    trainer = Trainer(small(epochs=2))
+    for _ in range(epochs):
+        trainer.run_epoch()
+    summary = trainer.fit(tmp_path / "run", progress=False)
+    opened = open_trainer(tmp_path / "run")
+    np.testing.assert_array_equal(*(one.simulator.layers[0].crossbar.weights for one in (trainer, opened)))
+    again = Trainer(small(epochs=2)).fit(tmp_path / "run", progress=False)
+    assert again["weights_digest"] == summary["weights_digest"]
+
+
 def test_a_rule_as_a_function_is_the_rule(numpy_target):
     def again(positive, negative, modulator):
         return modulated_hebbian(positive, negative, modulator)

@@ -46,42 +46,51 @@ def summarise(table: pandas.DataFrame) -> pandas.DataFrame:
     return hebbian.pivot_table("corrected_cosine", "goodness", "neuron", "mean", sort=False)
 
 
-def foretold(equivalence: pandas.DataFrame, training: pandas.DataFrame, chance: float = 0.1) -> pandas.DataFrame:
+def foretold(cost: pandas.DataFrame, chance: float = 0.1) -> pandas.DataFrame:
     """Return how well the cosine of the neo-Hebbian change foretells the accuracy lost by it, over goodness functions.
 
     Parameters
     ----------
-    equivalence, training : pandas.DataFrame
-        equivalence.csv and training.csv; of the first, pair form and the data set that both have, MNIST.
+    cost : pandas.DataFrame
+        cost.csv, with the columns neuron, goodness, seed, batches (of training before the cosine was measured),
+        corrected_cosine, local_rule, hebbian (accuracies after training by either).
     chance : float
         Accuracy where a training diverged.
 
     Returns
     -------
     pandas.DataFrame
-        Columns neuron, batches (of training before the cosine was measured), goodness_functions (those with the same
-        cosine and loss count once), spearman (rank correlation of cosine and loss), low, high (95 %, by Fisher's
-        transform with the variance 1.06 / (n - 3) of Fieller et al. 1957; nan below four functions).
+        Columns neuron, batches, seeds, goodness_functions (those whose cosine and loss are the same to 0.001 and 0.01
+        count once), spearman (rank correlation of cosine and loss, means over the seeds), low, high (95 %, by Fisher's
+        transform with the variance 1.06 / (n - 3) of Fieller et al. 1957; nan below four functions), lowest, highest
+        (of single seeds).
     """
     import pandas
-    from scipy.stats import spearmanr
 
-    chosen = (equivalence["rule"] == "hebbian") & (equivalence["probability"] == "pair")
-    measured = equivalence[chosen & (equivalence["dataset"] == "mnist")]
-    accuracy = training.pivot(index=["neuron", "goodness"], columns="rule", values="accuracy")
-    lost = (accuracy["local rule"] - accuracy["hebbian"].fillna(chance)).dropna().rename("lost").round(6)
+    lost = (cost["local_rule"] - cost["hebbian"].fillna(chance)).rename("lost")
+    measured = cost.assign(lost=lost).dropna(subset=["corrected_cosine", "lost"])
     rows = []
     for (neuron, batches), part in measured.groupby(["neuron", "batches"], sort=False):
-        pairs = part.join(lost, on=["neuron", "goodness"])[["corrected_cosine", "lost"]].dropna().round(6)
-        pairs = pairs.drop_duplicates()
-        if len(pairs) < 3:
+        found, functions = _rank_correlation(part)
+        if functions < 3:
             continue
-        found = spearmanr(pairs["corrected_cosine"], pairs["lost"]).statistic
-        half = 1.96 * np.sqrt(1.06 / (len(pairs) - 3)) if len(pairs) > 3 else np.nan
+        of_seeds = [_rank_correlation(one)[0] for _, one in part.groupby("seed")]
+        half = 1.96 * np.sqrt(1.06 / (functions - 3)) if functions > 3 else np.nan
         low, high = np.tanh(np.arctanh(found) + np.array([-half, half]))
-        row = {"neuron": neuron, "batches": batches, "goodness_functions": len(pairs)}
-        rows.append({**row, "spearman": found, "low": low, "high": high})
+        row = {"neuron": neuron, "batches": batches, "seeds": len(of_seeds), "goodness_functions": functions}
+        row |= {"spearman": found, "low": low, "high": high, "lowest": min(of_seeds), "highest": max(of_seeds)}
+        rows.append(row)
     return pandas.DataFrame(rows)
+
+
+def _rank_correlation(part: pandas.DataFrame) -> tuple[float, int]:
+    """Return Spearman's correlation of cosine and loss, means over the seeds, and the number of goodness functions."""
+    from scipy.stats import spearmanr
+
+    means = part.groupby("goodness", sort=False)[["corrected_cosine", "lost"]].mean()
+    # Functions that are one up to a factor, such as mean and sum: rounding errors alone tell them apart.
+    means = means[~means.round({"corrected_cosine": 3, "lost": 2}).duplicated()]
+    return float(spearmanr(means["corrected_cosine"], means["lost"]).statistic), len(means)
 
 
 def plot_cosines(table: pandas.DataFrame) -> Figure:

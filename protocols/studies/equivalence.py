@@ -74,7 +74,15 @@ def _settings(quick: bool) -> dict[str, Any]:
     """Return the size of the study."""
     if quick:
         names = ["squared-norm", "l1-norm", "log-sum"]
-        return {"pairs": 32, "draws": 2, "batches": [0, 10], "goodness": names, "trained": 50, "judged": 200}
+        return {
+            "pairs": 32,
+            "draws": 2,
+            "batches": [0, 10],
+            "goodness": names,
+            "trained": 50,
+            "judged": 200,
+            "seeds": [1],
+        }
     return {
         "pairs": 64,
         "draws": 4,
@@ -82,6 +90,7 @@ def _settings(quick: bool) -> dict[str, Any]:
         "goodness": list(_COMPARED),
         "trained": 400,
         "judged": 1000,
+        "seeds": [1, 2, 3],
     }
 
 
@@ -112,11 +121,12 @@ _LIF_GOODNESS = {
 }
 
 
-def _training_points(quick: bool) -> list[dict[str, str]]:
+def _cost_points(quick: bool) -> list[dict[str, Any]]:
     """Return the points of the training by each change: pair form on MNIST, neurons that are quick to simulate."""
+    settings = _settings(quick)
     return [
-        {"neuron": neuron, "goodness": goodness, "rule": rule}
-        for neuron, goodness, rule in product(("relu", "mif"), _settings(quick)["goodness"], ("local rule", "hebbian"))
+        {"neuron": neuron, "goodness": goodness, "seed": seed}
+        for seed, neuron, goodness in product(settings["seeds"], ("relu", "mif"), settings["goodness"])
         if (neuron, goodness) != ("mif", "spike-count")
     ]
 
@@ -128,19 +138,31 @@ def run_study(
     progress: bool = True,
     map: Map = builtins.map,
 ) -> Study:
-    """Return the study, with the tables "equivalence", "training" and "rate-limit"; quick: a part of the grid."""
+    """Return the study, with the tables "equivalence", "cost" and "rate-limit"; quick: a part of the grid.
+
+    "cost" has the cosine of the neo-Hebbian change (`corrected_cosine`) during a training by the local rule, and the
+    accuracies after a training by either (`local_rule`, `hebbian`), for several seeds.
+    """
     settings = _settings(quick)
     study = Study(directory, {"study": "equivalence", "seed": SEED, **settings})
 
     def compare(neuron: str, dataset: str, goodness: str, probability: str) -> Iterator[dict[str, Any]]:
-        return _follow_training(neuron, loaded(dataset, data_dir).train, GOODNESS[goodness], probability, settings)
+        return _follow_training(
+            neuron, loaded(dataset, data_dir).train, GOODNESS[goodness], probability, settings, SEED
+        )
 
-    def judge(neuron: str, goodness: str, rule: str) -> Iterator[dict[str, Any]]:
-        training = loaded("mnist", data_dir).train
-        yield {"accuracy": _accuracy_after_training(neuron, training, GOODNESS[goodness], rule, settings)}
+    def cost(neuron: str, goodness: str, seed: int) -> Iterator[dict[str, Any]]:
+        given = neuron, loaded("mnist", data_dir).train, GOODNESS[goodness]
+        accuracies = {
+            rule.replace(" ", "_"): _accuracy_after_training(*given, rule, settings, seed)
+            for rule in ("local rule", "hebbian")
+        }
+        for row in _follow_training(*given, "pair", settings, seed):
+            if row["rule"] == "hebbian":
+                yield {"batches": row["batches"], "corrected_cosine": row["corrected_cosine"], **accuracies}
 
     study.fill("equivalence", _points(quick), compare, progress, map)
-    study.fill("training", _training_points(quick), judge, progress, map)
+    study.fill("cost", _cost_points(quick), cost, progress, map)
     study.fill("rate-limit", rate_limit_points(quick), measure_rate_limit, progress, map)
     return study
 
@@ -152,10 +174,10 @@ class _Layer:
     by analog units that have no time.
     """
 
-    def __init__(self, neuron: str):
+    def __init__(self, neuron: str, seed: int):
         self.make = analog_layer if neuron == "relu" else partial(simulated_layer, NETWORKS[neuron])
-        self.streams = RandomStreams(SEED)
-        self.simulator = Simulator(NETWORKS[neuron], seed=SEED)
+        self.streams = RandomStreams(seed)
+        self.simulator = Simulator(NETWORKS[neuron], seed=seed)
         self.weights = self.simulator.layers[0].crossbar.weights
         self.optimiser = Adam(LEARNING_RATES[neuron])
 
@@ -170,10 +192,10 @@ class _Layer:
 
 
 def _follow_training(
-    neuron: str, split: Split, goodness: Goodness, probability: str, settings: dict[str, Any]
+    neuron: str, split: Split, goodness: Goodness, probability: str, settings: dict[str, Any], seed: int
 ) -> Iterator[dict[str, Any]]:
     """Train one layer by the local rule and compare the changes with the gradient at some points of the training."""
-    layer = _Layer(neuron)
+    layer = _Layer(neuron, seed)
     respond, weights, streams = layer.make(goodness), layer.weights, layer.streams
     # The pairs on which changes and gradient are compared are held out of the training.
     held_out, training = split.last(settings["pairs"]), split.without_last(settings["pairs"])
@@ -195,20 +217,20 @@ def _follow_training(
 
 
 def _accuracy_after_training(
-    neuron: str, split: Split, goodness: Goodness, rule: str, settings: dict[str, Any]
+    neuron: str, split: Split, goodness: Goodness, rule: str, settings: dict[str, Any], seed: int
 ) -> float:
     """Train one layer by a change, pair form, and return the accuracy on training images that were held out.
 
     nan: the change drove the membrane out of its range before the end.
     """
     try:
-        return _accuracy(neuron, split, goodness, rule, settings)
+        return _accuracy(neuron, split, goodness, rule, settings, seed)
     except NumericalError:
         return float("nan")
 
 
-def _accuracy(neuron: str, split: Split, goodness: Goodness, rule: str, settings: dict[str, Any]) -> float:
-    layer = _Layer(neuron)
+def _accuracy(neuron: str, split: Split, goodness: Goodness, rule: str, settings: dict[str, Any], seed: int) -> float:
+    layer = _Layer(neuron, seed)
     respond, respond_activity = layer.make(goodness), layer.make(ACTIVITY)
     held_out, training = split.last(settings["judged"]), split.without_last(settings["judged"])
     modulator = None

@@ -149,6 +149,9 @@ def test_the_grid_of_the_study_of_equivalence():
     left_out = {"final-squared-norm", "rectified-mean-square", "spikes"}
     assert set(points["goodness"]) == set(equivalence.GOODNESS) - left_out
     assert len(equivalence._points(True)) < 12
+    costs = pd.DataFrame(equivalence._cost_points(False))
+    assert not costs.duplicated().any()
+    assert costs.groupby(["neuron", "goodness"])["seed"].agg(set).map(sorted).tolist() == [[1, 2, 3]] * 19
 
 
 @pytest.fixture
@@ -186,14 +189,14 @@ def test_a_training_that_diverges_has_no_accuracy(monkeypatch):
         raise NumericalError("the membrane voltage left its range")
 
     monkeypatch.setattr(equivalence, "_accuracy", diverge)
-    assert np.isnan(equivalence._accuracy_after_training("mif", None, None, "hebbian", {}))
+    assert np.isnan(equivalence._accuracy_after_training("mif", None, None, "hebbian", {}, 1))
 
 
 def test_training_is_followed(numpy_target):
     split = _tiny_images()
     settings = {"pairs": 6, "draws": 1, "batches": [0, 2]}
     goodness = equivalence.GOODNESS["squared-norm"]
-    rows = list(equivalence._follow_training("relu", split, goodness, "pair", settings))
+    rows = list(equivalence._follow_training("relu", split, goodness, "pair", settings, 1))
     assert [(row["batches"], row["rule"]) for row in rows] == [
         (batches, rule) for batches in (0, 2) for rule in ("hebbian", "local rule")
     ]
@@ -206,9 +209,9 @@ def test_both_changes_learn(rule, data_directory):
     split = load_dataset("mnist", data_directory).train.first(4200)
     goodness = equivalence.GOODNESS["squared-norm"]
     settings = {"trained": 30, "judged": 200}
-    assert equivalence._accuracy_after_training("relu", split, goodness, rule, settings) > 0.5
+    assert equivalence._accuracy_after_training("relu", split, goodness, rule, settings, 1) > 0.5
     settings["trained"] = 1
-    assert equivalence._accuracy_after_training("relu", split, goodness, rule, settings) < 0.5
+    assert equivalence._accuracy_after_training("relu", split, goodness, rule, settings, 1) < 0.5
 
 
 def _tiny_images():

@@ -22,7 +22,7 @@ extensions = [
     "mathematics",
     "pages",
 ]
-exclude_patterns = ["_build", "jupyter_execute", "_extensions", "_templates", "results/benchmarks"]
+exclude_patterns = ["_build", ".jupyter_cache", "jupyter_execute", "_extensions", "_templates", "results/benchmarks"]
 suppress_warnings = ["toc.empty_glob"]  # the gallery that a script makes may not be made yet
 templates_path = ["_templates"]
 

@@ -173,8 +173,10 @@ class DrivenByTwo:
         """Return how many steps there are with and without current, and how many are made in one; None: each by itself.
 
         Only peaks that lie between steps allow it: other goodness counts steps, and a step that was asked for is kept.
+        Memristors that are held leave nothing slow behind, and the membrane is at rest to its last digits: whether it
+        still rises by one of these would then differ between steps of other lengths.
         """
-        if not (self._peaks and self.vertex):
+        if not (self._peaks and self.vertex and population.layer.memristors == "moving"):
             return None
         encoding, strides = population.network.encoding, list[tuple[int, int]]()
         starts = [steps[0] for steps in encoding.event_steps]

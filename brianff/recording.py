@@ -17,6 +17,7 @@ from brianff.description.fields import NAME, Place, argument, shown
 from brianff.encoding import checked_images
 from brianff.errors import ConfigurationError, DataError, MissingDependencyError
 from brianff.responses import Recording
+from brianff.storage.checkpoint import check_replaceable
 from brianff.storage.files import make_directory, short
 from brianff.storage.locks import locked
 
@@ -426,6 +427,7 @@ def _store(file: str | Path | None, shapes: Mapping, dtype: type) -> Iterator[_M
     if not path.name:
         raise ConfigurationError(f"file is {shown(file)}; it must be the name of a file")
     make_directory(path.parent)
+    check_replaceable(path)
     with ExitStack() as stack:
         try:
             stack.enter_context(locked(path.parent / f"{path.name}.lock"))

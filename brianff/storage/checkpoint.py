@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import stat
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +24,8 @@ from brianff.errors import CheckpointError
 from brianff.storage.files import read, unpack
 from brianff.storage.locks import PARTIAL
 
-__all__ = ["append", "digest", "load_checkpoint", "previous_path", "save_checkpoint", "write_atomically"]
+__all__ = ["append", "check_replaceable", "digest", "load_checkpoint", "previous_path", "save_checkpoint"]
+__all__ += ["write_atomically"]
 
 _VERSION = 1
 _METADATA = "metadata.json"
@@ -95,8 +97,9 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises
     ------
     CheckpointError
-        If the file cannot be written.
+        If the file cannot be written, or what has its name is no file: /dev/null, which root could replace, or a pipe.
     """
+    check_replaceable(path)
     partial = path.parent / f"{path.name}.{secrets.token_hex(4)}{PARTIAL}"  # nobody else's, on any machine
     try:
         with partial.open("xb") as file:
@@ -109,6 +112,14 @@ def write_atomically(path: Path, content: bytes) -> None:
     finally:
         with contextlib.suppress(OSError, ValueError):
             partial.unlink(missing_ok=True)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise a CheckpointError if what has a name is a device, a pipe or a directory: a file would take its place."""
+    with contextlib.suppress(OSError, ValueError):
+        if not stat.S_ISREG(mode := path.stat().st_mode):
+            told = "Is a directory" if stat.S_ISDIR(mode) else "it is no file"
+            raise CheckpointError(f"cannot write {path}: {told}; name another file")
 
 
 def append(path: Path, content: bytes) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from brianff import Device
+from brianff import Device, Layer, Network, Simulator
 from brianff.acceleration.memory import available_memory
 from brianff.data import load_dataset
 from brianff.data.files import _grey, read_hdf5
@@ -22,7 +22,7 @@ from brianff.data.named import _read_idx
 from brianff.errors import BrianffError, CheckpointError, ConfigurationError, DataError
 from brianff.protocols.configuration import load_protocol
 from brianff.storage import files
-from brianff.storage.checkpoint import load_checkpoint, save_checkpoint
+from brianff.storage.checkpoint import load_checkpoint, save_checkpoint, write_atomically
 
 WEIGHTS = np.arange(12.0).reshape(3, 4)
 
@@ -124,6 +124,23 @@ def test_the_mark_that_editors_of_windows_put_before_text_is_no_part_of_it(tmp_p
         assert read(path) == value
     path.write_bytes(b"\xef\xbb\xbfa,b\n1,2\n")
     assert files.read_table(path).to_dict("list") == {"a": [1], "b": [2]}
+
+
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path, numpy_target):
+    """Root could put a file in the place of /dev/null."""
+    network = Network(pixels=4, classes=2, layers=[Layer(neurons=2)])
+    os.mkfifo(tmp_path / "pipe.h5")
+    os.symlink("/dev/null", tmp_path / "null.h5")
+    for name in ("pipe.h5", "null.h5"):
+        path, before = tmp_path / name, os.stat(tmp_path / name).st_mode
+        for write in (
+            lambda path=path: write_atomically(path, b"x"),
+            lambda path=path: Simulator(network).record(np.zeros((1, 4)), [0], file=path),
+        ):
+            with pytest.raises(CheckpointError, match=r"cannot write .* it is no file"):
+                write()
+        assert os.stat(path).st_mode == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["null.h5", "pipe.h5"]
 
 
 def whole_or_refused(read, content, name="file"):

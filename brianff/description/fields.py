@@ -110,9 +110,10 @@ class Measured(Declared):
     """A number that came out of a measurement: of either sign, infinite or nan too."""
 
     def __call__(self, value: Any) -> float:
-        if not is_number(value):
-            raise ValueError("must be a number")
-        return float(value)
+        if is_number(value):
+            with suppress(OverflowError):  # whole numbers may be larger than any of those
+                return float(value)
+        raise ValueError("must be a number")
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def test_missing_and_broken_files(tmp_path):
     with pytest.raises(ConfigurationError, match=r"broken\.toml is not valid TOML"):
         load_protocol(broken)
     broken.write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigurationError, match="not valid TOML"):
+    with pytest.raises(ConfigurationError, match=r"broken\.toml is damaged, or no text in UTF-8"):
         load_protocol(broken)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from brianff.analysis.rasters import presentation_traces
 from brianff.analysis.style import GREY, legend_above, new_figure, si_unit, time_unit
-from brianff.simulator import Simulator
+from brianff.protocols.activity import with_frozen_memristors
 
 if TYPE_CHECKING:
     from brianff.protocols.trainer import Trainer
@@ -42,8 +42,10 @@ def both_orders(trainer: Trainer) -> np.ndarray:
     pair, neuron = np.unravel_index(np.argmax(counts[:, 1] - counts[:, 0]), counts[:, 0].shape)
     rows = slice(2 * int(pair), 2 * int(pair) + 2)
     recording = trainer.simulator.record(images[rows], shown[rows], [int(neuron)])
-    frozen = _with_frozen_memristors(trainer.simulator)
-    at_rest = frozen and frozen.record(images[rows], shown[rows], [int(neuron)], variables=["v"])
+    at_rest = None
+    if frozen := with_frozen_memristors(trainer.simulator.network):
+        still = trainer.simulator.measuring(network=frozen)
+        at_rest = still.record(images[rows], shown[rows], [int(neuron)], variables=["v"])
     axes = new_figure((8, 4.5)).subplots(3, 2, sharex=True, sharey="row")
     for column, digits in enumerate((labels[rows], labels[rows][::-1])):
         presentation_traces(recording, column, axes[:, column])
@@ -54,15 +56,3 @@ def both_orders(trainer: Trainer) -> np.ndarray:
             legend_above(axes[0, column])
         axes[0, column].set_title(f"{digits[0]}, then {digits[1]} (label {shown[rows][0]})", fontsize=9, pad=20)
     return axes
-
-
-def _with_frozen_memristors(simulator: Simulator) -> Simulator | None:
-    """Return the same network, as it learned, with its memristors at rest; None where they do not move."""
-    if any(layer.memristors != "moving" or not layer.neuron.memristors for layer in simulator.network.layers):
-        return None
-    layers = [layer.replace(memristors="frozen") for layer in simulator.network.layers]
-    network = simulator.network.replace(layers=layers)
-    frozen = Simulator(network, simulator.goodness, "lanes", seed=simulator.streams.seed)
-    for own, learned in zip(frozen.layers, simulator.layers, strict=True):
-        own.crossbar.restore(learned.crossbar.state())
-    return frozen

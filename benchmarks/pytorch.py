@@ -15,12 +15,12 @@ CURRENT, LABEL_STRENGTH, SHARPNESS, MARGIN = 32e-3, 4.0, 0.1, 1.0  # mV / ohm
 ON1, OFF1, ON2, OFF2 = (math.exp((E + v) / K) for E in (E1, E2) for v in (V_ON, V_OFF))
 
 
-def alpha(time_constant: float = 4.0) -> list[float]:
-    """Return the alpha current after one pulse at step 0, at each step (semi-implicit steps of 1 us)."""
+def alpha(steps: int = STEPS, step: float = 1.0, time_constant: float = 4.0) -> list[float]:
+    """Return the alpha current after one pulse at step 0, at each (semi-implicit) step of so many us."""
     a, current, response = 1.0, 0.0, [0.0]
-    for _ in range(STEPS - 1):
-        a /= 1 + 1 / time_constant
-        current = (current + a / time_constant) / (1 + 1 / time_constant)
+    for _ in range(steps - 1):
+        a /= 1 + step / time_constant
+        current = (current + a * step / time_constant) / (1 + step / time_constant)
         response.append(current)
     return response
 
@@ -111,17 +111,17 @@ def _present_with_fewer_divisions(drive: torch.Tensor, amplitudes: list[float]) 
         v = (v + unit * drive + E1 * h1 + E2 * h2) * decay
         s = (s + unit) * decay
         q = torch.exp(v * (1 / K))
-        x1 = _switched(x1, q * (1 / ON1), 1 + q * (1 / OFF1))
-        x2 = _switched(x2, q * (1 / ON2), 1 + q * (1 / OFF2))
+        x1 = switched(x1, q * (1 / ON1), 1 + q * (1 / OFF1))
+        x2 = switched(x2, q * (1 / ON2), 1 + q * (1 / OFF2))
         goodness = goodness + v * v * (1 / STEPS)
         postsynaptic = postsynaptic + v * s * (2 / STEPS)
     return goodness, postsynaptic
 
 
-def _switched(x: torch.Tensor, on: torch.Tensor, off: torch.Tensor) -> torch.Tensor:
+def switched(x: torch.Tensor, on: torch.Tensor, off: torch.Tensor, rate: float = RATE) -> torch.Tensor:
     """Return a memristor's state after a step."""
     both, up = (1 + on) * off, on * off
-    return (both * x + RATE * up) / (both + RATE * (up + 1 + on))
+    return (both * x + rate * up) / (both + rate * (up + 1 + on))
 
 
 class ByHand(_Training):

@@ -23,22 +23,14 @@ from benchmarks.pytorch import (
     TAU,
     C,
     K,
+    alpha,
+    switched,
 )
 
 BATCH, BATCHES, PIXELS, CLASSES, NEURONS, GAP = 128, 3, 784, 10, 1024, 200
 STEP = 0.2  # us
 STEPS_TOGETHER = 20
 A, B, RATE = STEP * (1 / R_ON - 1 / R_OFF) / C, STEP / R_OFF / C, STEP / TAU
-
-
-def alpha(steps: int, time_constant: float = 4.0) -> torch.Tensor:
-    """Return the alpha current after one pulse at step 0, at each step (semi-implicit)."""
-    a, current, response = 1.0, 0.0, [0.0]
-    for _ in range(steps - 1):
-        a /= 1 + STEP / time_constant
-        current = (current + a * STEP / time_constant) / (1 + STEP / time_constant)
-        response.append(current)
-    return torch.tensor(response)
 
 
 @torch.compile
@@ -51,15 +43,11 @@ def _steps(drives, units, state):
         v = (v + units[0, step] * drives[0] + units[1, step] * drives[1] + E1 * h1 + E2 * h2) * decay
         s1, s2 = (s1 + units[0, step]) * decay, (s2 + units[1, step]) * decay
         q = torch.exp(v * (1 / K))
-        x1, x2 = _switched(x1, q * (1 / ON1), 1 + q * (1 / OFF1)), _switched(x2, q * (1 / ON2), 1 + q * (1 / OFF2))
+        x1 = switched(x1, q * (1 / ON1), 1 + q * (1 / OFF1), RATE)
+        x2 = switched(x2, q * (1 / ON2), 1 + q * (1 / OFF2), RATE)
         goodness = goodness + v * v * (1 / (2 * GAP))
         factor1, factor2 = factor1 + v * s1 * (1 / GAP), factor2 + v * s2 * (1 / GAP)
     return v, s1, s2, x1, x2, goodness, factor1, factor2
-
-
-def _switched(x: torch.Tensor, on: torch.Tensor, off: torch.Tensor) -> torch.Tensor:
-    both, up = (1 + on) * off, on * off
-    return (both * x + RATE * up) / (both + RATE * (up + 1 + on))
 
 
 class Training:
@@ -72,7 +60,7 @@ class Training:
         self.labels = torch.from_numpy(generator.integers(0, CLASSES, (BATCHES, BATCH)))
         self.weights = torch.nn.Parameter(0.02 * torch.randn(PIXELS + CLASSES, NEURONS))
         self.optimizer = torch.optim.Adam([self.weights], lr=1e-3, fused=True)
-        first = alpha(2 * GAP)
+        first = torch.tensor(alpha(2 * GAP, STEP))
         second = torch.cat([torch.zeros(GAP), first[:GAP]])
         self.units = STEP * CURRENT / C * torch.stack([first, second])
 

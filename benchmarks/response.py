@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks.measuring import Row, compare, seconds
+from benchmarks.measuring import Row, compare, of_an_epoch, seconds
 from benchmarks.recipes import LARGE_SETTINGS, by_voltage
 from benchmarks.training import BATCHES, random_images
 from brianff import Simulator
@@ -48,10 +47,8 @@ class Training:
 
     def microseconds(self) -> float:
         """Train for one epoch and return the time for each image, without the accuracy that follows."""
-        times = [time.perf_counter()]
         self.trainer.epoch = min(self.trainer.epoch, self.trainer.protocol.learning.epochs - 2)
-        self.trainer.run_epoch(lambda images, figures: times.append(time.perf_counter()))
-        return 1e6 * (times[-1] - times[1]) / BATCH / (len(times) - 2)
+        return of_an_epoch(self.trainer)
 
 
 def products(threads: int) -> float:

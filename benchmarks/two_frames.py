@@ -5,10 +5,9 @@ Each trains 784 - 1,024 on random pairs of images, one wrong label for each pair
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
-from benchmarks.measuring import Row, compare
+from benchmarks.measuring import Row, compare, of_an_epoch
 from benchmarks.training import random_images
 from brianff.engines.lanes.workers import processors
 from brianff.protocols.configuration import load_protocol
@@ -32,16 +31,13 @@ class Training:
     def __init__(self, batches: int, *settings: str):
         settings = ("learning.negatives=wrong-label", "evaluation.epoch_images=2", *settings)
         protocol = load_protocol("msnn-order-mnist", settings).without_devices()
-        self._batch = protocol.learning.batch
-        self.trainer = Trainer(protocol, random_images(self._batch * batches))
+        self.trainer = Trainer(protocol, random_images(protocol.learning.batch * batches))
         self.trainer.simulator.wait_for_workers()
 
     def microseconds(self) -> float:
         """Train for one epoch and return the time for each pair of images, without the accuracy that follows."""
-        times = [time.perf_counter()]
         self.trainer.epoch = 0
-        self.trainer.run_epoch(lambda images, figures: times.append(time.perf_counter()))
-        return 1e6 * (times[-1] - times[1]) / self._batch / (len(times) - 2)
+        return of_an_epoch(self.trainer)
 
 
 def rows(runs: int) -> Iterator[Row]:

@@ -11,6 +11,7 @@ from brianff.protocols.inference import outcome
 from brianff.protocols.readout import GoodnessReadout
 
 if TYPE_CHECKING:
+    from brianff.description import Network
     from brianff.engines.population import Population
     from brianff.protocols.trainer import Trainer
 
@@ -107,16 +108,24 @@ def changed_by_freezing(trainer: Trainer, images: int = 1000) -> float | None:
         None where no memristor moves, or no label is decided by goodness; nan without images.
     """
     network = trainer.protocol.network
-    moving = [layer for layer in network.layers if "moving" in layer.courses.values()]
-    if not moving or trainer.protocol.readout is not GoodnessReadout:
+    frozen = with_frozen_memristors(network)
+    if frozen is None or trainer.protocol.readout is not GoodnessReadout:
         return None
-    layers = [layer.replace(memristors="frozen") if layer in moving else layer for layer in network.layers]
     split, evaluation = trainer.held_out.first(images), trainer.protocol.evaluation
     moved, stayed = (
         outcome(trainer.deciding.measuring(network=one), split, evaluation.layers, trainer.score, evaluation.batch)
-        for one in (network, network.replace(layers=layers))
+        for one in (network, frozen)
     )
     return float(np.mean(moved.decided != stayed.decided)) if len(split) else float("nan")
+
+
+def with_frozen_memristors(network: Network) -> Network | None:
+    """Return a network whose memristors stay at rest; None where none moves."""
+    moving = [layer for layer in network.layers if "moving" in layer.courses.values()]
+    if not moving:
+        return None
+    layers = [layer.replace(memristors="frozen") if layer in moving else layer for layer in network.layers]
+    return network.replace(layers=layers)
 
 
 def activity_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:

@@ -6,7 +6,6 @@ That one imports while this process does the same. It is started once, waits, an
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import signal
 import sys
@@ -48,10 +47,10 @@ def processes_here(workers: int) -> Iterator[Any]:
     # Workers that are killed are replaced; those that are slow to end are killed: no need to warn.
     options: dict[str, Any] = {"threads_per_worker": 1, "memory_limit": 0, "silence_logs": logging.ERROR}
     options["scheduler_kwargs"] = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}  # any free port
-    with dask.config.set(settings), _environment(), _interrupted_later() as what_came:
+    with dask.config.set(settings), _environment(), _interrupted_later() as tell:
         cluster = LocalCluster(n_workers=workers, env={**os.environ, **ONE_THREAD}, **options)
     with cluster:
-        what_came()
+        tell()
         yield cluster
 
 
@@ -59,7 +58,7 @@ def _start_server() -> None:
     """Start the process from which workers are forked, unless it runs."""
     from multiprocessing import forkserver
 
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["brianff.protocols.forked"])
+    forkserver.set_forkserver_preload(["brianff.protocols.forked"])
     with _environment(**ONE_THREAD, PYTHONSAFEPATH="1"):  # nothing is imported from the working directory
         forkserver.ensure_running()
 

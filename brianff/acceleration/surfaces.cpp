@@ -46,7 +46,7 @@ template <class T> inline bool inside(const Surface<T> &f, T first, T second)
 template <class T> void values_at(const Surface<T> &f, const T *x, const T *y, int64_t count, T *values)
 {
     int32_t patch[STRIP], row[STRIP], strip[STRIP], node[STRIP], columns[STRIP];
-    T a[2][STRIP], b[2][STRIP], begin[STRIP], end[STRIP], curve[STRIP], along[STRIP];
+    T a[2][STRIP], b[2][STRIP], begin[STRIP], end[STRIP], along[STRIP];
     for (int64_t j = 0; j < count; j++)
         patch[j] = 0;
     for (int32_t p = 0; p + 1 < f.patches; p++)
@@ -74,11 +74,11 @@ template <class T> void values_at(const Surface<T> &f, const T *x, const T *y, i
         for (int64_t j = 0; j < count; j++)
         {
             const int32_t at = 2 * ((f.first_row[patch[j]] + row[j]) * most + c);
-            curve[j] = a[0][j] * f.curves[at] + a[1][j] * f.curves[at + 1] + b[0][j] * f.curves[at + 2 * most]
-                       + b[1][j] * f.curves[at + 2 * most + 1];
-            const bool before = strip[j] == c, beyond = before & (y[j] >= curve[j]);
-            begin[j] = beyond ? curve[j] : begin[j];
-            end[j] = before & !beyond & (curve[j] < f.last) ? curve[j] : end[j];
+            const T curve = a[0][j] * f.curves[at] + a[1][j] * f.curves[at + 1] + b[0][j] * f.curves[at + 2 * most]
+                            + b[1][j] * f.curves[at + 2 * most + 1];
+            const bool before = strip[j] == c, beyond = before & (y[j] >= curve);
+            begin[j] = beyond ? curve : begin[j];
+            end[j] = before & !beyond & (curve < f.last) ? curve : end[j];
             strip[j] += beyond;
         }
     for (int64_t j = 0; j < count; j++)

@@ -365,7 +365,7 @@ FAR = 9.0
 
 def _stopped(mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return mean of normal distances that stop at 1, its derivative by their mean, and their variance."""
-    reached, free, kept = mean.copy(), np.ones_like(mean), np.array(variance, dtype=float)
+    reached, free, kept = mean.copy(), np.ones_like(mean), variance.copy()
     near = np.flatnonzero(1 - mean < FAR * np.sqrt(variance))
     deviation = np.sqrt(variance[near])
     left = (1 - mean[near]) / deviation

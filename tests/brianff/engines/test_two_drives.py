@@ -120,6 +120,19 @@ def test_longer_steps_where_there_is_no_current_change_no_answer(monkeypatch):
     assert np.ptp(single["postsynaptic_1"]) > 0
 
 
+def test_held_memristors_are_stepped_singly(monkeypatch):
+    """A membrane without a memristor that moves comes to rest to its last digits, whose order tells nothing."""
+    layers = [network().layers[0].replace(memristors="frozen")]
+    long = network(encoding=FrameEncoding.every(150), layers=layers)
+    population = Simulator(long, GOODNESS["spikes"], "response", seed=1, credit="memory").populations[0]
+    drives, found = np.random.default_rng(0).uniform(-8, 8, (2, 200)), []
+    for stride in (1, 16):
+        monkeypatch.setattr(pairs, "STRIDE", stride)
+        found.append(DrivenByTwo(population).at(1, ("goodness", "postsynaptic_1"))(*drives))
+    for name, values in found[0].items():
+        np.testing.assert_array_equal(values, found[1][name])
+
+
 def test_spikes_are_those_of_lanes_at_its_own_step():
     count = GOODNESS["spike-count"]
     table = Simulator(network(), count, "response", seed=1, table_step=0.5 * us)
